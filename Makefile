@@ -1,0 +1,55 @@
+# Two commands for a newcomer: `make demo` and `make test`. Both set up what they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# On a machine whose index has no CPU build of torch: make demo TORCH_INDEX=https://…
+TORCH_INDEX ?=
+PIP := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+
+.PHONY: demo test check bench attacks vectors campaigns setup clean help
+help:                 ## show these lines
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+demo: $(VENV)/.ok     ## four real regions train together, one is killed and comes back, an audit checks it
+	$(BIN)/landsting demo
+	$(BIN)/landsting demo --kill 2@8:14
+
+test: $(VENV)/.dev    ## the whole test suite
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+check: $(VENV)/.dev   ## lint, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev   ## every benchmark, with its ratio to the floor of the same run
+	$(BIN)/landsting bench all
+
+attacks: $(VENV)/.dev ## each way to be cheated: id, attack, test, passed
+	$(BIN)/python -m benchmarks.attacks
+
+vectors: $(VENV)/.dev ## make the vectors anew; a difference means a changed format
+	$(BIN)/python tests/vectors/make_vectors.py
+	git diff --exit-code -- tests/vectors
+
+campaigns: $(VENV)/.dev ## the long forms of tests that `make test` runs short
+	$(BIN)/python -m pytest -q -m slow
+
+setup: $(VENV)/.dev   ## the environment with all tools
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "landsting needs Python 3.11 or newer; found %s. Try: make PYTHON=python3.11 demo" % sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.ok: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "installing into $(VENV) (a minute or two, about 1.4 GB)"
+	$(PIP) torch==2.13.0
+	$(PIP) -e '.[node]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.ok
+	$(PIP) -e '.[node,dev]'
+	@touch $@
+
+clean:                ## remove the environment
+	rm -rf $(VENV) build *.egg-info
