@@ -1,0 +1,32 @@
+"""Errors of the gossip folder: whose fault is it?"""
+
+from __future__ import annotations
+
+
+class LocalError(Exception):
+    """This region was used against the protocol by its own node."""
+
+
+class RemoteError(Exception):
+    """Another region broke the protocol; it is logged and counted, and stops nothing here."""
+
+    def __init__(self, region: str, code: str, reason: str) -> None:
+        super().__init__(f"{region}: {reason}")
+        self.region = region
+        self.code = code
+        self.reason = reason
+
+
+class Refusal(Exception):
+    """What an operator asked for cannot be done; says what was found, expected and what to do."""
+
+    def __init__(self, code: str, found: str, expected: str, fix: str) -> None:
+        super().__init__(f"{found}; expected {expected}. {fix}")
+        self.code = code
+        self.found = found
+        self.expected = expected
+        self.fix = fix
+
+    def to_dict(self) -> dict[str, str]:
+        """The four fields as they travel to whoever asked."""
+        return {"code": self.code, "found": self.found, "expected": self.expected, "fix": self.fix}

@@ -1,0 +1,342 @@
+"""What a region can hear (events) and what it wants done about it (effects).
+
+``gossip.peer.Peer.handle(event) -> list[Effect]`` is the one way in and out. Events carry the
+time; effects are carried out in order. At most one ``Commit`` is among them, and it is the first:
+what hangs on it (``Send`` …) happens only after it is on disk. Payloads pass by reference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from crypto.note import Checkpoint
+    from protocol.log import Leaf
+    from protocol.plan import Plan
+    from protocol.roster import Roster
+
+Buffer = bytes | memoryview
+
+
+# ---------------------------------------------------------------- events
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The node is up; the log has been replayed before."""
+
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """The node is about to stop in good order."""
+
+    now_ms: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkUp:
+    """An authenticated connection with a region of the roster exists."""
+
+    now_ms: int
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkDown:
+    """It is gone."""
+
+    now_ms: int
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """Two frames came over the link of a region."""
+
+    now_ms: int
+    link: str
+    header: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """All chunks of an admitted header are here, and their SHA-256 is the header's."""
+
+    now_ms: int
+    link: str
+    eid: bytes
+    data: Buffer
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadFailed:
+    """The payload of an admitted header did not come, or was another."""
+
+    now_ms: int
+    link: str
+    eid: bytes
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The worker has built the study's modules; ``vector`` float32 (dim,) is the initial model."""
+
+    now_ms: int
+    study: bytes
+    vector: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The worker's integers for one stage of the sum rounds.
+
+    Attributes:
+        vector: int64 (m,).
+        columns: (name, width) in the manifest's order; widths sum to m.
+    """
+
+    now_ms: int
+    study: bytes
+    round: int
+    vector: NDArray[np.int64]
+    columns: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainReport:
+    """Facts about one local round.
+
+    Attributes:
+        steps: Local steps done.
+        norm: L2 norm of the change.
+        loss: Mean training loss, None where there is none.
+        dp: The map of ``round.train``'s ``dp``, None without DP.
+    """
+
+    steps: int
+    norm: float
+    loss: float | None = None
+    dp: dict[str, int | str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """The worker's answer to ``Train``: float32 (dim,) and its facts."""
+
+    now_ms: int
+    study: bytes
+    round: int
+    vector: NDArray[np.float32]
+    report: TrainReport
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The worker could not do what was asked (round None: it could not open the study)."""
+
+    now_ms: int
+    study: bytes
+    round: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The wake-up that ``SetTimer`` asked for, or any other look at the clock."""
+
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An operator's request; answered by ``Reply`` with the same ticket."""
+
+    now_ms: int
+    ticket: int
+    op: str
+    args: dict[str, object]
+
+
+Event = (
+    Started
+    | Stopping
+    | LinkUp
+    | LinkDown
+    | Arrived
+    | Payload
+    | PayloadFailed
+    | Opened
+    | Measured
+    | Trained
+    | Failed
+    | Tick
+    | Asked
+)
+
+
+# ---------------------------------------------------------------- effects
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A file of the region's own state; ``data`` None removes it.
+
+    Attributes:
+        name: Like ``model/<study hex>``, ``sum/<study hex>/<round>``; characters ``[a-z0-9/.-]``.
+        durable: fsync it before the transaction that comes with it.
+    """
+
+    name: str
+    data: Buffer | None
+    durable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Entries of one step, with one signed checkpoint over the new size: one transaction.
+
+    Attributes:
+        kept: (sha256, bytes) of payloads that live as long as entries; on disk before the transaction.
+        publish: Replace the file ``HEAD`` after the transaction.
+    """
+
+    leaves: tuple[Leaf, ...]
+    checkpoint: Checkpoint | None
+    signature: bytes
+    kept: tuple[tuple[bytes, bytes], ...] = ()
+    blobs: tuple[Blob, ...] = ()
+    publish: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """One envelope to one region's link; lost silently if the link is down."""
+
+    link: str
+    header: bytes
+    signature: bytes
+    payload: Buffer | None
+    eid: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """The transport may take chunks for this header from this link."""
+
+    link: str
+    eid: bytes
+    size: int
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    """The next wake-up wanted; it replaces the former."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Build the study's modules; answered by ``Opened`` or ``Failed``."""
+
+    study: bytes
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Count stage ``stage`` on own rows; answered by ``Measured``."""
+
+    study: bytes
+    round: int
+    stage: str
+    totals: tuple[NDArray[np.int64], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Train:
+    """Train one local round from ``vector``; answered by ``Trained`` or ``Failed``."""
+
+    study: bytes
+    round: int
+    vector: NDArray[np.float32]
+    totals: tuple[NDArray[np.int64], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """The model after ``round``; ``mixed`` with these others, or kept (``senders`` empty)."""
+
+    study: bytes
+    round: int
+    vector: NDArray[np.float32]
+    senders: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A study is over here: ``done``, ``stopped`` or ``left``."""
+
+    study: bytes
+    outcome: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Whom to dial and admit from now on."""
+
+    roster: Roster
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """Something a neighbour did, for the program log."""
+
+    region: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloseLink:
+    """Drop a link; it may come again."""
+
+    region: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Answer to ``Asked``: ``result``, or ``error`` with code, found, expected, fix."""
+
+    ticket: int
+    result: dict[str, object] | None
+    error: dict[str, str] | None = field(default=None)
+
+
+Effect = (
+    Commit
+    | Send
+    | Admit
+    | SetTimer
+    | Open
+    | Measure
+    | Train
+    | Adopt
+    | Ended
+    | Links
+    | Suspect
+    | CloseLink
+    | Reply
+)
