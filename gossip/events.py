@@ -27,9 +27,16 @@ Buffer = bytes | memoryview
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The node is up; the log has been replayed before."""
+    """The node is up; the log has been replayed before.
+
+    Attributes:
+        config_sha256: SHA-256 of the home's configuration, for ``node.start``.
+        clean: Whether the last run ended in good order.
+    """
 
     now_ms: int
+    config_sha256: bytes = bytes(32)
+    clean: bool = True
 
 
 @dataclass(frozen=True, slots=True)

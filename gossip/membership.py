@@ -1,0 +1,186 @@
+"""Who belongs: rosters founded from cards, signed by the members, in force when enough have signed.
+
+Rules kept here, and nowhere else:
+  * a first roster is in force here when this region's own log holds the signatures of all regions in it;
+    a later one needs two thirds of the members before it and every region that it adds;
+  * this region signs only what its own operator has founded or signed;
+  * whoever takes a ROSTER in for the first time passes it on, byte for byte.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from crypto.keys import PrivateKeys
+from crypto.words import words
+from gossip.errors import Refusal, RemoteError
+from gossip.events import Links
+from gossip.step import Step
+from protocol.envelope import Envelope
+from protocol.errors import RosterError
+from protocol.roster import Card, Roster, decode_roster, found, parse_card, sign_roster, verify_roster_sig
+
+MAX_CANDIDATES = 16
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A roster and who has signed it.
+
+    Attributes:
+        encoded: Its canonical bytes, the payload of every ROSTER for it.
+        signed: Region to its ROSTER envelope.
+        is_ours: Whether this region's operator has founded or signed it.
+    """
+
+    roster: Roster
+    encoded: bytes
+    signed: dict[str, Envelope] = field(default_factory=dict)
+    is_ours: bool = False
+
+
+class Membership:
+    """Rosters as one region knows them."""
+
+    def __init__(self, card: Card, keys: PrivateKeys) -> None:
+        self._card = card
+        self._keys = keys
+        self.in_force: Roster | None = None
+        self.candidates: dict[bytes, Candidate] = {}
+
+    @property
+    def newest(self) -> Candidate | None:
+        """The founded or signed roster with the highest serial, in force or not."""
+        ours = [c for c in self.candidates.values() if c.is_ours]
+        return max(ours, key=lambda c: c.roster.serial, default=None)
+
+    def card_of(self, name: str, roster: bytes | None = None) -> Card | None:
+        """Card by which a region's messages are checked; for a ROSTER, the cards of what is founded count too."""
+        if self.in_force is not None and name in self.in_force.names:
+            return self.in_force.card(name)
+        candidate = self.candidates.get(roster) if roster is not None else self.newest
+        if candidate is None and roster is not None:
+            candidate = self.newest
+        if candidate is not None and candidate.is_ours and name in candidate.roster.names:
+            return candidate.roster.card(name)
+        return None
+
+    # ---------------------------------------------------------------- the operator
+
+    def found(self, step: Step, lines: list[str], role: str, ref: str | None) -> dict[str, object]:
+        """Found a roster from cards and sign it.
+
+        Raises:
+            Refusal: A card is unsound, or this region's own is not among them.
+        """
+        try:
+            cards = [parse_card(line) for line in lines]
+            if self._card.network not in {c.network for c in cards} and cards:
+                raise RosterError(
+                    f"the cards are of network {cards[0].network}; this home belongs to {self._card.network}"
+                )
+            roster = found(cards, self.in_force)
+        except RosterError as error:
+            raise Refusal("ROSTER", str(error), "sound cards of one network", "Ask each region for a fresh card.") from error
+        if self._card.name not in roster.names or roster.card(self._card.name).encode() != self._card.encode():
+            raise Refusal(
+                "ROSTER", "this region's own card is not among the cards, or is another one",
+                "the card that `landsting card` prints here", "landsting card --home HOME > own.card",
+            )
+        return self._sign(step, roster, role, ref)
+
+    def sign(self, step: Step, role: str, ref: str | None) -> dict[str, object]:
+        """Sign the newest roster that others have signed and this region has not."""
+        waiting = [c for c in self.candidates.values() if self._card.name not in c.signed]
+        if not waiting:
+            raise Refusal(
+                "ROSTER", "there is no roster that waits for this region's signature",
+                "one that was founded here or came from a member", "landsting roster found *.card",
+            )
+        newest = max(waiting, key=lambda c: (c.roster.serial, len(c.signed)))
+        return self._sign(step, newest.roster, role, ref)
+
+    def _sign(self, step: Step, roster: Roster, role: str, ref: str | None) -> dict[str, object]:
+        encoded = roster.encode()
+        candidate = self.candidates.setdefault(roster.hash, Candidate(roster, encoded))
+        if self._card.name not in candidate.signed:
+            signature = sign_roster(roster.hash, self._keys.identity)
+            step.keep(encoded)
+            step.add(
+                "roster.accept",
+                {"roster": roster.hash, "old": roster.old, "role": role, "decision_ref": ref, "sig": signature},
+            )
+            candidate.is_ours = True
+            others = [n for n in roster.names if n != self._card.name]
+            envelope = step.seal(
+                "ROSTER", {"roster": roster.hash, "serial": roster.serial, "sig": signature}, to=others, payload=encoded
+            )
+            candidate.signed[self._card.name] = envelope
+            self._judge(step, candidate)
+            if self.in_force is None or self.in_force.hash != roster.hash:
+                step.do(Links(roster))
+        return self.show()
+
+    def show(self) -> dict[str, object]:
+        """The rosters at hand, for people: hash as words, who has signed, who is missing."""
+        def described(candidate: Candidate) -> dict[str, object]:
+            roster = candidate.roster
+            return {
+                "roster": roster.hash.hex(), "words": words(roster.hash), "network": roster.network,
+                "serial": roster.serial, "regions": list(roster.names), "signed": sorted(candidate.signed),
+                "missing": [n for n in roster.names if n not in candidate.signed],
+                "in_force": self.in_force is not None and self.in_force.hash == roster.hash,
+                "founded_here": candidate.is_ours,
+            }
+        ordered = sorted(self.candidates.values(), key=lambda c: (-c.roster.serial, c.roster.hash))
+        return {"rosters": [described(c) for c in ordered]}
+
+    # ---------------------------------------------------------------- the others
+
+    def check(self, envelope: Envelope, payload: bytes) -> Roster:
+        """Read the payload of a ROSTER and check that it is what the envelope signs.
+
+        Raises:
+            RemoteError: It is not.
+        """
+        sender, body = envelope.fields.sender, envelope.fields.body
+        try:
+            roster = decode_roster(payload)
+            if roster.network != self._card.network:
+                raise RosterError(f"a roster of network {roster.network}; this region belongs to {self._card.network}")
+            if roster.hash != body["roster"] or roster.serial != body["serial"] or sender not in roster.names:
+                raise RosterError("the roster is not the one that the message names")
+            verify_roster_sig(roster.card(sender), roster.hash, bytes(body["sig"]))  # type: ignore[arg-type]
+        except RosterError as error:
+            raise RemoteError(sender, "LS-ROSTER", str(error)) from error
+        if roster.hash not in self.candidates and len(self.candidates) >= MAX_CANDIDATES:
+            raise RemoteError(sender, "LIMIT", f"more than {MAX_CANDIDATES} rosters are under way")
+        return roster
+
+    def take(self, step: Step | None, envelope: Envelope, payload: bytes, roster: Roster) -> None:
+        """Count one region's signature."""
+        candidate = self.candidates.setdefault(roster.hash, Candidate(roster, payload))
+        candidate.signed.setdefault(envelope.fields.sender, envelope)
+        self._judge(step, candidate)
+
+    def own(self, roster: Roster, encoded: bytes) -> None:
+        """This region's operator has signed it in an earlier run."""
+        candidate = self.candidates.setdefault(roster.hash, Candidate(roster, encoded))
+        candidate.is_ours = True
+        self._judge(None, candidate)
+
+    def _judge(self, step: Step | None, candidate: Candidate) -> None:
+        """Put a roster in force when enough have signed it."""
+        roster, before = candidate.roster, self.in_force
+        if not candidate.is_ours or (before is not None and roster.serial <= before.serial):
+            return
+        if before is None:
+            enough = set(candidate.signed) >= set(roster.names)
+        else:
+            members = sum(name in candidate.signed for name in before.names)
+            added = set(roster.names) - set(before.names)
+            enough = roster.old == before.hash and 3 * members >= 2 * len(before.names) and added <= set(candidate.signed)
+        if enough:
+            self.in_force = roster
+            if step is not None:
+                step.do(Links(roster))

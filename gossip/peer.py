@@ -1,0 +1,455 @@
+"""One region: everything it hears goes in, everything it wants done comes out.
+
+``handle(event) -> list[Effect]`` is the one implementation of a region's behaviour; daemon, simulator
+and tests drive the same one. Time arrives in events, chance as ``entropy``, disk as ``blob`` and ``kept``.
+
+What is checked of a message, and in which order (section "What an honest receiver checks" of README.md):
+form, way, member, signature, repeat, contradiction, size, and then the state of the study.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from crypto.errors import CryptoError
+from crypto.keys import PrivateKeys
+from gossip.agreement import Agreement
+from gossip.context import StudyContext
+from gossip.errors import Refusal, RemoteError
+from gossip.events import (
+    Admit,
+    Arrived,
+    Asked,
+    CloseLink,
+    Effect,
+    Event,
+    Failed,
+    LinkDown,
+    LinkUp,
+    Links,
+    Measured,
+    Opened,
+    Payload,
+    PayloadFailed,
+    Reply,
+    SetTimer,
+    Started,
+    Stopping,
+    Suspect,
+    Tick,
+    Trained,
+)
+from gossip.mailbox import Contradiction, Mailbox
+from gossip.membership import Membership
+from gossip.presence import PING_MS, Presence
+from gossip.requests import answer
+from gossip.session import Entropy
+from gossip.step import Step
+from gossip.study import Phase, Study
+from protocol.codec import MAX_CONTROL, MAX_PLAN, Value
+from protocol.entries import decode_entry
+from protocol.envelope import Envelope, parse, verify
+from protocol.errors import CodecError
+from protocol.log import Log
+from protocol.messages import TYPES
+from protocol.roster import Card, decode_roster
+
+MAX_FAULTS = 4
+MAX_MALFORMED = 20
+_HOLD = ("LS-FORK", "LS-EQUIVOCATION")
+
+
+class Peer:
+    """A region's behaviour.
+
+    Args:
+        keys: The region's private keys.
+        card: Its own card, by which others know it.
+        log: Its update log, with every leaf that is on disk.
+        entropy: n -> n random bytes.
+        code_sha256: SHA-256 of the training code installed here, stated in ACCEPT.
+        software: name, version, source_sha256; written by ``node.start``.
+        roles: Roles whose acceptance the region's policy asks for.
+        blob: Reads a file of the region's own state by name; None if there is none.
+        kept: Reads a kept payload by SHA-256; None if there is none.
+    """
+
+    def __init__(
+        self,
+        *,
+        keys: PrivateKeys,
+        card: Card,
+        log: Log,
+        entropy: Entropy,
+        code_sha256: bytes,
+        software: dict[str, Value],
+        blob: Callable[[str], bytes | None],
+        kept: Callable[[bytes], bytes | None],
+        roles: tuple[str, ...] = ("technical",),
+    ) -> None:
+        self.me = card.name
+        self.log = log
+        self.membership = Membership(card, keys)
+        self.agreement = Agreement(card.name, code_sha256, roles)
+        self.presence = Presence()
+        self.mailbox = Mailbox()
+        self.suspended: set[str] = set()
+        self.studies: dict[bytes, Study] = {}
+        self.current: Study | None = None
+        self._network = card.network
+        self._entropy = entropy
+        self._software = software
+        self._blob = blob
+        self._kept = kept
+        self._faults: dict[tuple[str, int | None], int] = {}
+        self._malformed: dict[str, int] = {}
+        self._ping_ms = 0
+        self._pinged: tuple[object, ...] | None = None
+        self._is_up = False
+
+    # ---------------------------------------------------------------- an earlier run
+
+    def replay(self, leaves: Iterable[bytes]) -> None:
+        """Rebuild everything from the leaves of the own log; before any event.
+
+        Raises:
+            CodecError: A leaf is not in its one form.
+        """
+        for leaf in leaves:
+            entry = decode_entry(leaf)
+            body, study = entry.body, self.studies.get(entry.study or b"")
+            match entry.kind:
+                case "env.sent" | "env.recv":
+                    envelope = parse(bytes(body["header"]), bytes(body["sig"]))  # type: ignore[arg-type]
+                    self._replay_envelope(envelope, entry.kind == "env.sent", study)
+                case "roster.accept" if isinstance(body["roster"], bytes):
+                    self._accepted_roster(body["roster"])
+                case "study.accept" if entry.study in self.agreement.proposals:
+                    self.agreement.proposals[entry.study].roles.add(str(body["role"]))
+                case "study.start" if entry.study in self.agreement.proposals:
+                    self._new_study(entry.study)
+                case "fault" if body["code"] in _HOLD:
+                    self.suspended.add(str(body["region"]))
+                case _:
+                    if study is not None:
+                        study.replay(entry)
+            if entry.kind == "study.end" and entry.study in self.agreement.proposals:
+                self.agreement.proposals[entry.study].has_ended = True
+
+    def _accepted_roster(self, roster: bytes) -> None:
+        encoded = self._kept(roster) or self._kept_roster(roster)
+        if encoded is not None:
+            self.membership.own(decode_roster(encoded), encoded)
+
+    def _kept_roster(self, roster: bytes) -> bytes | None:
+        candidate = self.membership.candidates.get(roster)
+        return candidate.encoded if candidate is not None else None
+
+    def _replay_envelope(self, envelope: Envelope, own: bool, study: Study | None) -> None:
+        fields = envelope.fields
+        self.mailbox.remember(envelope)
+        payload = self._kept(fields.sha256) if fields.type in ("ROSTER", "PROPOSE") and fields.sha256 else None
+        match fields.type:
+            case "ROSTER" if payload is not None:
+                self.membership.take(None, envelope, payload, decode_roster(payload))
+            case "PROPOSE" if payload is not None:
+                from protocol.plan import Plan
+
+                self.agreement.take_proposal(envelope, payload, Plan.decode(payload))
+            case "ACCEPT" | "REJECT":
+                self.agreement.take_answer(envelope)
+            case _ if study is not None:
+                study.replay_envelope(envelope, own)
+
+    # ---------------------------------------------------------------- the one way in and out
+
+    def handle(self, event: Event) -> list[Effect]:
+        """Advance by one event and return what to do about it, in order."""
+        step = Step(self.log, event.now_ms)
+        try:
+            self._dispatch(step, event)
+        except RemoteError as error:
+            self._blame(step, error)
+        if self._is_up:
+            self._start_agreed(step)
+            self._ping(step)
+            step.do(SetTimer(self._wake_ms(step.now_ms)))
+        return step.finish()
+
+    def _dispatch(self, step: Step, event: Event) -> None:
+        match event:
+            case Started():
+                self._started(step, event)
+            case Stopping(reason=reason):
+                step.add("node.stop", {"reason": reason})
+                step.publish()
+                self._is_up = False
+            case LinkUp(region=name):
+                self._link_up(step, name)
+            case LinkDown(region=name):
+                self.presence.of(name).linked = False
+                self.mailbox.forget_link(name)
+            case Arrived(link=link, header=header, signature=signature):
+                self._arrived(step, link, header, signature)
+            case Payload(link=link, eid=eid, data=data):
+                envelope = self.mailbox.take(link, eid)
+                if envelope is not None and not self.mailbox.knows(eid):
+                    self._take(step, link, envelope, data)
+            case PayloadFailed(link=link, eid=eid, reason=reason):
+                self.mailbox.take(link, eid)
+                step.do(Suspect(link, "LIMIT", reason))
+            case Asked():
+                step.do(self._answer(step, event))
+            case Opened(study=study, vector=vector) if study in self.studies:
+                self.studies[study].opened(step, vector)
+            case Measured(study=study) if study in self.studies:
+                self.studies[study].measured(step, event.round, event.vector, event.columns)
+            case Trained(study=study) if study in self.studies:
+                self.studies[study].trained(step, event.round, event.vector, event.report)
+            case Failed(study=study) if study in self.studies:
+                self.studies[study].failed(step, event.round, event.reason)
+            case Tick() if self.current is not None:
+                self.current.tick(step)
+            case _:
+                pass
+
+    def _started(self, step: Step, event: Started) -> None:
+        self._is_up = True
+        self.presence.begin(event.now_ms)
+        step.add(
+            "node.start",
+            {
+                "software": dict(self._software), "config_sha256": event.config_sha256, "clean": event.clean,
+                "heard": [], "alone": False,
+            },
+        )
+        roster = self.membership.newest
+        if self.membership.in_force is not None:
+            step.do(Links(self.membership.in_force))
+        elif roster is not None:
+            step.do(Links(roster.roster))
+        running = [s for s in self.studies.values() if s.phase is not Phase.ENDED]
+        if running:
+            self.current = running[-1]
+            self.presence.follow(self.current.id)
+            self.current.resume(step)
+        elif self.studies:
+            self.current = list(self.studies.values())[-1]
+            self.presence.follow(self.current.id)
+
+    def _answer(self, step: Step, event: Asked) -> Reply:
+        try:
+            return Reply(event.ticket, answer(self, step, event.op, event.args))
+        except Refusal as refusal:
+            return Reply(event.ticket, None, refusal.to_dict())
+
+    # ---------------------------------------------------------------- studies
+
+    def _new_study(self, id: bytes) -> Study:
+        proposal = self.agreement.proposals[id]
+        roster = self.membership.in_force
+        candidate = self.membership.candidates.get(proposal.plan.roster)
+        if candidate is not None:
+            roster = candidate.roster
+        assert roster is not None
+        context = StudyContext(
+            self.me, proposal.plan, roster, self.presence, self.mailbox, self._entropy, self._blob, self.suspended
+        )
+        study = Study(context)
+        self.studies[id] = study
+        proposal.has_started = True
+        return study
+
+    def _start_agreed(self, step: Step) -> None:
+        """Begin the next study that everybody has accepted, once no other runs."""
+        if self.current is not None and self.current.phase is Phase.ENDED:
+            self.agreement.proposals[self.current.id].has_ended = True
+        if self.current is not None and self.current.phase is not Phase.ENDED:
+            return
+        proposal = self.agreement.startable()
+        if proposal is None:
+            return
+        self.current = self._new_study(proposal.plan.study)
+        self.presence.follow(self.current.id)
+        self.current.start(step, [(name, e.eid) for name, e in sorted(proposal.answers.items())])
+
+    # ---------------------------------------------------------------- links
+
+    def _link_up(self, step: Step, name: str) -> None:
+        self.presence.of(name).linked = True
+        for candidate in self.membership.candidates.values():
+            for envelope in candidate.signed.values():
+                if envelope.fields.sender != name:
+                    step.send(envelope, candidate.encoded, [name])
+        for proposal in self.agreement.proposals.values():
+            heard = proposal.has_started and self.presence.of(name).reached >= 0
+            if proposal.has_ended or heard or name not in proposal.plan.regions:
+                continue
+            if proposal.envelope.fields.sender != name:
+                step.send(proposal.envelope, proposal.encoded, [name])
+            for envelope in proposal.answers.values():
+                if envelope.fields.sender != name:
+                    step.send(envelope, None, [name])
+        if self.current is not None and self.current.phase is not Phase.ENDED:
+            self.current.link_up(step, name)
+        self._ping_one(step, name)
+
+    def _ping(self, step: Step) -> None:
+        """PING every 2 s and on each change of round or attempt."""
+        at = (self.current.id, self.current.round, self.current.attempt) if self.current is not None else None
+        if step.now_ms < self._ping_ms and at == self._pinged:
+            return
+        self._ping_ms, self._pinged = step.now_ms + PING_MS, at
+        for name in self.presence.links():
+            self._ping_one(step, name)
+
+    def _ping_one(self, step: Step, name: str) -> None:
+        study = self.current
+        body = self.presence.ping_body(
+            name, study.state if study else "idle", study.attempt if study else 0, step.now_ms
+        )
+        step.seal("PING", body, to=[name], study=study.id if study else None, round=study.round if study else None)
+
+    def _wake_ms(self, now_ms: int) -> int:
+        wake = self.current.wake_ms(now_ms) if self.current is not None else None
+        return max(now_ms + 1, min(self._ping_ms, wake if wake is not None else self._ping_ms))
+
+    # ---------------------------------------------------------------- what comes in
+
+    def _arrived(self, step: Step, link: str, header: bytes, signature: bytes) -> None:
+        try:
+            envelope = parse(header, signature)
+        except CodecError as error:
+            self._drop(step, link, "MALFORMED", str(error))
+            return
+        fields = envelope.fields
+        if fields.sender == self.me:
+            return
+        if fields.sender != link and not TYPES[fields.type].flooded:
+            self._drop(step, link, "STATE", f"{fields.type} of {fields.sender} came over the link of {link}")
+            return
+        roster = fields.body["roster"] if fields.type == "ROSTER" else None
+        card = self.membership.card_of(fields.sender, roster if isinstance(roster, bytes) else None)
+        if card is None or fields.log != f"{self._network}/{fields.sender}/1":
+            self._drop(step, link, "LS-MEMBER", f"{fields.type} of {fields.sender}, who is on no roster here")
+            return
+        try:
+            verify(envelope, card.keys.sign)
+        except CryptoError:
+            self._drop(step, link, "SIGNATURE", f"{fields.type} is not signed by the key in the roster")
+            return
+        if self.mailbox.knows(envelope.eid):
+            return
+        contradiction = self.mailbox.judge(envelope)
+        if contradiction is not None:
+            self._convict(step, contradiction)
+            return
+        if fields.type == "PING":
+            self._heard_ping(step, envelope)
+        elif not self._size_fits(envelope):
+            self._drop(step, link, "LIMIT", f"{fields.type} with a payload of {fields.bytes} bytes")
+        elif fields.bytes == 0:
+            self._take(step, link, envelope, None)
+        elif self.mailbox.awaits(link, envelope):
+            assert fields.sha256 is not None
+            step.do(Admit(link, envelope.eid, fields.bytes, fields.sha256))
+        else:
+            self._drop(step, link, "LIMIT", "too many payloads are under way")
+
+    def _size_fits(self, envelope: Envelope) -> bool:
+        fields = envelope.fields
+        match fields.type:
+            case "ROSTER" | "PROPOSE":
+                return 0 < fields.bytes <= MAX_PLAN
+            case "COHORT":
+                return 0 < fields.bytes <= MAX_CONTROL
+            case "MASKED" | "DELTA":
+                study = self.studies.get(fields.study or b"")
+                return study is not None and fields.bytes > 0 and study.payload_bytes(envelope) == fields.bytes
+            case _:
+                return fields.bytes == 0
+
+    def _heard_ping(self, step: Step, envelope: Envelope) -> None:
+        fields = envelope.fields
+        before = self.presence.of(fields.sender).reached
+        self.mailbox.remember(envelope)
+        self.presence.heard(fields.sender, fields.study, fields.round, fields.body, step.now_ms)
+        study = self.current
+        if study is None or study.phase is Phase.ENDED:
+            return
+        if before < 0 <= self.presence.of(fields.sender).reached:
+            study.link_up(step, fields.sender)
+        study.advance(step)
+
+    def _take(self, step: Step, link: str, envelope: Envelope, payload: bytes | memoryview | None) -> None:
+        """Judge by the state at hand, log, and act."""
+        fields = envelope.fields
+        via = link if link != fields.sender else None
+        match fields.type:
+            case "ROSTER":
+                data = bytes(payload or b"")
+                roster = self.membership.check(envelope, data)
+                step.keep(data)
+                self._flood(step, envelope, data, link, via)
+                self.membership.take(step, envelope, data, roster)
+            case "PROPOSE":
+                if self.membership.in_force is None:
+                    raise RemoteError(fields.sender, "STATE", "proposes before a roster is in force here")
+                data = bytes(payload or b"")
+                plan = self.agreement.check_proposal(envelope, data, self.membership.in_force)
+                step.keep(data)
+                self._flood(step, envelope, data, link, via)
+                self.agreement.take_proposal(envelope, data, plan)
+            case "ACCEPT" | "REJECT":
+                self.agreement.check_answer(envelope)
+                self._flood(step, envelope, None, link, via)
+                self.agreement.take_answer(envelope)
+            case _:
+                study = self.studies.get(fields.study or b"")
+                if study is None or fields.sender not in study.context.plan.regions:
+                    raise RemoteError(fields.sender, "STATE", f"{fields.type} of a study that does not run here")
+                if fields.sender in self.suspended:
+                    raise RemoteError(fields.sender, "STATE", "is suspended after contradicting itself")
+                study.hear(step, envelope, payload)
+
+    def _flood(self, step: Step, envelope: Envelope, payload: bytes | None, link: str, via: str | None) -> None:
+        """Log what is new to this region, and pass it on as it is over every other link."""
+        step.received(envelope, via)
+        self.mailbox.remember(envelope)
+        onward = [n for n in self.presence.links() if n not in (link, envelope.fields.sender)]
+        step.send(envelope, payload, onward)
+
+    # ---------------------------------------------------------------- what is refused
+
+    def _drop(self, step: Step, link: str, code: str, reason: str) -> None:
+        """Refuse without an entry: nobody is accused by what nobody signed."""
+        step.do(Suspect(link, code, reason))
+        self._malformed[link] = self._malformed.get(link, 0) + 1
+        if self._malformed[link] % MAX_MALFORMED == 0:
+            step.do(CloseLink(link, f"{self._malformed[link]} messages refused; the last: {reason}"))
+
+    def _blame(self, step: Step, error: RemoteError) -> None:
+        """Refuse what a member signed but may not say now; at most four entries a neighbour and round."""
+        study = self.current
+        round = study.round if study is not None and study.phase is not Phase.ENDED else None
+        key = (error.region, round)
+        self._faults[key] = self._faults.get(key, 0) + 1
+        step.do(Suspect(error.region, error.code, error.reason))
+        if self._faults[key] <= MAX_FAULTS:
+            step.add(
+                "fault",
+                {"round": round, "region": error.region, "code": error.code, "evidence": []},
+                study.id if round is not None and study is not None else None,
+            )
+
+    def _convict(self, step: Step, contradiction: Contradiction) -> None:
+        """Two signed statements exclude each other: keep both, use neither, form no cohort with their signer."""
+        evidence = step.keep(contradiction.statement())
+        fields = contradiction.second.fields
+        step.add(
+            "fault",
+            {"round": fields.round, "region": contradiction.region, "code": contradiction.code, "evidence": [evidence]},
+            fields.study if fields.study in self.studies else None,
+        )
+        self.suspended.add(contradiction.region)
+        step.do(Suspect(contradiction.region, contradiction.code, "two signed statements exclude each other"))

@@ -1,0 +1,159 @@
+"""What an operator may ask of a region, and the answers; the same with and without a daemon."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gossip.errors import Refusal
+from gossip.step import Step
+from gossip.study import Phase
+from protocol.errors import LogError
+
+if TYPE_CHECKING:
+    from gossip.peer import Peer
+
+
+def answer(peer: Peer, step: Step, op: str, args: dict[str, object]) -> dict[str, object]:
+    """Carry out one request and return its result, ready for JSON.
+
+    Raises:
+        Refusal: It cannot be done; nothing is half-done.
+    """
+    try:
+        return _answer(peer, step, op, args)
+    except LogError as error:
+        raise Refusal(
+            "VALUE", str(error), "a diary number of letters, digits and ./:-, and no person's number or address",
+            "Give the diary number of the decision.",
+        ) from error
+
+
+def _answer(peer: Peer, step: Step, op: str, args: dict[str, object]) -> dict[str, object]:
+    role, ref = str(args.get("role") or "technical"), args.get("ref")
+    diary = str(ref) if ref is not None else None
+    membership, agreement = peer.membership, peer.agreement
+    match op:
+        case "roster_found":
+            lines = args.get("cards")
+            return membership.found(step, [str(line) for line in lines] if isinstance(lines, list) else [], role, diary)
+        case "roster_sign":
+            return membership.sign(step, role, diary)
+        case "roster_show":
+            return membership.show()
+        case "propose":
+            return agreement.propose(step, _bytes(args, "plan"), membership.in_force)
+        case "accept":
+            return agreement.accept(step, _study(peer, args), role, diary, membership.in_force)
+        case "reject":
+            reason = str(args.get("reason"))
+            return agreement.reject(step, _study(peer, args), reason, role, diary, membership.in_force)
+        case "studies":
+            return {"studies": [agreement.describe(s) for s in sorted(agreement.proposals)]}
+        case "study":
+            study = _study(peer, args)
+            return {**agreement.describe(study), "plan": agreement.proposals[study].encoded.hex()}
+        case "status":
+            return status(peer, step.now_ms)
+        case "export":
+            wanted = args.get("study")
+            requester = args.get("requester")
+            step.add(
+                "audit.export",
+                {
+                    "requester_ref": str(requester) if requester is not None else None,
+                    "study": wanted if isinstance(wanted, bytes) else None,
+                    "payloads": str(args.get("payloads") or "kept"), "mirrors": False,
+                },
+            )
+            step.publish()
+            return {"size": peer.log.size}
+        case _:
+            raise Refusal("VALUE", f"the request {op!r}", "one that this version knows", "landsting --help")
+
+
+def _bytes(args: dict[str, object], key: str) -> bytes:
+    value = args.get(key)
+    if not isinstance(value, bytes):
+        raise Refusal("VALUE", f"{key} is missing", f"{key} as bytes", "landsting --help")
+    return value
+
+
+def _study(peer: Peer, args: dict[str, object]) -> bytes:
+    """A study by its id, or by the beginning of it if only one fits."""
+    value = args.get("study")
+    prefix = value.hex() if isinstance(value, bytes) else str(value or "")
+    found = [s for s in peer.agreement.proposals if s.hex().startswith(prefix)]
+    if len(found) != 1 or not prefix:
+        what = "no study" if not found else f"{len(found)} studies"
+        raise Refusal("STUDY", f"{what} beginning with {prefix!r}", "the id of one study, or its first digits",
+                      "landsting study list")
+    return found[0]
+
+
+def status(peer: Peer, now_ms: int) -> dict[str, object]:
+    """What a region can say of itself, ready for JSON."""
+    study = peer.current
+    running = study is not None and study.phase is not Phase.ENDED
+    roster = peer.membership.in_force or (peer.membership.newest.roster if peer.membership.newest else None)
+    names = [n for n in roster.names if n != peer.me] if roster is not None else []
+    peers = []
+    for name in names:
+        n = peer.presence.of(name)
+        peers.append(
+            {
+                "region": name,
+                "state": "suspended" if name in peer.suspended else n.state if n.linked else "away",
+                "round": n.round if n.round >= 0 else None,
+                "rtt_ms": n.rtt_ms,
+                "last_seen_s": (now_ms - n.heard_ms) / 1000 if n.heard_ms is not None else None,
+            }
+        )
+    waiting = study.waiting_for(now_ms) if study is not None else []
+    budget = study.context.plan.dp["eps_max_u"] / 1e6 if study is not None and study.context.plan.dp else None
+    used = study.epsilon_u / 1e6 if study is not None and study.epsilon_u is not None else None
+    alarms: list[dict[str, object]] = []
+    if study is not None and study.alone and running:
+        alarms.append(
+            {
+                "code": "ALONE", "since": None,
+                "fix": "ALONE: too few neighbours to hide behind; training goes on and mixes again when they are back",
+            }
+        )
+    alarms += [
+        {"code": "SUSPENDED", "since": None, "fix": f"{name} contradicted itself; see `landsting log show --kind fault`"}
+        for name in sorted(peer.suspended)
+    ]
+    if study is not None and study.words:
+        alarms.append({"code": "STOPPED", "since": None, "fix": study.words})
+    answers = {
+        s.hex(): agreement["waiting_for"]
+        for s in peer.agreement.proposals
+        if (agreement := peer.agreement.describe(s))["state"] == "proposed"
+    }
+    return {
+        "region": peer.me,
+        "state": study.state if study is not None else "idle",
+        "study": study.id.hex() if study is not None else None,
+        "lab": study.context.plan.lab if study is not None else None,
+        "masking": study.context.plan.masking["mode"] if study is not None else None,
+        "round": study.round if study is not None else None,
+        "end_round": study.context.plan.end_round if study is not None else None,
+        "first_round": study.context.plan.sum_rounds if study is not None else None,
+        "outcome": study.outcome if study is not None else None,
+        "reason": study.reason if study is not None else None,
+        "rounds_mixed": study.rounds_mixed if study is not None else 0,
+        "rounds": study.history if study is not None else [],
+        "waiting_for": [
+            {
+                "region": w["region"], "what": w["what"],
+                "since_s": (now_ms - int(str(w["since_ms"]))) / 1000,
+                "until_s": (int(str(w["until_ms"])) - now_ms) / 1000 if w["until_ms"] is not None else None,
+            }
+            for w in waiting
+        ],
+        "unanswered": answers,
+        "peers": peers,
+        "epsilon": {"used": used, "budget": budget} if budget is not None else None,
+        "log": {"size": peer.log.size, "root": peer.log.root.hex(), "cosigned_by": []},
+        "alarms": alarms,
+    }

@@ -1,0 +1,277 @@
+"""One training round as one region sees it.
+
+Train, announce the value to every receiver, gather what the neighbours send, mix, and the round is over.
+
+Rules kept here, and nowhere else:
+  * a receiver names its cohort when all that it waits for have announced themselves, or at T_adv;
+  * T_adv is doubled once if a live neighbour is still in an earlier round;
+  * fewer than h + c senders hide nothing: the round ends ``kept``, the region trains on alone;
+  * after ``mixed`` or ``kept`` nothing changes the outcome.
+
+Deadlines in percent of ``round_timeout_s`` from this region's own start of the round: T_adv 80, T_mask 95,
+T_end 100; a member's sessions live T_adv longer than T_end. No sockets, clock or disk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gossip.context import StudyContext
+from gossip.events import Adopt, Buffer, Train
+from gossip.mixing import mix, model_hash
+from gossip.sender import Sender
+from gossip.session import ReceiverSession, ReceiverState
+from gossip.step import Step
+from protocol.codec import Value
+from protocol.envelope import Envelope
+from protocol.fixed_point import quantise
+
+
+class TrainingRound:
+    """One round P … P + rounds - 1.
+
+    Args:
+        model: The model it begins with, float32 (p,); unchanged by it.
+        reference: The study's initial model, which codes are differences to.
+    """
+
+    def __init__(
+        self,
+        context: StudyContext,
+        sender: Sender,
+        number: int,
+        opened_ms: int,
+        model: NDArray[np.float32],
+        reference: NDArray[np.float32],
+    ) -> None:
+        plan = context.plan
+        self.number = number
+        self.opened_ms = opened_ms
+        self.model = model
+        self.value: NDArray[np.float32] | None = None
+        self.outcome: str | None = None
+        self.reason: str | None = None
+        self.senders: tuple[str, ...] = ()
+        self._context = context
+        self._sender = sender
+        self._reference = reference
+        self._extended = False
+        self._planned = plan.neighbours(context.me, number)
+        self._disclosed = plan.is_disclosed(context.me, number)
+        self._deltas: dict[str, Buffer] = {}
+        self._session = ReceiverSession(
+            context.sid(number, context.me), number, 0, self._planned,
+            1 if self._disclosed else plan.needed(context.me, number), plan.ring_at(number),
+        )
+        if not self._planned:
+            self._session.void("too-few")
+
+    # ---------------------------------------------------------------- deadlines
+
+    def _after(self, percent: int) -> int:
+        extra = 80 if self._extended else 0
+        return self.opened_ms + self._context.timeout_ms * (percent + extra) // 100
+
+    @property
+    def member_deadline_ms(self) -> int:
+        """When this region's sessions as a member end: T_end + T_adv."""
+        return self.opened_ms + self._context.timeout_ms * 180 // 100
+
+    def wake_ms(self) -> int | None:
+        """The next deadline of this round."""
+        if self._session.state is ReceiverState.OPEN:
+            return self._after(80)
+        if self._session.state is ReceiverState.COHORT:
+            return self._after(95)
+        return None
+
+    # ---------------------------------------------------------------- what happens
+
+    def open(self, step: Step, early: Mapping[str, tuple[Envelope, Buffer | None]]) -> None:
+        """Begin: take in what came before, and train."""
+        for envelope, payload in early.values():
+            self.hear(step, envelope, payload)
+        step.do(Train(self._context.study, self.number, self.model, self._context.totals()))
+
+    def ready(self, step: Step, value: NDArray[np.float32]) -> None:
+        """The local update is done: announce it to every receiver.
+
+        Raises:
+            ValueError: The value holds NaN or infinity; nothing is sent.
+        """
+        context, plan = self._context, self._context.plan
+        code = quantise(
+            value, self._reference, plan.step_log2_at(self.number), plan.x_max(self.number), plan.ring_at(self.number)
+        )
+        context.code[self.number] = code
+        self.value = value
+        for receiver in self._planned:
+            if receiver in context.suspended:
+                continue
+            if plan.is_disclosed(receiver, self.number):
+                self._sender.disclose(step, self.number, receiver, code)
+            else:
+                self._sender.announce(
+                    step, self.number, receiver, 0, self.member_deadline_ms, context.stats(self.number)
+                )
+
+    def give_up(self, reason: str) -> None:
+        """There is no value this time: the model stays as it was."""
+        self.value = self.model
+        if not self._session.is_final:
+            self._session.void(reason)
+        self.reason = reason
+
+    def hear(self, step: Step, envelope: Envelope, payload: Buffer | None) -> bool:
+        """Take in an ADVERT, DELTA or MASKED of this round; False if it is not awaited."""
+        sender = envelope.fields.sender
+        if sender not in self._planned or sender in self._context.suspended:
+            return False
+        match envelope.fields.type:
+            case "ADVERT" if not self._disclosed and self._session.state is ReceiverState.OPEN:
+                self._session.announce(envelope)
+            case "DELTA" if self._disclosed and self._session.state is ReceiverState.OPEN and payload is not None:
+                self._deltas[sender] = payload
+                self._session.announce(envelope)
+            case "MASKED" if sender in self._session.missing and payload is not None:
+                if self._session.sent is None or envelope.fields.body["view"] != self._session.sent[0].eid:
+                    return False
+                self._session.add(sender, payload)
+            case _:
+                return False
+        return True
+
+    def progress(self, step: Step) -> None:
+        """Do what can be done by now; ``outcome`` is set when the round is over."""
+        if self.outcome is not None:
+            return
+        if self._session.state is ReceiverState.OPEN:
+            self._gather(step)
+        if self._session.state is ReceiverState.COHORT and step.now_ms >= self._after(95):
+            self._session.void("missing")
+        if self._session.is_final and self.value is not None:
+            self._finish(step)
+
+    def _gather(self, step: Step) -> None:
+        context = self._context
+        announced = set(self._session.adverts)
+        expected = {n for n in self._planned if n in announced or context.waits_for(n, self.number)}
+        if not (expected <= announced and (expected or not self._planned)):
+            if step.now_ms < self._after(80):
+                return
+            late = expected - announced
+            if not self._extended and any(self._is_behind(n, step.now_ms) for n in late):
+                self._extended = True
+                return
+            context.absent |= late
+        if len(announced) < self._session.needed:
+            self._session.void("too-few")
+        elif self._disclosed:
+            self._session.disclose(self._deltas)
+        else:
+            missing = [n for n in self._planned if n not in announced and context.is_excused(n, self.number)]
+            absents = [context.absents[n] for n in missing if n in context.absents]
+            body, payload = self._session.cohort(context.entropy, "mix", absents)
+            envelope = step.seal(
+                "COHORT", body, to=self._session.members, study=context.study, round=self.number,
+                session=self._session.sid, payload=payload,
+            )
+            context.mailbox.remember(envelope)
+            step.keep(payload)
+            self._session.sent = (envelope, payload)
+
+    def _is_behind(self, name: str, now_ms: int) -> bool:
+        presence = self._context.presence
+        return presence.is_live(name, now_ms) and presence.of(name).reached < self.number
+
+    def resend(self, step: Step, link: str) -> None:
+        """Send the COHORT again to a member whose link is back."""
+        if self._session.state is ReceiverState.COHORT and self._session.sent and link in self._session.members:
+            step.send(*self._session.sent, [link])
+
+    # ---------------------------------------------------------------- the end
+
+    def _finish(self, step: Step) -> None:
+        assert self.value is not None
+        context, session, plan = self._context, self._session, self._context.plan
+        if session.state is ReceiverState.VOID:
+            step.add(
+                "session.void",
+                {"session": session.sid, "receiver": context.me, "reason": session.reason},
+                context.study,
+            )
+            self.keep(step, self.reason or session.reason or "missing")
+            return
+        self.senders = session.members
+        total, den = session.total(), plan.den(self.number)
+        mixed = mix(
+            self.value, total, context.code[self.number], len(self.senders), plan.step_log2_at(self.number), den
+        )
+        sum_hash = hashlib.sha256(memoryview(total).cast("B")).digest()
+        names: list[Value] = list(self.senders)
+        step.add(
+            "session.sum",
+            {"session": session.sid, "receiver": context.me, "survivors": names, "sum": sum_hash, "opened": []},
+            context.study,
+        )
+        weights: dict[str, Value] = {name: 1 for name in self.senders}
+        weights[context.me] = den - len(self.senders)
+        step.add(
+            "round.mix",
+            {
+                "round": self.number,
+                "in": [{"session": session.sid, "sum": sum_hash}],
+                "missing": [n for n in self._planned if n not in self.senders],
+                "weights": weights,
+                "den": den,
+                "own": None,
+                "model": model_hash(mixed),
+            },
+            context.study,
+        )
+        self._end(step, "mixed", None, mixed)
+
+    def keep(self, step: Step, reason: str) -> None:
+        """End the round with the region's own model."""
+        self._end(step, "kept", reason, self.value if self.value is not None else self.model)
+
+    def _end(self, step: Step, outcome: str, reason: str | None, model: NDArray[np.float32]) -> None:
+        study = self._context.study
+        step.add("round.end", {"round": self.number, "outcome": outcome, "reason": reason}, study)
+        self.outcome, self.reason, self.model = outcome, reason, model
+        if not self._session.is_final:
+            self._session.void(reason or "left")
+        prefix = f"model/{study.hex()}"
+        step.blob(f"{prefix}/{self.number}", memoryview(np.ascontiguousarray(model, dtype="<f4")).cast("B"))
+        step.blob(f"{prefix}/{self.number - 2}", None)
+        step.publish()
+        step.do(Adopt(study, self.number, model, self.senders))
+
+    # ---------------------------------------------------------------- words
+
+    @property
+    def is_final(self) -> bool:
+        """Whether this region's own sum is open or void."""
+        return self._session.is_final
+
+    def waiting_for(self) -> list[tuple[str, str]]:
+        """(region, what) this round still waits for."""
+        if self._session.state is ReceiverState.OPEN:
+            announced = self._session.adverts
+            return [
+                (n, "its announcement")
+                for n in self._planned
+                if n not in announced and self._context.waits_for(n, self.number)
+            ]
+        if self._session.state is ReceiverState.COHORT:
+            return [(n, "its masked value") for n in self._session.missing]
+        return []
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Planned neighbours that did not take part."""
+        return tuple(n for n in self._planned if n not in self.senders)

@@ -1,0 +1,191 @@
+"""This region as a sender: its sessions towards other receivers.
+
+Rules kept here, and nowhere else:
+  * a COHORT is taken once for each session, and only if the plan allows its members;
+  * a receiver may show this region few different sets (*change budget*): sums over K and over K without k
+    give k away;
+  * a payload is kept for sending again until its session closes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crypto.errors import CryptoError
+from gossip.context import StudyContext
+from gossip.mailbox import Contradiction
+from gossip.session import Cohort, MemberSession, MemberState, read_cohort
+from gossip.step import Step
+from protocol.envelope import Envelope
+from protocol.errors import CodecError
+
+WINDOW_ROUNDS = 32
+
+
+class CohortRefused(Exception):
+    """A COHORT that this member does not answer; ``code`` is the fault it logs."""
+
+    def __init__(self, code: str, reason: str, contradiction: Contradiction | None = None) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.contradiction = contradiction
+
+
+class Sender:
+    """Member sessions of one study, keyed by (round, receiver, bucket)."""
+
+    def __init__(self, context: StudyContext) -> None:
+        self._context = context
+        self._sessions: dict[tuple[int, str, int], MemberSession] = {}
+        self._deadlines: dict[tuple[int, str, int], int | None] = {}
+        self._disclosed: dict[tuple[int, str], tuple[Envelope, memoryview]] = {}
+        self._windows: dict[str, deque[tuple[int, frozenset[str]]]] = {}
+
+    def announce(
+        self, step: Step, round: int, receiver: str, bucket: int, deadline_ms: int | None, stats: bytes | None
+    ) -> None:
+        """Send an ADVERT for one session of a receiver; the value is ready."""
+        context = self._context
+        key = (round, receiver, bucket)
+        if key in self._sessions:
+            return
+        session = MemberSession(context.sid(round, receiver, bucket), round, bucket, context.me, receiver)
+        body = session.advert(context.entropy, stats)
+        envelope = step.seal(
+            "ADVERT", body, to=[receiver], study=context.study, round=round, session=session.sid
+        )
+        context.mailbox.remember(envelope)
+        session.sent.append((envelope, None))
+        self._sessions[key] = session
+        self._deadlines[key] = deadline_ms
+
+    def disclose(self, step: Step, round: int, receiver: str, code: NDArray[np.signedinteger]) -> None:
+        """Send the value itself to a receiver whose neighbourhood cannot be masked (DP is on)."""
+        context = self._context
+        payload = memoryview(code).cast("B")
+        envelope = step.seal(
+            "DELTA", {}, to=[receiver], study=context.study, round=round,
+            session=context.sid(round, receiver), payload=payload,
+        )
+        context.mailbox.remember(envelope)
+        self._disclosed = {k: v for k, v in self._disclosed.items() if k[0] >= round - 1}
+        self._disclosed[(round, receiver)] = (envelope, payload)
+
+    def has_announced(self, round: int) -> bool:
+        """Whether an ADVERT or a DELTA of this round has been signed in this run."""
+        return any(k[0] == round for k in self._sessions) or any(k[0] == round for k in self._disclosed)
+
+    def answers(self, envelope: Envelope) -> MemberSession | None:
+        """The session that a COHORT is for, if it still waits for one."""
+        for session in self._sessions.values():
+            if session.sid == envelope.fields.session and session.receiver == envelope.fields.sender:
+                return session if session.state is MemberState.ADVERTISED else None
+        return None
+
+    def on_cohort(self, step: Step, session: MemberSession, envelope: Envelope, payload: bytes) -> None:
+        """Check a COHORT and answer it with MASKED.
+
+        Raises:
+            CohortRefused: A rule is broken; the session is ABORTED.
+        """
+        try:
+            cohort = self._checked(step, session, envelope, payload)
+        except (CodecError, CryptoError) as error:
+            session.close(MemberState.ABORTED)
+            raise CohortRefused("LS-COHORT", str(error)) from error
+        except CohortRefused:
+            session.close(MemberState.ABORTED)
+            raise
+        context = self._context
+        y = session.mask(cohort, context.code[session.round], masked=context.is_masked)
+        masked = step.seal(
+            "MASKED", {"view": envelope.eid, "self_commit": b""}, to=[session.receiver],
+            study=context.study, round=session.round, session=session.sid, payload=y,
+        )
+        context.mailbox.remember(masked)
+        session.sent.append((masked, y))
+
+    def _checked(self, step: Step, session: MemberSession, envelope: Envelope, payload: bytes) -> Cohort:
+        context, plan = self._context, self._context.plan
+        cohort = read_cohort(envelope, payload)
+        round, receiver = session.round, session.receiver
+        own = session.sent[0][0]
+        if context.me not in cohort.adverts or cohort.adverts[context.me].eid != own.eid:
+            raise CohortRefused("LS-COHORT", "the COHORT does not hold this region's ADVERT unchanged")
+        allowed = set(plan.neighbours(receiver, round))
+        strangers = set(cohort.members) - allowed
+        if strangers:
+            raise CohortRefused("LS-COHORT", f"the plan does not let {sorted(strangers)} send to {receiver}")
+        is_sum = round < plan.sum_rounds
+        if is_sum and set(cohort.members) != allowed:
+            raise CohortRefused("LS-COHORT", "a sum round takes all participants or nobody")
+        needed = plan.needed(receiver, round)
+        if len(cohort.members) < needed:
+            raise CohortRefused("LS-COHORT", f"a cohort of {len(cohort.members)}; at least {needed} hide one value")
+        body = envelope.fields.body
+        if body["variant"] != "strict" or body["kind"] != ("sum" if is_sum else "mix"):
+            raise CohortRefused("LS-COHORT", f"{body['kind']} and {body['variant']} are not what the plan says here")
+        for carried in (*cohort.adverts.values(), *cohort.absents):
+            contradiction = context.check_carried(carried)
+            if contradiction is not None:
+                raise CohortRefused(contradiction.code, "a carried envelope contradicts another", contradiction)
+        for carried in (*cohort.adverts.values(), *cohort.absents):
+            context.mailbox.remember(carried)
+        for absent in cohort.absents:
+            context.take_absent(absent)
+        if not is_sum:
+            self._spend(receiver, round, set(cohort.members))
+        return cohort
+
+    def _spend(self, receiver: str, round: int, members: set[str]) -> None:
+        """Count a shown set against the change budget."""
+        excused = {k for k in self._context.excused if self._context.is_excused(k, round) and k != receiver}
+        shown = frozenset(members | (excused & set(self._context.plan.neighbours(receiver, round))))
+        window = self._windows.setdefault(receiver, deque())
+        while window and window[0][0] <= round - WINDOW_ROUNDS:
+            window.popleft()
+        seen = {members for _, members in window}
+        budget = int(self._context.plan.masking["change_budget"])
+        if shown not in seen and len(seen) >= budget:
+            raise CohortRefused("STATE", f"change-budget: {receiver} has shown {len(seen)} different sets of senders")
+        window.append((round, shown))
+
+    def close(self, round: int, receiver: str, bucket: int | None = None) -> None:
+        """Close the sessions of one receiver in one round (with a bucket: only the attempts before it)."""
+        for (r, who, b), session in self._sessions.items():
+            if r == round and who == receiver and (bucket is None or b < bucket) and session.is_open:
+                session.close(MemberState.CLOSED)
+
+    def tick(self, now_ms: int) -> None:
+        """Close what is past its deadline, and forget what is closed."""
+        for key, session in list(self._sessions.items()):
+            deadline = self._deadlines[key]
+            if deadline is not None and now_ms >= deadline:
+                if session.is_open:
+                    session.close(MemberState.CLOSED)
+                del self._sessions[key], self._deadlines[key]
+
+    def oldest_round(self) -> int | None:
+        """The oldest round whose value a receiver may still ask for."""
+        return min((k[0] for k, s in self._sessions.items() if s.is_open), default=None)
+
+    def deadline_ms(self) -> int | None:
+        """The next deadline."""
+        return min((d for d in self._deadlines.values() if d is not None), default=None)
+
+    def resend(self, step: Step, link: str) -> None:
+        """Send again, byte for byte, what open sessions towards this region have said."""
+        for (round, receiver, bucket), session in self._sessions.items():
+            if receiver != link:
+                continue
+            last = bucket == max(b for r, who, b in self._sessions if (r, who) == (round, receiver))
+            in_sum = round < self._context.plan.sum_rounds
+            if session.is_open or (in_sum and last):
+                for envelope, payload in session.sent:
+                    step.send(envelope, payload, [link])
+        for (_, receiver), (envelope, data) in self._disclosed.items():
+            if receiver == link:
+                step.send(envelope, data, [link])

@@ -1,0 +1,287 @@
+"""One secure sum towards one receiver, strict variant: the member's and the receiver's machine.
+
+A *session* belongs to (study, round, receiver, bucket). Every member announces itself with a fresh
+X25519 mask key; the receiver names the *cohort*; every pair of members derives one seed, salted by
+the digest of that COHORT, and the two masks made from it cancel in the sum and only there.
+
+Rules kept here, and nowhere else:
+  * a member masks once, for the first COHORT it takes, and forgets its secrets in the same breath;
+  * the receiver opens the sum of the whole cohort or nothing: one missing value and the session is VOID;
+  * ABORTED, CLOSED, DONE and VOID are final.
+
+Who may be in a cohort, deadlines and what is logged: ``sender``, ``round``, ``sums``.
+State diagram: README.md. Construction after Bonawitz et al. (CCS 2017), without dropout recovery.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crypto.agreement import derive, x25519, x25519_public
+from crypto.masking import add_masks
+from gossip.events import Buffer
+from protocol.codec import Value, encode, hash_of
+from protocol.envelope import Envelope, decode_carried, encode_carried
+from protocol.errors import CodecError
+from protocol.fixed_point import RING_DTYPES
+
+Entropy = Callable[[int], bytes]
+
+
+def session_id(study: bytes, round: int, receiver: str, roster: bytes, bucket: int = 0) -> bytes:
+    """Return the 32-byte name of a session; it binds the plan, and with round and kind all its sizes."""
+    return hash_of("sid", [study, round, receiver, roster, bucket])
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """A COHORT as a member reads it.
+
+    Attributes:
+        envelope: The receiver's COHORT; its eid salts every mask.
+        kind: ``mix`` or ``sum`` (``state`` is not in this version).
+        adverts: Member name to its ADVERT, in the order of names.
+        absents: ABSENT envelopes that came with it.
+    """
+
+    envelope: Envelope
+    kind: str
+    adverts: Mapping[str, Envelope]
+    absents: tuple[Envelope, ...]
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Names of the cohort, ascending."""
+        return tuple(self.adverts)
+
+
+def read_cohort(envelope: Envelope, payload: bytes) -> Cohort:
+    """Return the cohort of a COHORT and its payload; signatures of what it carries are not checked here.
+
+    Raises:
+        CodecError: Members and carried ADVERTs do not match, a mask key stands twice, another session.
+    """
+    body = envelope.fields.body
+    members: Sequence[Sequence[Value]] = body["members"]  # type: ignore[assignment]
+    adverts: dict[str, Envelope] = {}
+    absents: list[Envelope] = []
+    for carried, inner in decode_carried(payload):
+        if inner is not None:
+            raise CodecError(f"COHORT carries a payload inside {carried.fields.type}; expected none")
+        if carried.fields.type == "ADVERT":
+            if carried.fields.session != envelope.fields.session:
+                raise CodecError(f"COHORT carries an ADVERT of {carried.fields.sender} for another session")
+            if carried.fields.sender in adverts:
+                raise CodecError(f"COHORT carries two ADVERTs of {carried.fields.sender}")
+            adverts[carried.fields.sender] = carried
+        elif carried.fields.type == "ABSENT":
+            absents.append(carried)
+        else:
+            raise CodecError(f"COHORT carries {carried.fields.type}; expected ADVERT or ABSENT")
+    named = {str(m[0]): m[1] for m in members}
+    if list(named) != sorted(adverts) or any(adverts[name].eid != digest for name, digest in named.items()):
+        raise CodecError("COHORT names other members than the ADVERTs it carries")
+    keys = [a.fields.body["mask_key"] for a in adverts.values()]
+    if len(set(map(bytes, keys))) != len(keys):  # type: ignore[arg-type]
+        raise CodecError("COHORT holds one mask key twice")
+    return Cohort(envelope, str(body["kind"]), {n: adverts[n] for n in sorted(adverts)}, tuple(absents))
+
+
+class MemberState(Enum):
+    """States of a member."""
+
+    INIT = "init"
+    ADVERTISED = "advertised"
+    MASKED = "masked"
+    CLOSED = "closed"
+    ABORTED = "aborted"
+
+
+class MemberSession:
+    """This region as one member of another's session."""
+
+    def __init__(self, sid: bytes, round: int, bucket: int, me: str, receiver: str) -> None:
+        self.sid = sid
+        self.round = round
+        self.bucket = bucket
+        self.receiver = receiver
+        self.state = MemberState.INIT
+        self.sent: list[tuple[Envelope, Buffer | None]] = []
+        self._me = me
+        self._private: bytes | None = None
+        self._public = b""
+
+    def advert(self, entropy: Entropy, stats: bytes | None) -> dict[str, Value]:
+        """Return the body of this member's ADVERT, with fresh keys."""
+        if self.state is not MemberState.INIT:
+            raise ValueError(f"a session announces once; this one is {self.state.value}")
+        # 31 random bytes: the seed fits the field of the recoverable variant's shares.
+        self._private = derive(entropy(31), self.sid, "mask-key", encode([self._me]))
+        self._public = x25519_public(self._private)
+        self.state = MemberState.ADVERTISED
+        return {
+            "mask_key": self._public,
+            "eph": x25519_public(entropy(32)),
+            "need_state": False,
+            "stats": stats,
+        }
+
+    def mask(self, cohort: Cohort, value: NDArray[np.signedinteger], *, masked: bool) -> memoryview:
+        """Return this member's payload y = X + masks mod 2^w; its secrets are gone afterwards.
+
+        Args:
+            cohort: Contains this member's own ADVERT, unchanged.
+            value: X, signed integers of the ring's width, shape (m,).
+            masked: False only under ``masking.mode = "off"``: the same session with all masks zero.
+
+        Raises:
+            ValueError: Not ADVERTISED (one session masks once).
+            CryptoError: A member's key agrees on nothing.
+        """
+        if self.state is not MemberState.ADVERTISED or self._private is None:
+            raise ValueError(f"a member masks once, after its ADVERT; this one is {self.state.value}")
+        plus: list[bytes] = []
+        minus: list[bytes] = []
+        for name, advert in cohort.adverts.items():
+            if name == self._me:
+                continue
+            seed = self._pair_seed(cohort.envelope.eid, name, bytes(advert.fields.body["mask_key"]))  # type: ignore[arg-type]
+            (plus if name > self._me else minus).append(seed)
+        y = value.view(f"<u{value.dtype.itemsize}").copy()
+        if masked:
+            add_masks(y, plus, minus)
+        self._private = None
+        self.state = MemberState.MASKED
+        return memoryview(y).cast("B")
+
+    def _pair_seed(self, cohort: bytes, other: str, other_public: bytes) -> bytes:
+        assert self._private is not None
+        (lo, lo_key), (hi, hi_key) = sorted([(self._me, self._public), (other, other_public)])
+        return derive(x25519(self._private, other_public), cohort, "pair-mask", encode([lo, hi, lo_key, hi_key]))
+
+    def close(self, state: MemberState) -> None:
+        """End the session: CLOSED or ABORTED; drops secrets and the payload kept for sending again."""
+        self._private = None
+        self.state = state
+        if state is MemberState.ABORTED:
+            self.sent = [(envelope, payload) for envelope, payload in self.sent if payload is None]
+        else:
+            self.sent = []
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the session can still do something."""
+        return self.state in (MemberState.ADVERTISED, MemberState.MASKED)
+
+
+class ReceiverState(Enum):
+    """States of a receiver."""
+
+    OPEN = "open"
+    COHORT = "cohort"
+    DONE = "done"
+    VOID = "void"
+
+
+class ReceiverSession:
+    """This region as receiver: gathers announcements, names the cohort, adds up what comes.
+
+    Args:
+        planned: All regions that the plan lets send, N(i).
+        needed: Fewest members of a cohort, h + c.
+        ring: Width w in bits.
+    """
+
+    def __init__(self, sid: bytes, round: int, bucket: int, planned: Sequence[str], needed: int, ring: int) -> None:
+        self.sid = sid
+        self.round = round
+        self.bucket = bucket
+        self.planned = tuple(planned)
+        self.needed = needed
+        self.state = ReceiverState.OPEN
+        self.adverts: dict[str, Envelope] = {}
+        self.members: tuple[str, ...] = ()
+        self.sent: tuple[Envelope, bytes] | None = None
+        self.reason: str | None = None
+        self._dtype = np.dtype(RING_DTYPES[ring])
+        self._missing: set[str] = set()
+        self._sum: NDArray[np.unsignedinteger] | None = None
+
+    def announce(self, advert: Envelope) -> None:
+        """Take in one ADVERT while OPEN."""
+        if self.state is ReceiverState.OPEN:
+            self.adverts[advert.fields.sender] = advert
+
+    def cohort(self, entropy: Entropy, kind: str, absents: Sequence[Envelope]) -> tuple[dict[str, Value], bytes]:
+        """Name all who announced themselves as the cohort; returns body and payload of the COHORT.
+
+        Raises:
+            ValueError: Not OPEN, or fewer than ``needed`` announced.
+        """
+        if self.state is not ReceiverState.OPEN or len(self.adverts) < self.needed:
+            raise ValueError(f"{len(self.adverts)} announced in state {self.state.value}; {self.needed} are needed")
+        self.members = tuple(sorted(self.adverts))
+        self._missing = set(self.members)
+        self.state = ReceiverState.COHORT
+        carried: list[tuple[Envelope, bytes | None]] = [(self.adverts[name], None) for name in self.members]
+        carried += [(envelope, None) for envelope in absents]
+        members: list[Value] = [[name, self.adverts[name].eid, None] for name in self.members]
+        body: dict[str, Value] = {
+            "members": members,
+            "eph": x25519_public(entropy(32)),
+            "kind": kind,
+            "variant": "strict",
+        }
+        return body, encode_carried(carried)
+
+    def add(self, sender: str, data: Buffer) -> None:
+        """Add one member's payload; DONE when it was the last.
+
+        Raises:
+            ValueError: No COHORT yet, or a sender that is not awaited.
+        """
+        if self.state is not ReceiverState.COHORT or sender not in self._missing:
+            raise ValueError(f"no value of {sender} is awaited")
+        words = np.frombuffer(data, dtype=self._dtype)
+        if self._sum is None:
+            self._sum = words.copy()
+        else:
+            self._sum += words
+        self._missing.discard(sender)
+        if not self._missing:
+            self.state = ReceiverState.DONE
+
+    def disclose(self, values: Mapping[str, Buffer]) -> None:
+        """Add up values that came unmasked (``masking.on_unmaskable = "disclose"``); DONE."""
+        self.members = tuple(sorted(values))
+        self._missing = set(self.members)
+        self.state = ReceiverState.COHORT
+        for name in self.members:
+            self.add(name, values[name])
+
+    def total(self) -> NDArray[np.signedinteger]:
+        """Return S, the sum read as two's complement, shape (m,); only when DONE."""
+        if self.state is not ReceiverState.DONE or self._sum is None:
+            raise ValueError(f"a session that is {self.state.value} opens nothing")
+        return self._sum.view(f"<i{self._dtype.itemsize}")
+
+    def void(self, reason: str) -> None:
+        """End without a sum; what was added up is dropped."""
+        self.state = ReceiverState.VOID
+        self.reason = reason
+        self._sum = None
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Members of the cohort whose value is not here yet."""
+        return tuple(sorted(self._missing))
+
+    @property
+    def is_final(self) -> bool:
+        """DONE or VOID."""
+        return self.state in (ReceiverState.DONE, ReceiverState.VOID)

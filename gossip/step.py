@@ -1,0 +1,97 @@
+"""One step of a region: what an event leads to, gathered in the order that makes it safe.
+
+Rules kept here, and nowhere else:
+  * entries, their kept payloads and state files are one ``Commit``, and it comes first;
+  * an envelope leaves only behind the commit that holds its ``env.sent``;
+  * a message to ``k`` names ``k`` in its ``env.sent`` whether or not the link is up: what did not
+    arrive is sent again, byte for byte, when the link comes up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+from gossip.events import Blob, Buffer, Commit, Effect, Send
+from protocol.codec import Value
+from protocol.entries import Entry
+from protocol.envelope import Envelope
+from protocol.log import Log
+
+
+class Step:
+    """Collects one step; ``finish`` gives the effects in order."""
+
+    def __init__(self, log: Log, now_ms: int) -> None:
+        self.now_ms = now_ms
+        self._log = log
+        self._kept: dict[bytes, bytes] = {}
+        self._blobs: dict[str, Blob] = {}
+        self._sends: list[Send] = []
+        self._others: list[Effect] = []
+        self._publish = False
+
+    def add(self, kind: str, body: dict[str, Value], study: bytes | None = None) -> Entry:
+        """Append an entry to the log; on disk before anything of this step leaves."""
+        return self._log.add(kind, body, study=study, now_ms=self.now_ms)
+
+    def received(self, envelope: Envelope, via: str | None) -> None:
+        """Log an envelope as heard."""
+        self.add(
+            "env.recv",
+            {"header": envelope.header, "sig": envelope.signature, "via": via},
+            envelope.fields.study,
+        )
+
+    def seal(
+        self,
+        type: str,
+        body: dict[str, Value],
+        *,
+        to: Sequence[str],
+        study: bytes | None = None,
+        round: int | None = None,
+        session: bytes | None = None,
+        payload: Buffer | None = None,
+    ) -> Envelope:
+        """Sign, log and send one message to some regions; returns the envelope."""
+        envelope = self._log.seal(
+            type, body, study=study, round=round, session=session, payload=payload, to=sorted(to), now_ms=self.now_ms
+        )
+        self.send(envelope, payload, to)
+        return envelope
+
+    def send(self, envelope: Envelope, payload: Buffer | None, to: Iterable[str]) -> None:
+        """Send an envelope as it is: our own again, or another's that is passed on."""
+        for name in sorted(to):
+            self._sends.append(Send(name, envelope.header, envelope.signature, payload, envelope.eid))
+
+    def keep(self, data: bytes) -> bytes:
+        """Keep a payload for as long as the entries live; returns its SHA-256."""
+        sha = hashlib.sha256(data).digest()
+        self._kept[sha] = data
+        return sha
+
+    def blob(self, name: str, data: Buffer | None, *, durable: bool = False) -> None:
+        """Write (or with None remove) a file of the region's own state."""
+        self._blobs[name] = Blob(name, data, durable)
+
+    def do(self, effect: Effect) -> None:
+        """Add an effect that comes after the commit."""
+        self._others.append(effect)
+
+    def publish(self) -> None:
+        """Replace the file ``HEAD`` with this step's checkpoint."""
+        self._publish = True
+
+    def finish(self) -> list[Effect]:
+        """Return commit, sends and the rest, in this order."""
+        effects: list[Effect] = []
+        pending = self._log.pending()
+        kept, blobs = tuple(self._kept.items()), tuple(self._blobs.values())
+        if pending is not None:
+            leaves, checkpoint, signature = pending
+            effects.append(Commit(tuple(leaves), checkpoint, signature, kept, blobs, self._publish))
+        elif kept or blobs:
+            effects.append(Commit((), None, b"", kept, blobs, False))
+        return [*effects, *self._sends, *self._others]

@@ -1,0 +1,204 @@
+"""Sum rounds: masked sums over all participants, opened at every region alike.
+
+Stage p is round p. Every region is receiver of one session and member of all the others', in the ring Z_2^64.
+
+Rules kept here, and nowhere else:
+  * the cohort is everybody or nobody, and X is the same to the byte in every attempt: all attempts open one
+    sum or none;
+  * a receiver whose session is VOID raises its *attempt* in PING; members answer the highest attempt heard;
+  * a stage is answered until every participant has been heard in a later round;
+  * the log keeps a salted commitment to S: S beside the opened total would show this region's own integers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crypto.hashing import tagged_hash
+from gossip.context import Columns, Opened, StudyContext
+from gossip.events import Buffer, Measure
+from gossip.sender import Sender
+from gossip.session import ReceiverSession, ReceiverState
+from gossip.step import Step
+from protocol.envelope import Envelope
+
+MAX_ATTEMPTS = 100
+
+
+class SumStage:
+    """One stage at one region, through all its attempts."""
+
+    def __init__(self, context: StudyContext, number: int, opened_ms: int, attempt: int = 0) -> None:
+        self.number = number
+        self.opened_ms = opened_ms
+        self.attempt = attempt
+        self.vector: NDArray[np.int64] | None = None
+        self.opened: Opened | None = None
+        self.failed = False
+        self.lost: tuple[str, ...] = ()
+        self._context = context
+        self._columns: Columns = ()
+        self._cohort_ms = 0
+        self._session = self._new_session()
+
+    def _new_session(self) -> ReceiverSession:
+        context = self._context
+        sid = context.sid(self.number, context.me, self.attempt)
+        return ReceiverSession(sid, self.number, self.attempt, context.others, len(context.others), 64)
+
+    @property
+    def stage(self) -> str:
+        """Code of the stage, as in the plan's ``sums``."""
+        return str(self._context.plan.sums[self.number])
+
+    def open(self, step: Step) -> None:
+        """Ask for this region's integers; after a restart they are the stored ones."""
+        stored = self._context.blob(f"sum/{self._context.study.hex()}/{self.number}")
+        if stored is not None:
+            kept = Opened.decode(stored)
+            self.vector, self._columns = kept.total, kept.columns
+        else:
+            step.do(Measure(self._context.study, self.number, self.stage, self._context.totals()))
+
+    def measured(self, step: Step, vector: NDArray[np.int64], columns: Columns) -> None:
+        """This region's integers are here; they are on disk before anything is announced."""
+        if self.vector is None:
+            self.vector, self._columns = vector.astype("<i8"), columns
+            name = f"sum/{self._context.study.hex()}/{self.number}"
+            step.blob(name, Opened(self.vector, columns).encode(), durable=True)
+
+    def payload_bytes(self) -> int | None:
+        """Length of a MASKED of this stage; None until this region's own integers are here."""
+        return None if self.vector is None else 8 * self.vector.size
+
+    def hear(self, envelope: Envelope, payload: Buffer | None) -> bool:
+        """Take in an ADVERT or MASKED for the attempt at hand; False if it is not awaited."""
+        if envelope.fields.session != self._session.sid:
+            return False
+        if envelope.fields.type == "ADVERT" and self._session.state is ReceiverState.OPEN:
+            self._session.announce(envelope)
+            return True
+        if envelope.fields.type == "MASKED" and payload is not None and self._session.sent is not None:
+            if envelope.fields.sender not in self._session.missing:
+                return False
+            if envelope.fields.body["view"] != self._session.sent[0].eid:
+                return False
+            self._session.add(envelope.fields.sender, payload)
+            return True
+        return False
+
+    def deadline_ms(self) -> int | None:
+        """T_mask, counted from COHORT; while OPEN nobody is given up."""
+        if self._session.state is not ReceiverState.COHORT:
+            return None
+        share = min(100, 15 * (self.attempt + 1))
+        return self._cohort_ms + self._context.timeout_ms * share // 100
+
+    def progress(self, step: Step) -> None:
+        """Do what can be done by now; ``opened`` is set when the stage is open, ``failed`` after the last attempt."""
+        context, session = self._context, self._session
+        if self.opened is not None or self.vector is None:
+            return
+        if session.state is ReceiverState.OPEN and set(session.adverts) == set(context.others):
+            body, payload = session.cohort(context.entropy, "sum", [])
+            envelope = step.seal(
+                "COHORT", body, to=session.members, study=context.study, round=self.number,
+                session=session.sid, payload=payload,
+            )
+            context.mailbox.remember(envelope)
+            step.keep(payload)
+            session.sent = (envelope, payload)
+            self._cohort_ms = step.now_ms
+        deadline = self.deadline_ms()
+        if deadline is not None and step.now_ms >= deadline:
+            self.lost = session.missing
+            session.void("missing")
+            self._void(step)
+        if session.state is ReceiverState.DONE:
+            self._finish(step)
+
+    def _void(self, step: Step) -> None:
+        context, session = self._context, self._session
+        step.add(
+            "session.void", {"session": session.sid, "receiver": context.me, "reason": session.reason}, context.study
+        )
+        self.attempt += 1
+        if self.attempt >= MAX_ATTEMPTS:
+            self.failed = True
+        else:
+            self._session = self._new_session()
+
+    def _finish(self, step: Step) -> None:
+        assert self.vector is not None
+        context, session = self._context, self._session
+        s = session.total()
+        total = (s.view("<u8") + self.vector.view("<u8")).view("<i8")
+        self.opened = Opened(total, self._columns)
+        context.opened.append(self.opened)
+        commitment = tagged_hash("commit", context.entropy(32) + memoryview(s).cast("B").tobytes())
+        step.add(
+            "session.sum",
+            {
+                "session": session.sid, "receiver": context.me, "survivors": list(session.members),
+                "sum": commitment, "opened": [],
+            },
+            context.study,
+        )
+        stats = context.stats(self.number + 1)
+        assert stats is not None
+        step.add(
+            "stats.open",
+            {
+                "round": self.number, "stage": self.stage, "session": session.sid,
+                "sum": hashlib.sha256(total.tobytes()).digest(), "stats": stats[:32],
+            },
+            context.study,
+        )
+        step.add("round.end", {"round": self.number, "outcome": "summed", "reason": None}, context.study)
+        step.blob(f"total/{context.study.hex()}/{self.number}", self.opened.encode(), durable=True)
+        step.publish()
+
+    def resend(self, step: Step, link: str) -> None:
+        """Send the COHORT again to a member whose link is back."""
+        if self._session.state is ReceiverState.COHORT and self._session.sent and link in self._session.members:
+            step.send(*self._session.sent, [link])
+
+    def waiting_for(self) -> list[tuple[str, str]]:
+        """(region, what) this stage still waits for."""
+        if self.vector is None:
+            return []
+        if self._session.state is ReceiverState.OPEN:
+            return [(n, "its announcement") for n in self._context.others if n not in self._session.adverts]
+        return [(n, "its masked value") for n in self._session.missing]
+
+
+class Answers:
+    """This region as a member of sum rounds: every attempt of every receiver gets the same integers."""
+
+    def __init__(self, context: StudyContext, sender: Sender) -> None:
+        self._context = context
+        self._sender = sender
+        self._answered: dict[tuple[int, str], int] = {}
+
+    def restore(self, round: int, receiver: str, bucket: int) -> None:
+        """An ADVERT for this attempt was signed before a restart; its secrets are gone."""
+        key = (round, receiver)
+        self._answered[key] = max(self._answered.get(key, -1), bucket)
+
+    def answer(self, step: Step, round: int, vector: NDArray[np.int64]) -> None:
+        """Announce to every receiver still in this stage, in the highest attempt heard of it."""
+        context = self._context
+        context.code[round] = vector
+        for receiver in context.others:
+            neighbour = context.presence.of(receiver)
+            if neighbour.reached > round:
+                self._sender.close(round, receiver)
+                continue
+            attempt = neighbour.attempt if neighbour.round == round else 0
+            if attempt > self._answered.get((round, receiver), -1) and attempt < MAX_ATTEMPTS:
+                self._sender.close(round, receiver, attempt)
+                self._answered[(round, receiver)] = attempt
+                self._sender.announce(step, round, receiver, attempt, None, context.stats(round))
