@@ -1,0 +1,1 @@
+"""Networks: shapes and first weights in numpy, training in torch."""

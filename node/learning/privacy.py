@@ -1,0 +1,327 @@
+"""Differential privacy: what a step may use, what it costs, and the ledger of all that was spent.
+
+Rules kept here, and nowhere else:
+  * rows are drawn by Poisson sampling at rate q; an empty draw is a step like any other, and a sum
+    is divided by q n, never by the number drawn;
+  * every row's gradient is clipped and the full noise is added (Opacus' optimizer does both);
+  * a round is in the ledger, on disk, before it trains: a crash can only overstate epsilon;
+  * a round that would pass the budget does not run;
+  * chance comes from a secret of the region. From a public seed anybody could take the noise off again.
+
+Opacus is imported in functions: it takes seconds, and only a study with privacy needs it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from node.learning.errors import BudgetError, ConfigError
+from node.learning.task import file_bytes, tagged_hash
+
+MICRO = 1_000_000
+ORDERS = (*(1 + x / 10 for x in range(1, 100)), *range(12, 64))  # what accountant "rdp" stands for
+MAX_SIGMA = 10_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Steps of one mechanism: sampling rate, noise multiplier, how many."""
+
+    q_u: int
+    sigma_u: int
+    steps: int
+
+
+def epsilon(spent: Iterable[Spent], delta: float) -> float:
+    """Return the epsilon of all steps together, by Renyi DP; 0 for none.
+
+    Source: Opacus' accountant (Mironov, Talwar and Zhang 2019), over ``ORDERS``.
+    """
+    from opacus.accountants.analysis import rdp
+
+    total: Any = np.zeros(len(ORDERS))
+    steps: dict[tuple[int, int], int] = {}
+    for s in spent:
+        steps[s.q_u, s.sigma_u] = steps.get((s.q_u, s.sigma_u), 0) + s.steps
+    if not any(steps.values()):
+        return 0.0
+    for (q_u, sigma_u), count in sorted(steps.items()):
+        total = total + rdp.compute_rdp(q=q_u / MICRO, noise_multiplier=sigma_u / MICRO, steps=count, orders=ORDERS)
+    value, _ = rdp.get_privacy_spent(orders=ORDERS, rdp=total, delta=delta)
+    return float(value)
+
+
+def noise_for(epsilon_wanted: float, delta: float, q: float, steps: int) -> float:
+    """Return the least noise multiplier, in steps of 0.001, that keeps ``steps`` steps within epsilon.
+
+    Raises:
+        ConfigError: Epsilon, delta or q is out of range, or no noise suffices.
+    """
+    if not (epsilon_wanted > 0 and 0 < delta < 1 and 0 < q <= 1 and steps > 0):
+        found = f"epsilon {epsilon_wanted}, delta {delta}, q {q}, {steps} steps"
+        raise ConfigError(found, "epsilon > 0, 0 < delta < 1, 0 < q <= 1, steps > 0", "Correct --dp.")
+    q_u = round(q * MICRO)
+
+    def fits(milli: int) -> bool:
+        return epsilon([Spent(q_u, milli * 1000, steps)], delta) <= epsilon_wanted
+
+    low, high = 0, 500
+    while not fits(high):
+        low, high = high, high * 2
+        if high > MAX_SIGMA * 1000:
+            raise ConfigError(
+                f"epsilon {epsilon_wanted} with delta {delta}", "a larger epsilon", "No noise suffices; raise it."
+            )
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if fits(middle) else (middle, high)
+    return high / 1000
+
+
+def plan_values(
+    epsilon_wanted: str, delta: str, *, rounds: int, local_steps: int, q: float = 0.2, clip: float = 1.0
+) -> dict[str, Any]:
+    """Return the plan's ``dp`` map for a wanted epsilon over a whole study, given as decimal texts."""
+    from decimal import ROUND_FLOOR, Decimal, InvalidOperation
+
+    try:
+        eps_u = int((Decimal(epsilon_wanted) * MICRO).to_integral_value(ROUND_FLOOR))
+        delta_u12 = int((Decimal(delta) * MICRO * MICRO).to_integral_value(ROUND_FLOOR))
+    except InvalidOperation as error:
+        raise ConfigError(
+            "an epsilon or delta that is no number", "decimals", "Write --dp epsilon=3,delta=1e-3."
+        ) from error
+    sigma = noise_for(eps_u / MICRO, delta_u12 / MICRO**2, q, rounds * local_steps)
+    return {
+        "accountant": "rdp",
+        "eps_max_u": eps_u,
+        "delta_u12": delta_u12,
+        "clip_u": round(clip * MICRO),
+        "q_u": round(q * MICRO),
+        "sigma_min_u": round(sigma * MICRO),
+        "preprocess_bp": 0,
+        "noise_rng": "torch",
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The plan's ``dp`` map, checked: integers, as everybody has signed them."""
+
+    eps_max_u: int
+    delta_u12: int
+    clip_u: int
+    q_u: int
+    sigma_u: int
+
+    @classmethod
+    def of_plan(cls, dp: Mapping[str, Any]) -> Terms:
+        """Return the terms of a plan.
+
+        Raises:
+            ConfigError: A key is missing, out of range or not in this version.
+        """
+        if dp.get("accountant", "rdp") != "rdp":
+            raise ConfigError(f"dp.accountant {dp['accountant']!r} is not in this version", '"rdp"', "Use it.")
+        if dp.get("noise_rng", "torch") != "torch":
+            raise ConfigError(f"dp.noise_rng {dp['noise_rng']!r} is not in this version", '"torch"', "Use it.")
+        keys = ("eps_max_u", "delta_u12", "clip_u", "q_u", "sigma_min_u")
+        values = []
+        for key in keys:
+            value = dp.get(key)
+            if not isinstance(value, int) or value <= 0:
+                raise ConfigError(
+                    f"dp.{key} is missing or not above 0", "an integer above 0", "Make the plan with study new --dp."
+                )
+            values.append(value)
+        terms = cls(*values)
+        if terms.q_u > MICRO or terms.delta_u12 >= MICRO**2:
+            raise ConfigError(
+                "dp.q_u or dp.delta_u12 stands for 1 or more", "a rate and a delta below 1", "Correct the plan."
+            )
+        return terms
+
+    @property
+    def delta(self) -> float:
+        """Delta as a number."""
+        return self.delta_u12 / MICRO**2
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the ledger: a round that was paid for."""
+
+    study: str
+    round: int
+    base: str
+    data: str
+    q_u: int
+    sigma_u: int
+    steps: int
+    delta_u12: int
+
+    @property
+    def spent(self) -> Spent:
+        """Its steps."""
+        return Spent(self.q_u, self.sigma_u, self.steps)
+
+
+class Ledger:
+    """All rounds that a region has paid for, over all its studies: one JSON line each.
+
+    All lines count as spent on the same rows, for data sets of one region may overlap.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lines: list[Line] = []
+        if not path.exists():
+            return
+        data = file_bytes(path, "the privacy ledger")
+        whole = data[: data.rfind(b"\n") + 1]
+        if len(whole) < len(data):  # a crash cut the last line: it was not synced, so its round never trained
+            with path.open("r+b") as file:
+                file.truncate(len(whole))
+                os.fsync(file.fileno())
+        for number, raw in enumerate(whole.splitlines(), start=1):
+            try:
+                self.lines.append(Line(**json.loads(raw)))
+            except (ValueError, TypeError) as error:
+                raise ConfigError(
+                    f"line {number} of the privacy ledger {path} is damaged",
+                    "what was written",
+                    "Restore it from a backup.",
+                ) from error
+
+    def add(self, line: Line) -> None:
+        """Append a line and have it on disk when this returns."""
+        new = not self.path.exists()
+        with self.path.open("ab") as file:
+            file.write(json.dumps(asdict(line), sort_keys=True).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        if new:
+            folder = os.open(self.path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        self.lines.append(line)
+
+    def charge(self, line: Line, terms: Terms, budget_u: int | None = None) -> dict[str, int | str]:
+        """Pay for a round before it trains; return the facts for the log.
+
+        The same round from the same vector on the same rows gives the same bytes, since its chance
+        is the same: it is paid for once.
+
+        Args:
+            budget_u: The region's own limit over all studies, in 1e-6; None for none.
+
+        Raises:
+            BudgetError: The round would pass the study's or the region's budget; nothing is paid.
+        """
+        paid = line in self.lines
+        lines = self.lines if paid else [*self.lines, line]
+        of_study = [other.spent for other in lines if other.study == line.study]
+        in_round = epsilon([line.spent], terms.delta)
+        in_study = epsilon(of_study, terms.delta)
+        in_data = in_study if len(of_study) == len(lines) else epsilon([other.spent for other in lines], terms.delta)
+        for what, value, limit_u in (("study", in_study, terms.eps_max_u), ("region", in_data, budget_u)):
+            if limit_u is not None and micro_up(value) > limit_u:
+                raise BudgetError(
+                    f"round {line.round} would bring epsilon to {value:.4f}",
+                    f"at most {limit_u / MICRO:g}, the budget of the {what}",
+                    "The region trains no more in this study; it still mixes.",
+                )
+        if not paid:
+            self.add(line)
+        return {
+            "q_u": terms.q_u,
+            "sigma_u": terms.sigma_u,
+            "steps": line.steps,
+            "clip_u": terms.clip_u,
+            "delta_u12": terms.delta_u12,
+            "accountant": "rdp",
+            "eps_round_u": micro_up(in_round),
+            "eps_study_u": micro_up(in_study),
+            "eps_data_u": micro_up(in_data),
+        }
+
+
+def micro_up(value: float) -> int:
+    """Return a number in millionths, rounded up."""
+    return math.ceil(value * MICRO)
+
+
+@dataclass(slots=True)
+class DPContext:
+    """The one owner of sampling, clipping, noise and counting in a local round.
+
+    Attributes:
+        key: 32 secret bytes from which this round's chance comes.
+        taken: Steps done, for the check that what was paid is what was used.
+    """
+
+    terms: Terms
+    key: bytes
+    taken: int = 0
+
+    def train(self, network: Any, losses: Callable[[Any, Any], Any], rows: int, steps: int, lr: float) -> None:
+        """Run DP-SGD steps on a torch module, in place.
+
+        Args:
+            losses: From a network and row numbers to one loss for each of these rows.
+            rows: How many rows there are.
+        """
+        import warnings
+
+        import torch
+        from opacus.grad_sample import GradSampleModule
+        from opacus.optimizers import DPOptimizer
+
+        q = self.terms.q_u / MICRO
+        chance = np.random.Generator(np.random.PCG64(int.from_bytes(tagged_hash("dp-sample", self.key)[:16], "big")))
+        noise = torch.Generator().manual_seed(int.from_bytes(tagged_hash("dp-noise", self.key)[:8], "big", signed=True))
+        hooked = GradSampleModule(network, loss_reduction="mean")
+        optimizer = DPOptimizer(
+            torch.optim.SGD(hooked.parameters(), lr=lr),
+            noise_multiplier=self.terms.sigma_u / MICRO,
+            max_grad_norm=self.terms.clip_u / MICRO,
+            expected_batch_size=q * rows,  # a real number: Opacus only divides by it
+            loss_reduction="mean",
+            generator=noise,
+        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Full backward hook is firing")
+            for _ in range(steps):
+                at = torch.from_numpy(np.flatnonzero(chance.random(rows) < q))
+                optimizer.zero_grad()
+                each = losses(hooked, at)
+                # "mean" makes Opacus multiply by the rows drawn, so this gives per-row gradients.
+                (each.sum() / max(1, len(at))).backward()
+                optimizer.step()
+                self.taken += 1
+        hooked.to_standard_module()
+
+
+def warnings_for(terms: Terms, rows: int) -> list[str]:
+    """Return sentences about terms that do little for a region with so many rows."""
+    out = []
+    expected = terms.q_u / MICRO * rows
+    if terms.sigma_u / MICRO / expected > 1:
+        out.append(
+            f"noise outweighs the signal: sigma / (q n) = {terms.sigma_u / MICRO / expected:.2f} with {rows} rows"
+        )
+    if terms.delta * rows >= 1:
+        out.append(f"delta {terms.delta:g} is not below 1/n = {1 / rows:.2g}: it allows one whole row to be shown")
+    if expected < 4:
+        out.append(f"a step draws {expected:.1f} rows on average; below 4 it learns little")
+    return out

@@ -1,0 +1,291 @@
+"""What a task is, and how its modules become one flat vector.
+
+A task is several named modules of named parameters. Modules whose policy is ``TRAVELS`` are
+flattened, in sorted order of module and then of parameter, into the float32 vector that regions
+mix; modules that ``STAY`` never leave the region. Where a parameter lies in the vector is the
+``Layout``; it follows from the schema alone, and its hash stands in the plan.
+
+Numpy only: a layout and an initial vector exist before torch is imported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgpack
+import numpy as np
+from numpy.typing import NDArray
+
+from node.learning.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from node.learning.data.manifest import Schema
+    from node.learning.preprocessing import GlobalStats
+    from node.learning.privacy import DPContext
+
+Floats = NDArray[np.float32]
+Arrays = dict[str, dict[str, Floats]]  # module -> parameter -> values
+Shapes = dict[str, dict[str, tuple[int, ...]]]  # module -> parameter -> shape
+CONTEXT = b"landsting/v1/"
+
+
+def tagged_hash(tag: str, data: bytes) -> bytes:
+    """Return SHA-256 over the context, the tag, a zero byte and the data."""
+    return hashlib.sha256(CONTEXT + tag.encode() + b"\0" + data).digest()
+
+
+def json_hash(tag: str, value: object) -> bytes:
+    """Return the tagged hash of the sorted, blank-free ASCII JSON of a value."""
+    return tagged_hash(tag, json.dumps(value, sort_keys=True, separators=(",", ":")).encode())
+
+
+class SharePolicy(Enum):
+    """What becomes of a module when regions mix."""
+
+    TRAVELS = "travels"
+    STAYS = "stays"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where each travelling parameter lies in the vector.
+
+    Attributes:
+        names: ``module.parameter``, sorted by module, then by parameter.
+        shapes: One for each name.
+        offsets: Index of the first value of each.
+        dim: Length of the vector.
+    """
+
+    names: tuple[str, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    offsets: tuple[int, ...]
+    dim: int
+
+    @property
+    def hash(self) -> bytes:
+        """SHA-256 over (name, shape, offset) of every parameter."""
+        return json_hash(
+            "LAYOUT", [[n, list(s), o] for n, s, o in zip(self.names, self.shapes, self.offsets, strict=True)]
+        )
+
+
+def layout_of(shapes: Shapes, shared: Mapping[str, SharePolicy]) -> Layout:
+    """Return the layout of the modules that travel."""
+    names, sizes, offsets, at = [], [], [], 0
+    for module in sorted(shapes):
+        if shared[module] is SharePolicy.TRAVELS:
+            for name in sorted(shapes[module]):
+                shape = shapes[module][name]
+                names.append(f"{module}.{name}")
+                sizes.append(shape)
+                offsets.append(at)
+                at += int(np.prod(shape, dtype=np.int64))
+    return Layout(tuple(names), tuple(sizes), tuple(offsets), at)
+
+
+def flatten(arrays: Arrays, layout: Layout) -> Floats:
+    """Return the travelling parameters as one float32 vector of shape (dim,)."""
+    vector = np.empty(layout.dim, np.float32)
+    for name, shape, offset in zip(layout.names, layout.shapes, layout.offsets, strict=True):
+        module, _, parameter = name.partition(".")
+        values = arrays[module][parameter]
+        if values.shape != shape:
+            raise ConfigError(
+                f"parameter {name} has shape {values.shape}", f"{shape}", "Build it from the study's schema."
+            )
+        vector[offset : offset + values.size] = values.reshape(-1)
+    return vector
+
+
+def unflatten(vector: Floats, layout: Layout) -> Arrays:
+    """Return the parameters of a vector, as copies; the inverse of ``flatten``."""
+    if vector.shape != (layout.dim,):
+        raise ConfigError(
+            f"a vector of {vector.size} values",
+            f"{layout.dim}",
+            "Every region must run the same task with the same settings.",
+        )
+    arrays: Arrays = {}
+    for name, shape, offset in zip(layout.names, layout.shapes, layout.offsets, strict=True):
+        module, _, parameter = name.partition(".")
+        size = int(np.prod(shape, dtype=np.int64))
+        arrays.setdefault(module, {})[parameter] = vector[offset : offset + size].reshape(shape).copy()
+    return arrays
+
+
+def stream(tag: str, *parts: int | str | bytes) -> np.random.PCG64:
+    """Return the numpy PCG64 stream that these words name; the same everywhere."""
+    digest = tagged_hash(tag, msgpack.packb(list(parts), use_bin_type=True))
+    return np.random.PCG64(int.from_bytes(digest[:16], "big"))
+
+
+def uniform(bits: np.random.PCG64, count: int) -> NDArray[np.float64]:
+    """Return numbers in [0, 1) from the raw words of a stream.
+
+    Raw words are what numpy promises to keep; its distributions may change with a version.
+    """
+    words = bits.random_raw(count) if count else np.empty(0, np.uint64)
+    return (np.asarray(words, np.uint64) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+@dataclass(frozen=True, slots=True)
+class TrainReport:
+    """Facts about one local round.
+
+    Attributes:
+        steps: Local steps done.
+        norm: L2 norm of the change of the travelling vector.
+        loss: Mean training loss; None where there is none, and under DP, where it would be un-noised.
+        dp: Integers for the log; None without DP.
+    """
+
+    steps: int
+    norm: float
+    loss: float | None = None
+    dp: dict[str, int | str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Rows as a model sees them: ``x`` float32 (n, width), ``y`` int64 (n,) class numbers."""
+
+    x: Floats
+    y: NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class Local:
+    """What a region's own rounds of training may use.
+
+    Attributes:
+        rows: Encoded training rows.
+        stats: What the sum rounds opened; None where the study has none.
+        private: Modules that stay and optimizer state, from the last round; a task changes it in place.
+        rng: Chance of this round.
+        dp: Set if the study trains with differential privacy.
+    """
+
+    rows: Encoded
+    stats: GlobalStats | None
+    private: dict[str, Floats]
+    rng: np.random.Generator
+    dp: DPContext | None
+
+
+class Task(Protocol):
+    """One interface for all that can be learned.
+
+    ``settings`` are the plan's, already through ``read_settings``. ``modules`` are torch modules
+    by name; ``idle`` has none and works on ``Arrays``.
+    """
+
+    name: str
+    version: str
+    needs_data: bool
+    defaults: Mapping[str, object]
+
+    def sums(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the stages of the sum rounds that preprocessing needs."""
+        ...
+
+    def shapes(self, schema: Schema | None, settings: Mapping[str, Any]) -> Shapes:
+        """Return all modules' shapes; a function of schema and settings alone."""
+        ...
+
+    def shared(self) -> dict[str, SharePolicy]:
+        """Return what becomes of each module."""
+        ...
+
+    def initial(self, schema: Schema | None, settings: Mapping[str, Any], seed: int) -> Arrays:
+        """Return the first weights; the same bytes everywhere."""
+        ...
+
+    def train(self, arrays: Arrays, local: Local, settings: Mapping[str, Any]) -> tuple[Arrays, float | None]:
+        """Return the travelling parameters after one local round, and the mean loss."""
+        ...
+
+    def evaluate(self, arrays: Arrays, rows: Encoded, settings: Mapping[str, Any]) -> dict[str, float | None]:
+        """Return figures on rows; what is undefined is None."""
+        ...
+
+
+def read_settings(task: Task, given: Mapping[str, object]) -> dict[str, Any]:
+    """Return a task's settings with its defaults filled in.
+
+    A default's type says what is allowed; reals stand as decimal strings and become floats.
+    """
+    known = ", ".join(sorted(task.defaults))
+    for key in given:
+        if key not in task.defaults:
+            raise ConfigError(
+                f"task {task.name} has no setting {key!r}", f"one of {known}", "Correct [settings] in the plan."
+            )
+    out: dict[str, Any] = {}
+    for key, default in task.defaults.items():
+        value = given.get(key, default)
+        if isinstance(default, float):
+            try:
+                number = (
+                    float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else np.nan
+                )
+            except ValueError:
+                number = np.nan
+            if not np.isfinite(number) or number < 0:
+                raise ConfigError(
+                    f"setting {key} is not a number", 'a decimal of 0 or more such as "0.1"', "Correct it."
+                )
+            out[key] = float(number)
+        elif type(value) is not type(default):
+            kind = type(default).__name__
+            raise ConfigError(f"setting {key} is a {type(value).__name__}", f"{kind}", "Correct it in the plan.")
+        elif isinstance(value, int) and not isinstance(value, bool) and value < 0:
+            raise ConfigError(f"setting {key} is below 0", "0 or more", "Correct it in the plan.")
+        else:
+            out[key] = value
+    return out
+
+
+def decimal_settings(settings: Mapping[str, object]) -> dict[str, int | bool | str]:
+    """Return settings as a plan holds them: reals as decimal strings."""
+    out: dict[str, int | bool | str] = {}
+    for key, value in settings.items():
+        if isinstance(value, float):
+            out[key] = np.format_float_positional(value, trim="-")
+        elif isinstance(value, bool | int | str):
+            out[key] = value
+        else:
+            raise ConfigError(f"setting {key} is a {type(value).__name__}", "a number, boolean or text", "Correct it.")
+    return out
+
+
+def file_bytes(path: Path, what: str) -> bytes:
+    """Return a file's bytes, or say in words why not."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"{what} {path} cannot be read ({error.strerror})", "a readable file", "Check the path and its permissions."
+        ) from error
+
+
+def check_vector(vector: Floats, dim: int) -> None:
+    """Refuse a vector of another length, or with values that are not finite."""
+    if vector.shape != (dim,):
+        raise ConfigError(f"a vector of {vector.size} values", f"{dim}", "Every region must run the same plan.")
+    if not np.isfinite(vector).all():
+        raise ConfigError(
+            "a vector with values that are not finite", "finite numbers", "Lower the learning rate of the study."
+        )
+
+
+def names_of(stages: Sequence[str]) -> str:
+    """Return stages as words."""
+    return ", ".join(stages) or "none"

@@ -1,0 +1,343 @@
+"""One study at one region: vectors in, vectors and reports out.
+
+Knows no network, no log and no frames: ``node.learning.worker`` speaks for it. Same vector, data,
+seed and round give the same bytes, so that a round that a crash cut off is repeated exactly.
+What stays (modules, optimizer state, the secret of DP) lies in ``state``, one folder a study.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from node.learning.data import table
+from node.learning.data.manifest import Schema, load
+from node.learning.errors import ConfigError, GateError
+from node.learning.evaluate import FORMAT
+from node.learning.preprocessing import (
+    STAGES,
+    Columns,
+    Encoder,
+    GlobalStats,
+    columns_of,
+    encoder,
+    global_stats,
+    measure,
+)
+from node.learning.privacy import DPContext, Ledger, Line, Terms
+from node.learning.registry import get_task
+from node.learning.task import (
+    Arrays,
+    Encoded,
+    Floats,
+    Local,
+    SharePolicy,
+    TrainReport,
+    check_vector,
+    decimal_settings,
+    flatten,
+    layout_of,
+    read_settings,
+    stream,
+    tagged_hash,
+    unflatten,
+)
+
+Totals = Sequence[NDArray[np.int64]]
+KEPT_ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What the plan says about learning; hashes and ``dim`` are None where there is no plan to hold them against."""
+
+    task: str
+    version: str
+    settings: Mapping[str, object]
+    seed: int
+    schema: bytes | None = None
+    layout: bytes | None = None
+    dim: int | None = None
+    dp: Mapping[str, Any] | None = None
+
+
+class Trainer:
+    """Opens a study's task on a region's own rows.
+
+    Raises:
+        ConfigError: Task, version, settings, schema, layout or dim are not the plan's.
+        GateError: The rows cannot be read, or are not what the manifest says.
+    """
+
+    def __init__(
+        self,
+        agreed: Agreed,
+        *,
+        study: str,
+        region: str,
+        manifest: Path | None,
+        state: Path | None = None,
+        ledger: Path | None = None,
+        budget_u: int | None = None,
+    ) -> None:
+        self.study, self.region, self.seed = study, region, agreed.seed
+        self.task = get_task(agreed.task)
+        if self.task.version != agreed.version:
+            raise ConfigError(
+                f"task {agreed.task} of version {self.task.version} here",
+                f"version {agreed.version}",
+                "Install the version of the plan.",
+            )
+        self.settings = read_settings(self.task, agreed.settings)
+        self.terms = Terms.of_plan(agreed.dp) if agreed.dp is not None else None
+        self.schema: Schema | None = None
+        self.rows: table.Rows | None = None
+        self._data = b""
+        if self.task.needs_data:
+            self._read(manifest, agreed.schema)
+        shapes = self.task.shapes(self.schema, self.settings)
+        self.layout = layout_of(shapes, self.task.shared())
+        if agreed.layout not in (None, self.layout.hash) or agreed.dim not in (None, self.layout.dim):
+            raise ConfigError(
+                f"a model of {self.layout.dim} parameters",
+                f"{agreed.dim} in the plan's order",
+                "Install the version of the plan.",
+            )
+        self._state = state / study if state is not None else None
+        self._ledger: Ledger | None = None
+        self._budget_u = budget_u
+        if self.terms is not None:
+            if ledger is None:
+                raise ConfigError("a study with DP and no ledger", "the ledger's path", "Open it with `ledger`.")
+            assert self.rows is not None
+            if len(set(self.rows.patients)) < len(self.rows):
+                raise ConfigError(
+                    "several rows of one patient with DP are not in this version",
+                    "one row a patient",
+                    "Make one row a patient.",
+                )
+            self._ledger = Ledger(ledger)
+        self._secret = self._read_secret() if self.terms is not None else b""
+        self._encoded: tuple[bytes, Encoded, Encoded, GlobalStats | None] | None = None
+
+    def _read(self, path: Path | None, schema: bytes | None) -> None:
+        if path is None:
+            raise ConfigError(f"no data for task {self.task.name}", "a manifest", "Accept the study with --data NAME.")
+        manifest = load(path)
+        self.schema = manifest.schema_()
+        if schema not in (None, self.schema.hash):
+            raise ConfigError(
+                f"manifest {manifest.id} has another schema than the plan",
+                "the same names, kinds, roles, units, ranges, categories and missing codes, in the same order",
+                "Bind the data set that the plan was made for.",
+            )
+        rows, sha256 = table.read(manifest, path.parent)
+        held_out = table.in_validation(rows, self.seed, self.region, self.settings["test_share"])
+        self.rows, self._validation = rows.take(~held_out), rows.take(held_out)
+        self._data = tagged_hash("data", sha256 + held_out.tobytes())
+        if not len(self.rows):
+            raise GateError(
+                f"manifest {manifest.id} leaves no training row", "at least one", "Lower settings.test_share."
+            )
+
+    def initial(self) -> Floats:
+        """Return the first vector, (dim,); the same bytes at every region."""
+        return flatten(self.task.initial(self.schema, self.settings, self.seed), self.layout)
+
+    def columns(self, stage: str) -> Columns:
+        """Return (name, width) of a stage's integers."""
+        if self.schema is None:
+            raise ConfigError(f"task {self.task.name} has no sums", "sums = []", "Correct the plan.")
+        return columns_of(self.schema, stage)
+
+    def measure(self, stage: str, totals: Totals = ()) -> NDArray[np.int64]:
+        """Return the region's integers for a stage, given the totals opened so far."""
+        columns = self.columns(stage)
+        if (*STAGES[: len(totals)], stage) != STAGES[: len(totals) + 1]:
+            raise ConfigError(
+                f"stage {stage} after {len(totals)} others", ", then ".join(STAGES), "Correct `sums` in the plan."
+            )
+        assert self.schema is not None
+        assert self.rows is not None
+        vector = measure(self.schema, self.rows, stage)
+        assert len(vector) == sum(width for _, width in columns)
+        return vector
+
+    def encoder(self, totals: Totals) -> Encoder:
+        """Return what encodes rows, given all opened totals."""
+        assert self.schema is not None
+        return encoder(self.schema, global_stats(self.schema, STAGES[: len(totals)], totals))
+
+    def _rows(self, totals: Totals) -> tuple[Encoded, Encoded, GlobalStats | None]:
+        key = b"|".join(total.tobytes() for total in totals)
+        if self._encoded is None or self._encoded[0] != key:
+            if self.schema is None or self.rows is None:
+                nothing = Encoded(np.empty((0, 0), np.float32), np.empty(0, np.int64))
+                self._encoded = (key, nothing, nothing, None)
+            else:
+                encode = self.encoder(totals)
+                stats = global_stats(self.schema, STAGES[: len(totals)], totals)
+                self._encoded = (key, encode.encode(self.rows), encode.encode(self._validation), stats)
+        return self._encoded[1:]
+
+    def train(self, round: int, vector: Floats, totals: Totals = ()) -> tuple[Floats, TrainReport]:
+        """Return the vector after one local round, and its facts.
+
+        Raises:
+            BudgetError: The round would pass a privacy budget; nothing was trained.
+            ConfigError: The vector or the totals do not fit, or training gave numbers that are not finite.
+        """
+        check_vector(vector, self.layout.dim)
+        rows, _, stats = self._rows(totals)
+        base = tagged_hash("base", np.ascontiguousarray(vector, "<f4").tobytes())
+        context, facts = self._pay(round, base)
+        private = self._load_private(round)
+        rng = np.random.Generator(stream("train", self.seed, self.region, round))
+        local = Local(rows, stats, private, rng, context)
+        arrays = self._all_modules(vector, private)
+        after, loss = self.task.train(arrays, local, self.settings)
+        out = flatten(after, self.layout)
+        check_vector(out, self.layout.dim)
+        self._save_private(round, after, private)
+        if context is not None:
+            assert context.taken == self.settings["local_steps"], "what was paid is not what was used"
+        steps = self.settings.get("local_steps", 1)
+        norm = float(np.linalg.norm(out.astype(np.float64) - vector))
+        return out, TrainReport(steps, norm, loss, facts)
+
+    def _pay(self, round: int, base: bytes) -> tuple[DPContext | None, dict[str, int | str] | None]:
+        if self.terms is None or self._ledger is None:
+            return None, None
+        terms, steps = self.terms, self.settings["local_steps"]
+        line = Line(self.study, round, base.hex(), self._data.hex(), terms.q_u, terms.sigma_u, steps, terms.delta_u12)
+        facts = self._ledger.charge(line, terms, self._budget_u)
+        # Another vector or other rows get other noise: two outputs under one noise would cancel it.
+        where = json.dumps([self.study, round, base.hex(), self._data.hex(), terms.q_u, terms.sigma_u, steps])
+        return DPContext(terms, tagged_hash("dp-round", self._secret + where.encode())), facts
+
+    def _read_secret(self) -> bytes:
+        if self._state is None:
+            return os.urandom(32)
+        path = self._state / "chance"
+        if not path.exists():
+            _write(path, os.urandom(32))
+        secret = path.read_bytes()
+        if len(secret) != 32:
+            raise ConfigError(f"{path} is damaged", "32 bytes", "Restore it from a backup.")
+        return secret
+
+    def _all_modules(self, vector: Floats, private: dict[str, Floats]) -> Arrays:
+        arrays = unflatten(vector, self.layout)
+        staying = [module for module, policy in self.task.shared().items() if policy is SharePolicy.STAYS]
+        if staying:
+            first = self.task.initial(self.schema, self.settings, self.seed)
+            for module in staying:
+                arrays[module] = {name: private.get(f"{module}.{name}", value) for name, value in first[module].items()}
+        return arrays
+
+    def _load_private(self, round: int) -> dict[str, Floats]:
+        """Return what stayed after the newest round before this one; a repeated round starts as it did before."""
+        if self._state is None:
+            return dict(self._memory) if hasattr(self, "_memory") else {}
+        rounds = [r for r in self._saved() if r < round]
+        if not rounds:
+            return {}
+        from safetensors.numpy import load
+
+        return dict(load((self._state / f"{max(rounds)}.safetensors").read_bytes()))
+
+    def _save_private(self, round: int, after: Arrays, private: dict[str, Floats]) -> None:
+        for module, policy in self.task.shared().items():
+            if policy is SharePolicy.STAYS:
+                private.update({f"{module}.{name}": value for name, value in after[module].items()})
+        if not private:
+            return
+        if self._state is None:
+            self._memory = private
+            return
+        from safetensors.numpy import save
+
+        _write(self._state / f"{round}.safetensors", save(dict(sorted(private.items()))))
+        for old in self._saved():
+            if not round - KEPT_ROUNDS < old <= round:
+                (self._state / f"{old}.safetensors").unlink()
+
+    def _saved(self) -> list[int]:
+        assert self._state is not None
+        return [int(path.stem) for path in self._state.glob("*.safetensors") if path.stem.isdigit()]
+
+    def evaluate(self, vector: Floats, totals: Totals = ()) -> dict[str, float | None]:
+        """Return figures on the region's own validation rows, and with ``train_`` on its training rows."""
+        check_vector(vector, self.layout.dim)
+        training, validation, _ = self._rows(totals)
+        if not self.task.needs_data:
+            return {}
+        arrays = self._all_modules(vector, {})
+        out = self.task.evaluate(arrays, validation, self.settings)
+        out["rows"] = float(len(validation.y))
+        for name, value in self.task.evaluate(arrays, training, self.settings).items():
+            out[f"train_{name}"] = value
+        out["train_rows"] = float(len(training.y))
+        return out
+
+    def export(self, vector: Floats, totals: Totals, path: Path) -> str:
+        """Write the travelling modules as safetensors and their description as JSON beside it.
+
+        Returns:
+            The SHA-256 of the safetensors file, in hex; equal vectors give equal bytes.
+        """
+        check_vector(vector, self.layout.dim)
+        from safetensors.numpy import save
+
+        tensors = {
+            f"{m}.{p}": value for m, values in unflatten(vector, self.layout).items() for p, value in values.items()
+        }
+        data = save(dict(sorted(tensors.items())))
+        about: dict[str, Any] = {
+            "format": FORMAT,
+            "task": self.task.name,
+            "version": self.task.version,
+            "settings": decimal_settings(self.settings),
+            "layout": self.layout.hash.hex(),
+            "study": self.study,
+        }
+        if self.schema is not None:
+            about |= {
+                "schema_id": self.schema.id,
+                "schema": self.schema.value(),
+                "classes": list(self.schema.classes),
+                "inputs": list(self.encoder(totals).names),
+                "encoder": self.encoder(totals).value(),
+            }
+        _write(path, data, 0o644)
+        _write(path.with_suffix(".json"), json.dumps(about, sort_keys=True, indent=1).encode() + b"\n", 0o644)
+        import hashlib
+
+        return hashlib.sha256(data).hexdigest()
+
+
+def _write(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Write a file whole or not at all, and have it on disk when this returns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    with contextlib.suppress(FileNotFoundError):
+        part.unlink()
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be written ({error.strerror})", "a writable folder with room", "Make room."
+        ) from error
