@@ -1,0 +1,377 @@
+"""Real peers in one process under a virtual clock: every message, mask and fault, no sockets.
+
+A ``Network`` holds N ``Peer``s with stores in memory and carries out their effects: it delivers what they
+send (in order on each link, with a delay), answers ``Open``, ``Measure`` and ``Train`` through a ``Worker``
+and wakes them when they ask. The same seeds give the same bytes as real daemons.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import heapq
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crypto.keys import PrivateKeys
+from gossip.context import Columns
+from gossip.events import (
+    Admit,
+    Adopt,
+    Arrived,
+    Asked,
+    Commit,
+    Effect,
+    Ended,
+    Event,
+    Failed,
+    LinkDown,
+    LinkUp,
+    Links,
+    Measure,
+    Measured,
+    Open,
+    Opened,
+    Payload,
+    Reply,
+    Send,
+    SetTimer,
+    Started,
+    Suspect,
+    Tick,
+    Train,
+    Trained,
+    TrainReport,
+)
+from gossip.peer import Peer
+from protocol.log import Log
+from protocol.plan import Plan
+from protocol.roster import Card, Roster, card_line, make_card
+
+EPOCH_MS = 1_700_000_000_000
+SOFTWARE: dict[str, object] = {"name": "landsting", "version": "0", "source_sha256": bytes(32)}
+
+
+class Worker(Protocol):
+    """What trains: a toy in tests, the real tasks in simulations."""
+
+    def open(self, region: str, plan: Plan) -> NDArray[np.float32]:
+        """Return the initial model, float32 (dim,)."""
+        ...
+
+    def measure(
+        self, region: str, plan: Plan, stage: str, totals: Sequence[NDArray[np.int64]]
+    ) -> tuple[NDArray[np.int64], Columns]:
+        """Return one stage's integers and their columns."""
+        ...
+
+    def train(
+        self, region: str, plan: Plan, round: int, vector: NDArray[np.float32], totals: Sequence[NDArray[np.int64]]
+    ) -> tuple[NDArray[np.float32], TrainReport]:
+        """Return the local update of one round."""
+        ...
+
+
+class SeededEntropy:
+    """Reproducible bytes for tests and simulations: SHA-256 in counter mode over a seed. Never for real keys."""
+
+    def __init__(self, *parts: object) -> None:
+        self._seed = repr(parts).encode()
+        self._count = 0
+
+    def __call__(self, n: int) -> bytes:
+        out = b""
+        while len(out) < n:
+            out += hashlib.sha256(self._seed + self._count.to_bytes(8, "big")).digest()
+            self._count += 1
+        return out[:n]
+
+
+@dataclass(slots=True)
+class MemoryStore:
+    """What a home holds: leaves, kept payloads, state files."""
+
+    leaves: list[bytes] = field(default_factory=list)
+    kept: dict[bytes, bytes] = field(default_factory=dict)
+    blobs: dict[str, bytes] = field(default_factory=dict)
+
+    def commit(self, commit: Commit) -> None:
+        """Take one step's entries and files."""
+        self.kept.update(commit.kept)
+        for blob in commit.blobs:
+            if blob.data is None:
+                self.blobs.pop(blob.name, None)
+            else:
+                self.blobs[blob.name] = bytes(blob.data)
+        self.leaves.extend(leaf.leaf for leaf in commit.leaves)
+
+
+@dataclass(slots=True)
+class _Region:
+    keys: PrivateKeys
+    card: Card
+    store: MemoryStore
+    entropy: SeededEntropy
+    peer: Peer | None = None
+    life: int = 0
+    timer_ms: int | None = None
+    dials: frozenset[str] = frozenset()
+
+
+class Network:
+    """N regions, a virtual clock, and links that can be cut.
+
+    Args:
+        names: Names of the regions.
+        worker: What answers ``Open``, ``Measure`` and ``Train``.
+        delay_ms: One-way delay of a message.
+        train_ms: Time that a local round takes, by region and round.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        worker: Worker,
+        *,
+        seed: int = 0,
+        network: str = "simulated.example",
+        delay_ms: int = 2,
+        train_ms: Callable[[str, int], int] = lambda _region, _round: 20,
+    ) -> None:
+        self.names = tuple(sorted(names))
+        self.now_ms = EPOCH_MS
+        self.models: dict[str, NDArray[np.float32]] = {}
+        self.adopted: dict[tuple[str, int], NDArray[np.float32]] = {}
+        self.suspects: list[tuple[str, Suspect]] = []
+        self.ended: dict[str, Ended] = {}
+        self.sent_bytes: dict[str, int] = dict.fromkeys(self.names, 0)
+        self.on_send: Callable[[str, Send], list[Send]] = lambda _sender, send: [send]
+        self._worker = worker
+        self._network = network
+        self._delay_ms = delay_ms
+        self._train_ms = train_ms
+        self._queue: list[tuple[int, int, str, int, Event | tuple[Arrived, Send]]] = []
+        self._count = itertools.count()
+        self._cut: set[frozenset[str]] = set()
+        self._up: set[frozenset[str]] = set()
+        self._plans: dict[bytes, Plan] = {}
+        self._replies: dict[int, Reply] = {}
+        self.regions: dict[str, _Region] = {}
+        for name in self.names:
+            entropy = SeededEntropy(seed, name)
+            keys = PrivateKeys.generate(entropy)
+            card = make_card(network, name, [f"tcp://{name}.example:7700"], keys)
+            region = _Region(keys, card, MemoryStore(), entropy)
+            self.regions[name] = region
+            log = self._log(region)
+            log.add(
+                "log.genesis",
+                {
+                    "network": network, "region": name, "identity": card.identity, "keys": card.value()["keys"],
+                    "software": dict(SOFTWARE), "prev": None,
+                },
+                study=None, now_ms=self.now_ms,
+            )
+            leaves = log.pending()
+            assert leaves is not None
+            region.store.leaves.extend(leaf.leaf for leaf in leaves[0])
+
+    def _log(self, region: _Region) -> Log:
+        return Log(
+            network=self._network, region=region.card.name, sign_key=region.keys.sign, log_key=region.keys.log,
+            leaves=list(region.store.leaves),
+        )
+
+    # ---------------------------------------------------------------- regions
+
+    def start(self, name: str, code_sha256: bytes = bytes(32)) -> None:
+        """Start (or start again) one region's daemon."""
+        region = self.regions[name]
+        store = region.store
+        region.life += 1
+        region.peer = Peer(
+            keys=region.keys, card=region.card, log=self._log(region), entropy=region.entropy,
+            code_sha256=code_sha256, software=dict(SOFTWARE), blob=store.blobs.get, kept=store.kept.get,
+        )
+        region.peer.replay(store.leaves)
+        self._handle(name, Started(self.now_ms))
+
+    def kill(self, name: str) -> None:
+        """SIGKILL: nothing more is written, all its links break."""
+        region = self.regions[name]
+        region.peer, region.timer_ms = None, None
+        region.life += 1
+        for pair in [p for p in self._up if name in p]:
+            self._break(pair)
+
+    def cut(self, a: str, b: str) -> None:
+        """Cut the line between two regions."""
+        pair = frozenset((a, b))
+        self._cut.add(pair)
+        if pair in self._up:
+            self._break(pair)
+
+    def heal(self, a: str, b: str) -> None:
+        """Mend it."""
+        self._cut.discard(frozenset((a, b)))
+        self._connect()
+
+    def peer(self, name: str) -> Peer:
+        """A running region's peer."""
+        peer = self.regions[name].peer
+        assert peer is not None, f"{name} is not running"
+        return peer
+
+    def ask(self, name: str, op: str, **args: object) -> dict[str, object]:
+        """Ask as an operator; returns the result.
+
+        Raises:
+            ValueError: It was refused; the text holds code, found, expected, fix.
+        """
+        ticket = next(self._count)
+        self._handle(name, Asked(self.now_ms, ticket, op, dict(args)))
+        reply = self._replies.pop(ticket)
+        if reply.result is None:
+            raise ValueError(str(reply.error))
+        return reply.result
+
+    def found(self) -> Roster:
+        """Start every region and put the roster of all of them in force; returns it."""
+        lines = [card_line(r.card) for r in self.regions.values()]
+        for name in self.names:
+            self.start(name)
+        for name in self.names:
+            self.ask(name, "roster_found", cards=lines, role="technical", ref=None)
+        self.run(lambda: all(self.peer(n).membership.in_force for n in self.names), limit_ms=60_000)
+        roster = self.peer(self.names[0]).membership.in_force
+        assert roster is not None
+        return roster
+
+    def agree(self, plan: Plan, proposer: str | None = None) -> None:
+        """Propose a plan at one region and accept it at all."""
+        self.ask(proposer or self.names[0], "propose", plan=plan.encode())
+        self.run(lambda: all(plan.study in self.peer(n).agreement.proposals for n in plan.regions), limit_ms=60_000)
+        for name in plan.regions:
+            self.ask(name, "accept", study=plan.study, role="technical", ref=None)
+
+    # ---------------------------------------------------------------- time
+
+    def run(self, until: Callable[[], bool] | None = None, *, limit_ms: int = 3_600_000) -> bool:
+        """Let time pass until a condition holds (or all studies have ended); False if the limit comes first."""
+        done = until or (lambda: len(self.ended) == sum(r.peer is not None for r in self.regions.values()))
+        stop_ms = self.now_ms + limit_ms
+        while not done():
+            if not self._queue or self._queue[0][0] > stop_ms:
+                self.now_ms = stop_ms
+                return False
+            at_ms, _, name, life, event = heapq.heappop(self._queue)
+            region = self.regions[name]
+            self.now_ms = max(self.now_ms, at_ms)
+            if region.peer is None or region.life != life:
+                continue
+            if isinstance(event, tuple):
+                self._deliver(name, *event)
+            elif not isinstance(event, Tick) or region.timer_ms == at_ms:
+                self._handle(name, event)
+        return True
+
+    def _later(self, name: str, after_ms: int, event: Event | tuple[Arrived, Send]) -> None:
+        life = self.regions[name].life
+        heapq.heappush(self._queue, (self.now_ms + after_ms, next(self._count), name, life, event))
+
+    def _deliver(self, name: str, arrived: Arrived, send: Send) -> None:
+        if frozenset((name, arrived.link)) not in self._up:
+            return
+        admitted = self._handle(name, arrived)
+        if send.payload is not None and any(isinstance(e, Admit) and e.eid == send.eid for e in admitted):
+            self._handle(name, Payload(self.now_ms, arrived.link, send.eid, send.payload))
+
+    def _handle(self, name: str, event: Event) -> list[Effect]:
+        region = self.regions[name]
+        if region.peer is None:
+            return []
+        event = dataclasses.replace(event, now_ms=self.now_ms)
+        effects = region.peer.handle(event)
+        for effect in effects:
+            self._do(name, region, effect)
+        return effects
+
+    def _do(self, name: str, region: _Region, effect: Effect) -> None:
+        match effect:
+            case Commit():
+                region.store.commit(effect)
+            case Send():
+                for send in self.on_send(name, effect):
+                    self._send(name, send)
+            case SetTimer(at_ms=at_ms):
+                region.timer_ms = at_ms
+                self._later(name, at_ms - self.now_ms, Tick(at_ms))
+            case Links(roster=roster):
+                region.dials = frozenset(roster.names)
+                self._connect()
+            case Open(study=study, plan=plan):
+                self._plans[study] = plan
+                self._later(name, 1, Opened(0, study, self._worker.open(name, plan)))
+            case Measure():
+                plan = self._plans[effect.study]
+                vector, columns = self._worker.measure(name, plan, effect.stage, effect.totals)
+                self._later(name, 1, Measured(0, effect.study, effect.round, vector, columns))
+            case Train():
+                self._train(name, effect)
+            case Adopt(round=round, vector=vector):
+                self.models[name] = vector
+                self.adopted[(name, round)] = vector
+            case Ended():
+                self.ended[name] = effect
+            case Suspect():
+                self.suspects.append((name, effect))
+            case Reply():
+                self._replies[effect.ticket] = effect
+            case _:
+                pass
+
+    def _train(self, name: str, effect: Train) -> None:
+        try:
+            vector, report = self._worker.train(
+                name, self._plans[effect.study], effect.round, effect.vector, effect.totals
+            )
+            event: Event = Trained(0, effect.study, effect.round, vector, report)
+        except ValueError as error:
+            event = Failed(0, effect.study, effect.round, str(error))
+        self._later(name, self._train_ms(name, effect.round), event)
+
+    def _send(self, name: str, send: Send) -> None:
+        if frozenset((name, send.link)) not in self._up:
+            return
+        size = len(send.header) + len(send.signature) + (len(send.payload) if send.payload is not None else 0)
+        self.sent_bytes[name] += size
+        self._later(send.link, self._delay_ms, (Arrived(0, name, send.header, send.signature), send))
+
+    # ---------------------------------------------------------------- links
+
+    def _connect(self) -> None:
+        """Bring up every link that both ends want and nothing has cut."""
+        for a, b in self._pairs():
+            pair = frozenset((a, b))
+            ready = self.regions[a].peer is not None and self.regions[b].peer is not None
+            wanted = b in self.regions[a].dials and a in self.regions[b].dials
+            if ready and wanted and pair not in self._cut and pair not in self._up:
+                self._up.add(pair)
+                self._later(a, self._delay_ms, LinkUp(0, b))
+                self._later(b, self._delay_ms, LinkUp(0, a))
+
+    def _pairs(self) -> Iterator[tuple[str, str]]:
+        return itertools.combinations(self.names, 2)
+
+    def _break(self, pair: frozenset[str]) -> None:
+        self._up.discard(pair)
+        a, b = sorted(pair)
+        for one, other in ((a, b), (b, a)):
+            if self.regions[one].peer is not None:
+                self._later(one, 0, LinkDown(0, other))
+
