@@ -1,0 +1,333 @@
+"""The plan of a study: what all its regions have agreed on, and what follows from it.
+
+A plan is a map of plain values with one encoding; the SHA-256 of those bytes is the study's id, so
+nothing in it can be changed under the same name. Here is the value and what follows from it for a
+region and a round; what single keys may hold is in ``plan_form``, what is refused and why in
+``plan_rules``, the file that people edit in ``plan_toml``.
+
+Rounds 0 … P - 1 are sum rounds, P … P + rounds - 1 train. Round t >= P uses graph (t - P) mod their number.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+from protocol import codec, plan_rules, plan_toml
+from protocol.errors import CodecError, PlanError
+from protocol.fixed_point import largest
+from protocol.plan_form import check_form
+from protocol.plan_graphs import Neighbourhood, may_be_away, neighbourhood, neighbourhoods
+from protocol.plan_values import canonical, frozen, plain
+from protocol.roster import Roster
+
+SUM_RING = 64
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Plan:
+    """One plan. Built by ``decode``, ``from_toml`` or ``make``, which check its form; ``check`` its rules.
+
+    Attributes are the keys of the table in README.md, arrays as tuples, maps read-only. Equal plans have equal
+    bytes. Everything derived is computed once and kept: asking again is a look-up.
+    """
+
+    v: int
+    title: str
+    purpose: str
+    lab: bool
+    roster: bytes
+    regions: tuple[str, ...]
+    seed: int
+    task: Mapping[str, str]
+    schema: bytes
+    layout: bytes
+    dim: int
+    init: bytes
+    freeze: tuple[str, ...]
+    settings: Mapping[str, int | bool | str]
+    code_sha256s: tuple[bytes, ...]
+    weighting: str
+    weighting_max_u: int
+    data_update: str
+    sums: tuple[str, ...]
+    rounds: int
+    round_timeout_s: int
+    round_min_s: int
+    topology: str
+    graphs: tuple[tuple[tuple[int, int], ...], ...]
+    weights: str
+    weight_den: int
+    aggregation: str
+    fallback: str
+    exchange: str
+    ring: int
+    step_log2: tuple[tuple[int, str, int], ...]
+    gamma_u: int
+    block_share_bp: int
+    prg: str
+    masking: Mapping[str, Any]
+    robustness: str
+    clip: str | None
+    dp: Mapping[str, Any] | None
+    witness: Mapping[str, Any]
+    release: Mapping[str, Any]
+    retention: Mapping[str, Any]
+    skew_ms: int
+
+    # ---------------------------------------------------------------- forms
+
+    @classmethod
+    def make(cls, **values: Any) -> Plan:
+        """Return a plan of Python values; what is left out takes its default.
+
+        Nested tables may be partial. Floats become decimal strings, ``step_log2`` may be one number,
+        ``graphs`` may be left out for the topology ``complete``.
+
+        Raises:
+            PlanError: A key is unknown or missing, or its value has another form. Rules are not checked.
+        """
+        return cls._of(canonical(values))
+
+    @classmethod
+    def decode(cls, data: bytes) -> Plan:
+        """Return the plan of canonical bytes.
+
+        Raises:
+            PlanError: The bytes are not canonical, or not a plan. Rules are not checked.
+        """
+        try:
+            value = codec.decode(data, max_bytes=codec.MAX_PLAN, wide_text=True)
+        except CodecError as error:
+            raise PlanError(
+                rule="ENCODING", found=f"bytes that are not canonical ({error})", expected="the one encoding of a plan",
+                fix="Propose it again from its plan.toml.",
+            ) from error  # fmt: skip
+        return cls._of(value)
+
+    @classmethod
+    def from_toml(cls, text: str) -> Plan:
+        """Return the plan that a ``plan.toml`` holds; errors as ``make``."""
+        return cls.make(**plan_toml.parse(text))
+
+    @classmethod
+    def _of(cls, value: Any) -> Plan:
+        check_form("", value)
+        plan = cls(**{key: frozen(one) for key, one in value.items()})
+        if len(plan.encode()) > codec.MAX_PLAN:
+            raise PlanError(
+                rule="SIZE", found=f"a plan of {len(plan.encode())} bytes", expected=f"at most {codec.MAX_PLAN}",
+                fix="Use fewer graphs.",
+            )  # fmt: skip
+        plan_rules.check_indexes(plan)
+        return plan
+
+    def value(self) -> dict[str, Any]:
+        """Return the canonical map, in new lists and dictionaries."""
+        return {field.name: plain(field.name, getattr(self, field.name)) for field in fields(self)}
+
+    def encode(self) -> bytes:
+        """Return the canonical bytes."""
+        return self._bytes
+
+    def to_toml(self) -> str:
+        """Return the plan as ``plan.toml``, with comments; ``from_toml`` gives the same plan back."""
+        return plan_toml.write(self)
+
+    @cached_property
+    def _bytes(self) -> bytes:
+        return codec.encode(self.value(), wide_text=True)
+
+    @cached_property
+    def study(self) -> bytes:
+        """The study's id: SHA-256 of the canonical bytes."""
+        return hashlib.sha256(self._bytes).digest()
+
+    @cached_property
+    def settings_sha256(self) -> bytes:
+        """Tagged hash of the settings, as each round's log entry names it."""
+        return codec.hash_of("settings", dict(self.settings))
+
+    def __eq__(self, other: object) -> bool:
+        return self.study == other.study if isinstance(other, Plan) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.study)
+
+    def __repr__(self) -> str:
+        return f"Plan({self.task['name']!r}, {self.n} regions, {self.topology!r}, study {self.study.hex()[:16]}…)"
+
+    # ---------------------------------------------------------------- rounds and neighbours
+
+    @cached_property
+    def n(self) -> int:
+        """N, how many regions take part."""
+        return len(self.regions)
+
+    @cached_property
+    def sum_rounds(self) -> int:
+        """P, how many rounds open sums before training begins."""
+        return len(self.sums)
+
+    @property
+    def first_round(self) -> int:
+        """The first training round, P."""
+        return self.sum_rounds
+
+    @cached_property
+    def end_round(self) -> int:
+        """The round that is no more: P + rounds."""
+        return self.sum_rounds + self.rounds
+
+    @cached_property
+    def turn(self) -> tuple[Mapping[str, Neighbourhood], ...]:
+        """Every region's neighbourhood, for each graph of a turn."""
+        masking = self.masking
+        disclose = masking["on_unmaskable"] == "disclose"
+        return tuple(
+            neighbourhoods(self.regions, edges, masking["colluders"], masking["min_hidden"], disclose)
+            for edges in self.graphs
+        )
+
+    @cached_property
+    def _everybody(self) -> Mapping[str, Neighbourhood]:
+        masking = self.masking
+        return {
+            name: neighbourhood(
+                (other for other in self.regions if other != name), masking["colluders"], masking["min_hidden"], False
+            )
+            for name in self.regions
+        }
+
+    def neighbourhood(self, name: str, round: int) -> Neighbourhood:
+        """Return who sends to a region in a round: in sum rounds all others.
+
+        Raises:
+            ValueError: The region is not in the plan, or the round is below 0.
+        """
+        if round < 0:
+            raise ValueError(f"round {round}")
+        graph = self._everybody if round < self.sum_rounds else self.turn[(round - self.sum_rounds) % len(self.turn)]
+        try:
+            return graph[name]
+        except KeyError:
+            raise ValueError(f"{name} does not take part in this study") from None
+
+    def neighbours(self, name: str, round: int) -> tuple[str, ...]:
+        """Return the names of a region's neighbours in a round, sorted."""
+        return self.neighbourhood(name, round).names
+
+    def degree(self, name: str, round: int) -> int:
+        """Return d, the number of planned neighbours."""
+        return len(self.neighbourhood(name, round).names)
+
+    def colluders(self, name: str, round: int) -> int:
+        """Return c, how many of a receiver's cohort may be in league with it."""
+        return self.neighbourhood(name, round).colluders
+
+    def needed(self, name: str, round: int) -> int:
+        """Return h + c, the fewest senders that a masked cohort needs."""
+        return self.neighbourhood(name, round).needed
+
+    def is_disclosed(self, name: str, round: int) -> bool:
+        """Whether those who send to this receiver do so in the clear, since their sum would hide nobody."""
+        return self.neighbourhood(name, round).disclosed
+
+    @cached_property
+    def may_be_away(self) -> int:
+        """How many regions may be absent, whichever they are, before somebody has too few neighbours to mix."""
+        return may_be_away(self.turn)[0]
+
+    @cached_property
+    def away_regions(self) -> tuple[str, ...]:
+        """The regions of whom one more than ``may_be_away`` missing leaves a neighbour alone."""
+        return may_be_away(self.turn)[1]
+
+    def disclosures(self) -> list[tuple[str, str]]:
+        """Return (receiver, member) for each region whose single updates another one sees, sorted."""
+        return sorted(
+            {
+                (receiver, member)
+                for graph in self.turn
+                for receiver, around in graph.items()
+                if around.disclosed
+                for member in around.names
+            }
+        )
+
+    def sentences(self) -> list[str]:
+        """Return the sentence for each disclosure that pages and reports must carry."""
+        return [f"{receiver} sees every update of {member}" for receiver, member in self.disclosures()]
+
+    # ---------------------------------------------------------------- numbers of a round
+
+    @cached_property
+    def _dens(self) -> tuple[int, ...]:
+        return tuple(1 + max(around.degree for around in graph.values()) for graph in self.turn)
+
+    def den(self, round: int) -> int:
+        """Return Q, what integer weights are divided by: 1 + largest degree of the round; 1 in sum rounds."""
+        if self.weights == "metropolis" and round >= self.sum_rounds:
+            return self.weight_den
+        return 1 if round < self.sum_rounds else self._dens[(round - self.sum_rounds) % len(self._dens)]
+
+    @cached_property
+    def weight_bound(self) -> int:
+        """A, the largest sum of weights of one receiver's neighbours in the study."""
+        if self.weights == "metropolis":
+            return self.weight_den - 1
+        return max(self._dens) - 1
+
+    def ring_at(self, round: int) -> int:
+        """Return w, the bits of one masked number."""
+        return SUM_RING if round < self.sum_rounds else self.ring
+
+    def x_max(self, round: int) -> int:
+        """Return the largest size of one coded number; no sum of a cohort can wrap with it."""
+        return self._x_max_sum if round < self.sum_rounds else self._x_max
+
+    @cached_property
+    def _x_max(self) -> int:
+        return largest(self.ring, max(1, self.weight_bound))
+
+    @cached_property
+    def _x_max_sum(self) -> int:
+        return largest(SUM_RING, self.n)  # the opened total holds everybody's, the receiver's own too
+
+    def step_log2_at(self, round: int) -> int:
+        """Return k: a parameter is sent as a whole number of steps 2^-k; 0 in sum rounds, which are integers."""
+        if round < self.sum_rounds:
+            return 0
+        return next(k for start, prefix, k in reversed(self.step_log2) if start <= round and not prefix)
+
+    def payload_bytes(self, round: int) -> int:
+        """Return the length of one masked vector.
+
+        Raises:
+            ValueError: A sum round, whose length its stage says.
+        """
+        if round < self.sum_rounds:
+            raise ValueError(f"round {round} is a sum round: its stage says how long a vector is")
+        return self.dim * self.ring // 8
+
+    # ---------------------------------------------------------------- rules
+
+    def check(self) -> None:
+        """Refuse a plan that cannot be run, or not by this version.
+
+        Raises:
+            PlanError: With the rule's name, what was found and expected, and what to do.
+        """
+        plan_rules.check(self)
+
+    def check_roster(self, roster: Roster) -> None:
+        """Refuse a plan that was made for another roster, or names a region that is not in it."""
+        plan_rules.check_roster(self, roster)
+
+
+def draft_toml(**values: Any) -> str:
+    """Return the text of a ``plan.toml`` with comments, from the values that ``make`` takes."""
+    return Plan.make(**values).to_toml()

@@ -1,0 +1,116 @@
+"""What a plan's graphs mean for each region: its neighbours, and how well they hide.
+
+Pure arithmetic on edge lists; drawing graphs and measuring how fast they mix is not done here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+Edges = Sequence[Sequence[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbourhood:
+    """A receiver and those who send to it in one graph.
+
+    Attributes:
+        names: Planned senders, sorted by name.
+        colluders: c, senders that may be in league with the receiver.
+        needed: h + c, fewest senders among whom a value hides.
+        disclosed: Too few to hide, and the plan lets them send in the clear.
+    """
+
+    names: tuple[str, ...]
+    colluders: int
+    needed: int
+    disclosed: bool
+
+    @property
+    def degree(self) -> int:
+        """d, how many planned senders."""
+        return len(self.names)
+
+    @property
+    def is_maskable(self) -> bool:
+        """Whether a sum over these senders hides each of them."""
+        return len(self.names) >= self.needed
+
+
+def neighbourhood(names: Iterable[str], colluders: int | None, hidden: int, disclose: bool) -> Neighbourhood:
+    """Return a neighbourhood; ``colluders`` None means (d - 1) // 3 of the planned d."""
+    senders = tuple(sorted(names))
+    # From the planned number, never from the cohort shown: a receiver that shows {victim, its friend} would get c = 0.
+    c = max(0, (len(senders) - 1) // 3) if colluders is None else colluders
+    needed = hidden + c
+    return Neighbourhood(senders, c, needed, disclose and 0 < len(senders) < needed)
+
+
+def neighbourhoods(
+    regions: Sequence[str], edges: Edges, colluders: int | None, hidden: int, disclose: bool
+) -> dict[str, Neighbourhood]:
+    """Return every region's neighbourhood in one graph."""
+    senders: dict[str, list[str]] = {name: [] for name in regions}
+    for i, j in edges:
+        senders[regions[i]].append(regions[j])
+        senders[regions[j]].append(regions[i])
+    return {name: neighbourhood(found, colluders, hidden, disclose) for name, found in senders.items()}
+
+
+def pieces(n: int, graphs: Iterable[Edges]) -> list[list[int]]:
+    """Return the connected pieces of all graphs of a turn laid over each other, the largest first."""
+    root = list(range(n))
+
+    def find(i: int) -> int:
+        while root[i] != i:
+            root[i] = root[root[i]]
+            i = root[i]
+        return i
+
+    for edges in graphs:
+        for i, j in edges:
+            root[find(i)] = find(j)
+    found: dict[int, list[int]] = {}
+    for i in range(n):
+        found.setdefault(find(i), []).append(i)
+    return sorted(found.values(), key=lambda piece: (-len(piece), piece))
+
+
+def may_be_away(graphs: Iterable[Mapping[str, Neighbourhood]]) -> tuple[int, tuple[str, ...]]:
+    """Return how many regions may be absent before somebody stops mixing, and the regions whose loss does it.
+
+    The least of d - (h + c) over receivers and graphs (d - 1 where updates are disclosed), not below 0. One more
+    than that of the named regions missing, neighbours of one receiver, and that receiver trains alone.
+    """
+    least: int | None = None
+    critical: set[str] = set()
+    for graph in graphs:
+        for around in graph.values():
+            spare = max(0, around.degree - (1 if around.disclosed else around.needed))
+            if least is None or spare < least:
+                least, critical = spare, set()
+            if spare == least:
+                critical.update(around.names)
+    return least or 0, tuple(sorted(critical))
+
+
+def nearest_maskable(
+    n: int, edges: Edges, colluders: int | None, hidden: int, most: int | None = None
+) -> str | None:
+    """Return the label, ring or complete, that masking allows and that changes the fewest edges; None if neither does.
+
+    Args:
+        most: Largest degree that may be proposed.
+    """
+    ring = {(min(i, j), max(i, j)) for i, j in ((k, (k + 1) % n) for k in range(n))} if n > 2 else set()
+    options = [("complete", {(i, j) for i in range(n) for j in range(i + 1, n)}, n - 1), ("ring", ring, 2)]
+    if n > 8:  # beyond 8 regions `complete` is many links
+        options.reverse()
+    have = {(i, j) for i, j in edges}
+    fitting = []
+    for label, wanted, degree in options:
+        c = (degree - 1) // 3 if colluders is None else colluders
+        if wanted and degree >= hidden + c and (most is None or degree <= most):
+            fitting.append((len(wanted ^ have), label))
+    return min(fitting, key=lambda option: option[0])[1] if fitting else None
