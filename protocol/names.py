@@ -6,8 +6,10 @@ import difflib
 import re
 from collections.abc import Collection, Iterable
 
-REGION = re.compile(r"[a-z0-9-]{1,40}")
-NETWORK = re.compile(r"[a-z0-9.-]{1,64}")
+from protocol import schema
+
+REGION = re.compile(schema.REGION)
+NETWORK = re.compile(schema.NETWORK)
 MAX_ADDRESS = 128
 _ADDRESS = re.compile(r"tcp://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?):([1-9][0-9]{0,4})")
 _ANYWHERE = ("0.0.0.0", "[::]")  # noqa: S104 - refused, not bound

@@ -1,18 +1,16 @@
 """The plan of a study: what all its regions have agreed on, and what follows from it.
 
 A plan is a map of plain values with one encoding; the SHA-256 of those bytes is the study's id, so
-nothing in it can be changed under the same name. Here is the value and what follows from it for a
-region and a round; what single keys may hold is in ``plan_form``, what is refused and why in
-``plan_rules``, the file that people edit in ``plan_toml``.
+nothing in it can be changed under the same name. Here is what follows from it for a region and a
+round. The values are in ``plan_record``, what single keys may hold in ``plan_form``, what is refused
+and why in ``plan_rules`` and ``plan_version``, the file that people edit in ``plan_toml``.
 
 Rounds 0 … P - 1 are sum rounds, P … P + rounds - 1 train. Round t >= P uses graph (t - P) mod their number.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -21,62 +19,19 @@ from protocol.errors import CodecError, PlanError
 from protocol.fixed_point import largest
 from protocol.plan_form import check_form
 from protocol.plan_graphs import Neighbourhood, may_be_away, neighbourhood, neighbourhoods
-from protocol.plan_values import canonical, frozen, plain
+from protocol.plan_record import PlanRecord
+from protocol.plan_values import canonical, frozen
 from protocol.roster import Roster
 
 SUM_RING = 64
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Plan:
+class Plan(PlanRecord):
     """One plan. Built by ``decode``, ``from_toml`` or ``make``, which check its form; ``check`` its rules.
 
-    Attributes are the keys of the table in README.md, arrays as tuples, maps read-only. Equal plans have equal
-    bytes. Everything derived is computed once and kept: asking again is a look-up.
+    Attributes are the keys of the plan's table, see ``plan_record``. Everything derived is computed once and
+    kept: asking again is a look-up.
     """
-
-    v: int
-    title: str
-    purpose: str
-    lab: bool
-    roster: bytes
-    regions: tuple[str, ...]
-    seed: int
-    task: Mapping[str, str]
-    schema: bytes
-    layout: bytes
-    dim: int
-    init: bytes
-    freeze: tuple[str, ...]
-    settings: Mapping[str, int | bool | str]
-    code_sha256s: tuple[bytes, ...]
-    weighting: str
-    weighting_max_u: int
-    data_update: str
-    sums: tuple[str, ...]
-    rounds: int
-    round_timeout_s: int
-    round_min_s: int
-    topology: str
-    graphs: tuple[tuple[tuple[int, int], ...], ...]
-    weights: str
-    weight_den: int
-    aggregation: str
-    fallback: str
-    exchange: str
-    ring: int
-    step_log2: tuple[tuple[int, str, int], ...]
-    gamma_u: int
-    block_share_bp: int
-    prg: str
-    masking: Mapping[str, Any]
-    robustness: str
-    clip: str | None
-    dp: Mapping[str, Any] | None
-    witness: Mapping[str, Any]
-    release: Mapping[str, Any]
-    retention: Mapping[str, Any]
-    skew_ms: int
 
     # ---------------------------------------------------------------- forms
 
@@ -103,7 +58,7 @@ class Plan:
             value = codec.decode(data, max_bytes=codec.MAX_PLAN, wide_text=True)
         except CodecError as error:
             raise PlanError(
-                rule="ENCODING", found=f"bytes that are not canonical ({error})", expected="the one encoding of a plan",
+                rule="encoding", found=f"bytes that are not canonical ({error})", expected="the one encoding of a plan",
                 fix="Propose it again from its plan.toml.",
             ) from error  # fmt: skip
         return cls._of(value)
@@ -111,7 +66,7 @@ class Plan:
     @classmethod
     def from_toml(cls, text: str) -> Plan:
         """Return the plan that a ``plan.toml`` holds; errors as ``make``."""
-        return cls.make(**plan_toml.parse(text))
+        return cls._of(canonical(plan_toml.parse(text)))
 
     @classmethod
     def _of(cls, value: Any) -> Plan:
@@ -119,43 +74,15 @@ class Plan:
         plan = cls(**{key: frozen(one) for key, one in value.items()})
         if len(plan.encode()) > codec.MAX_PLAN:
             raise PlanError(
-                rule="SIZE", found=f"a plan of {len(plan.encode())} bytes", expected=f"at most {codec.MAX_PLAN}",
+                rule="size", found=f"a plan of {len(plan.encode())} bytes", expected=f"at most {codec.MAX_PLAN}",
                 fix="Use fewer graphs.",
             )  # fmt: skip
         plan_rules.check_indexes(plan)
         return plan
 
-    def value(self) -> dict[str, Any]:
-        """Return the canonical map, in new lists and dictionaries."""
-        return {field.name: plain(field.name, getattr(self, field.name)) for field in fields(self)}
-
-    def encode(self) -> bytes:
-        """Return the canonical bytes."""
-        return self._bytes
-
     def to_toml(self) -> str:
         """Return the plan as ``plan.toml``, with comments; ``from_toml`` gives the same plan back."""
         return plan_toml.write(self)
-
-    @cached_property
-    def _bytes(self) -> bytes:
-        return codec.encode(self.value(), wide_text=True)
-
-    @cached_property
-    def study(self) -> bytes:
-        """The study's id: SHA-256 of the canonical bytes."""
-        return hashlib.sha256(self._bytes).digest()
-
-    @cached_property
-    def settings_sha256(self) -> bytes:
-        """Tagged hash of the settings, as each round's log entry names it."""
-        return codec.hash_of("settings", dict(self.settings))
-
-    def __eq__(self, other: object) -> bool:
-        return self.study == other.study if isinstance(other, Plan) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(self.study)
 
     def __repr__(self) -> str:
         return f"Plan({self.task['name']!r}, {self.n} regions, {self.topology!r}, study {self.study.hex()[:16]}…)"

@@ -37,7 +37,7 @@ def check_label(plan: Plan) -> None:
     """Refuse a label that is unknown, or that the graphs contradict.
 
     Raises:
-        PlanError: Rule TOPOLOGY.
+        PlanError: Rule ``topology``.
     """
     label = plan.topology
     word = label.partition(":")[0]
@@ -46,7 +46,7 @@ def check_label(plan: Plan) -> None:
     if match is None:
         near = closest(word, FORMS)
         raise PlanError(
-            rule="TOPOLOGY",
+            rule="topology",
             found=f"topology = {label!r}",
             expected=f"one of {EXAMPLES}",
             fix=f"Did you mean {near!r}?" if near and near != word else "`landsting topology list` shows them all.",
@@ -55,7 +55,7 @@ def check_label(plan: Plan) -> None:
     wrong = _contradiction(plan, word, argument)
     if wrong:
         raise PlanError(
-            rule="TOPOLOGY",
+            rule="topology",
             found=f"topology = {label!r}, but {wrong}",
             expected="graphs that were drawn by that label",
             fix=f"Draw them anew: `landsting study new --topology {label}`; or say topology = \"edges\".",
@@ -65,8 +65,8 @@ def check_label(plan: Plan) -> None:
 def _contradiction(plan: Plan, word: str, argument: str) -> str | None:
     n, degrees = plan.n, sorted({around.degree for graph in plan.turn for around in graph.values()})
     spread = f"regions have {' or '.join(str(d) for d in degrees)} neighbours"
-    wanted = {"complete": [n - 1], "ring": [min(2, n - 1)], "regular": [int(argument)] if word == "regular" else []}.get(word)
-    if wanted is not None and degrees != wanted:
+    wanted = {"complete": n - 1, "ring": min(2, n - 1)}.get(word, int(argument) if word == "regular" else None)
+    if wanted is not None and degrees != [wanted]:
         return spread
     if word in ("torus", "cliques"):
         product = math.prod(int(factor) for factor in argument.split("x"))

@@ -42,7 +42,7 @@ def parse(text: str) -> dict[str, Any]:
         return tomllib.loads(text, parse_float=Real)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise PlanError(
-            rule="TOML", found=f"text that is not TOML ({error})", expected="key = value lines and [tables]",
+            rule="toml", found=f"text that is not TOML ({error})", expected="key = value lines and [tables]",
             fix="Correct that line; `landsting study new` writes a plan to start from.",
         ) from error  # fmt: skip
 
@@ -55,7 +55,7 @@ def write(plan: Plan) -> str:
     """
     if plan.witness["quorum"] is None:
         raise PlanError(
-            rule="NOT_IN_VERSION", found="witness.quorum = nil is not in this version", expected="witness.quorum = 0",
+            rule="not-in-version", found="witness.quorum = nil, which is not in this version", expected="witness.quorum = 0",
             fix="Set witness.quorum = 0.",
         )  # fmt: skip
     value = plan.value()
@@ -84,7 +84,8 @@ def write(plan: Plan) -> str:
 
 
 def _table(key: str, value: Mapping[str, Any], comments: Mapping[str, str]) -> list[str]:
-    return ["", f"[{key}]", *(_line(name, one, comments.get(name, ""), key == "settings") for name, one in value.items())]
+    real = key == "settings"
+    return ["", f"[{key}]", *(_line(name, one, comments.get(name, ""), real) for name, one in value.items())]
 
 
 def _line(key: str, value: Any, comment: str, real: bool = False) -> str:

@@ -59,7 +59,7 @@ def plain(where: str, value: Any) -> Any:
             return decimal(value if isinstance(value, str) else repr(float(value)))
         except ValueError as error:
             raise PlanError(
-                rule="VALUE", found=f"{where}: {error}", expected="a finite number", fix=f"Correct {where} in the plan."
+                rule="value", found=f"{where}: {error}", expected="a finite number", fix=f"Correct {where} in the plan."
             ) from error
     if isinstance(value, Mapping):
         return {key: plain(f"{where}.{key}", one) for key, one in value.items()}
@@ -87,7 +87,7 @@ def _fill_topology(given: dict[str, Any]) -> None:
     n = len(regions) if isinstance(regions, list) else 0
     if "topology" not in given and n > LARGEST_DEFAULT_COMPLETE:
         raise PlanError(
-            rule="KEY_MISSING",
+            rule="key-missing",
             found=f"no topology is named for {n} regions",
             expected=f"a topology; only up to {LARGEST_DEFAULT_COMPLETE} regions is `complete` taken without asking",
             fix="Name one in which each region has at least 3 neighbours: `landsting topology compare` shows them.",
@@ -117,7 +117,7 @@ def _hashes(where: str, value: Any) -> Any:
         except ValueError:
             pass
         raise PlanError(
-            rule="VALUE",
+            rule="value",
             found=f"{where} holds {value[:70]!r}",
             expected="64 hex digits",
             fix="Copy the whole hash; `landsting study new` fills it in.",

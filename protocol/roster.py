@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from crypto.errors import CryptoError
@@ -138,11 +139,12 @@ def decode_roster(data: bytes) -> Roster:
     if type(serial) is not int or serial < 1:
         raise RosterError(f"the roster has serial {serial!r}; they count from 1")
     if not (old is None if serial == 1 else isinstance(old, bytes) and len(old) == 32):
-        raise RosterError(f"roster {serial} must name the one before by its hash" if serial > 1 else "roster 1 has none before")
+        wanted = "none before it" if serial == 1 else "the hash of the one before it, 32 bytes"
+        raise RosterError(f"roster {serial} must name {wanted}")
     if not isinstance(listed, list):
         raise RosterError("the cards of a roster are not a list")
     cards = tuple(card_of(one) for one in listed)
-    for before, after in zip(cards, cards[1:], strict=False):
+    for before, after in pairwise(cards):
         if not before.name < after.name:
             raise RosterError(f"cards must ascend by name, each once; {after.name} stands after {before.name}")
     _check_together(cards)
