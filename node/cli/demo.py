@@ -32,7 +32,9 @@ def parse_dp(text: str) -> tuple[str, str]:
         if not (epsilon.is_finite() and delta.is_finite() and 0 < epsilon <= 1000 and Decimal("1e-12") <= delta < 1):
             raise InvalidOperation
     except (InvalidOperation, ValueError) as error:
-        raise click.UsageError(f"--dp is epsilon=NUMBER,delta=NUMBER, for instance epsilon=3,delta=1e-3; found {text!r}") from error
+        raise click.UsageError(
+            f"--dp is epsilon=NUMBER,delta=NUMBER, for instance epsilon=3,delta=1e-3; found {text!r}"
+        ) from error
     return format(epsilon.normalize(), "f"), format(delta.normalize(), "f")
 
 
@@ -53,13 +55,31 @@ def _kills(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...])
 @click.option("--regions", type=click.IntRange(1, 32), default=4, show_default=True, help="How many nodes.")
 @click.option("--topology", default="complete", show_default=True, help="ring, complete, torus:3x3, regular:4 …")
 @click.option("--rounds", type=click.IntRange(1, 10000), default=20, show_default=True)
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True, help="Of split, first model, chance.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True, help="Of split, first model, chance."
+)
 @click.option("--masking", type=click.Choice(["on", "off"]), default="on", show_default=True)
-@click.option("--dp", metavar="epsilon=E,delta=D", callback=_dp, help="Differential privacy for every region's patients.")
+@click.option(
+    "--dp", metavar="epsilon=E,delta=D", callback=_dp, help="Differential privacy for every region's patients."
+)
 @click.option("--disclose", is_flag=True, help="Allow what cannot be masked to be shown to its neighbour; needs --dp.")
-@click.option("--data", default="breast-cancer", show_default=True, help="breast-cancer, digits-odd-even or FILE.csv (FILE.toml beside it).")
-@click.option("--kill", "kills", multiple=True, metavar="REGION@ROUND[:BACK]", callback=_kills, help="SIGKILL in ROUND, started again in BACK.")
-@click.option("--dir", "directory", type=click.Path(file_okay=False, path_type=Path), help="Where to put the homes; kept.")
+@click.option(
+    "--data",
+    default="breast-cancer",
+    show_default=True,
+    help="breast-cancer, digits-odd-even or FILE.csv (FILE.toml beside it).",
+)
+@click.option(
+    "--kill",
+    "kills",
+    multiple=True,
+    metavar="REGION@ROUND[:BACK]",
+    callback=_kills,
+    help="SIGKILL in ROUND, started again in BACK.",
+)
+@click.option(
+    "--dir", "directory", type=click.Path(file_okay=False, path_type=Path), help="Where to put the homes; kept."
+)
 @click.option("--keep", is_flag=True, help="Keep homes, logs and bundles, and say where.")
 @click.option("--stay", is_flag=True, help="Leave the nodes up until Ctrl-C.")
 @common

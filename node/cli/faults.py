@@ -66,10 +66,14 @@ def _of_system(error: OSError) -> Refusal | None:
         case errno.EISDIR | errno.ENOTDIR | errno.EEXIST:
             return Refusal("FILE", f"{(error.strerror or '').lower()}:{where}", "another path", "check the path")
         case errno.ENOSPC | errno.EDQUOT:
-            return Refusal("DISK", f"the disk is full{where}", "room for the log", "make room, then run the command again")
+            return Refusal(
+                "DISK", f"the disk is full{where}", "room for the log", "make room, then run the command again"
+            )
         case errno.EROFS:
             return Refusal("DISK", f"the disk is read-only{where}", "one that can be written", "choose another place")
         case errno.EADDRINUSE:
-            return Refusal("PORT", "the port is in use", "a free one", "stop the other program, or choose another --bind")
+            return Refusal(
+                "PORT", "the port is in use", "a free one", "stop the other program, or choose another --bind"
+            )
         case _:
             return None

@@ -49,9 +49,13 @@ class LazyGroup(click.Group):
         except ModuleNotFoundError as error:
             if error.name and error.name.split(".")[0] in ("node", "gossip", "protocol", "crypto", "topologies"):
                 if error.name == module:
-                    raise Refusal("NOT_IN_VERSION", f"landsting {cmd_name} is not in this version", "", "landsting --help") from error
+                    raise Refusal(
+                        "NOT_IN_VERSION", f"landsting {cmd_name} is not in this version", "", "landsting --help"
+                    ) from error
                 raise
-            raise Refusal("INSTALL", f"the Python package {error.name} is not installed", "the node's installation", EXTRA) from error
+            raise Refusal(
+                "INSTALL", f"the Python package {error.name} is not installed", "the node's installation", EXTRA
+            ) from error
         assert isinstance(command, click.Command)
         return command
 
@@ -60,7 +64,9 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, words) for name, (_, words) in FAMILIES.items()])
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; an unknown one gets the nearest name as a hint."""
         if args and args[0] not in FAMILIES and not args[0].startswith("-"):
             from difflib import get_close_matches
@@ -85,7 +91,9 @@ def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     epilog="Begin with 'landsting demo'. Every command takes --help and --json.",
 )
 @click.option("--debug", is_flag=True, help="Print the traceback of a bug.")
-@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version.")
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version."
+)
 def cli(debug: bool) -> None:
     """Health regions train models together, with nobody in the middle.
 

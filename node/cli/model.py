@@ -1,0 +1,79 @@
+"""``landsting model``: which models a home holds, and one of them as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from node.cli.asking import studies, study_id
+from node.cli.output import emit, say, table
+from node.cli.root import common, home_option
+
+
+@click.group()
+def model() -> None:
+    """List and export trained models."""
+
+
+@model.command("list")
+@home_option
+@common
+def list_(home: Path, as_json: bool) -> None:
+    """List the studies of which this home holds a model."""
+    from node.cli.asking import ask
+    from node.home import Home
+    from node.storage import StoreReader
+    from protocol.plan import Plan
+
+    rows = []
+    with StoreReader(Home.open(home)) as reader:
+        for one in studies(home):
+            plan = Plan.decode(bytes.fromhex(ask(home, "study", {"study": one["study"]})["plan"]))
+            held = [
+                n
+                for n in range(plan.first_round, plan.end_round)
+                if reader.blob(f"model/{one['study']}/{n}") is not None
+            ]
+            if held:
+                rows.append(
+                    {
+                        "study": one["study"],
+                        "task": plan.task["name"],
+                        "round": held[-1],
+                        "state": one["state"],
+                        "parameters": plan.dim,
+                    }
+                )
+    if as_json:
+        emit({"models": rows})
+    elif not rows:
+        say("This home holds no model yet.")
+    else:
+        say(
+            table(
+                [(r["study"][:12], r["task"], r["round"], r["state"], r["parameters"]) for r in rows],
+                ["study", "task", "after round", "study is", "parameters"],
+                right=(2, 4),
+            )
+        )
+
+
+@model.command()
+@click.argument("study", metavar="[ID]", required=False)
+@home_option
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="FILE.safetensors")
+@common
+def export(study: str | None, home: Path, output: Path, as_json: bool) -> None:
+    """Write the newest model of a study: FILE.safetensors, and FILE.json beside it.
+
+    The second file says how a table becomes the model's inputs. Neither is ever unpickled.
+    """
+    from node.models import export_model
+
+    done = export_model(home, study_id(home, study), output)
+    if as_json:
+        emit({"model": str(done.path), "study": done.study, "round": done.round, "sha256": done.sha256})
+    else:
+        say(f"{done.path}: the model after round {done.round}")
+        say(f"sha256 {done.sha256}")

@@ -1,0 +1,87 @@
+"""``landsting roster``: the regions that belong together, founded from their cards and signed by each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from node.cli.asking import ask, fact
+from node.cli.card import card_text, read_card
+from node.cli.output import emit, say
+from node.cli.root import common, home_option
+
+
+@click.group()
+def roster() -> None:
+    """The list of regions: found it, show it, sign it."""
+
+
+def _approval(function: Any) -> Any:
+    function = click.option("--ref", metavar="DIARY", help="Diary number of the decision.")(function)
+    return click.option(
+        "--role",
+        type=click.Choice(["technical", "controller", "dpo"]),
+        default="technical",
+        show_default=True,
+        help="In which role.",
+    )(function)
+
+
+@roster.command()
+@click.argument("cards", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path))
+@home_option
+@_approval
+@common
+def found(cards: tuple[Path, ...], home: Path, role: str, ref: str | None, as_json: bool) -> None:
+    """Found the roster from the CARDS of all regions, one's own among them, and sign it.
+
+    The same cards give the same roster in every home. It is in force when all have founded or
+    signed it; running nodes tell each other.
+    """
+    for file in cards:
+        read_card(file)  # so that a bad one is named by its file
+    lines = [card_text(file) for file in sorted(cards)]
+    _report(ask(home, "roster_found", {"cards": lines, "role": role, "ref": ref}), home, as_json)
+
+
+@roster.command()
+@home_option
+@_approval
+@common
+def sign(home: Path, role: str, ref: str | None, as_json: bool) -> None:
+    """Sign the roster that another region has founded."""
+    _report(ask(home, "roster_sign", {"role": role, "ref": ref}), home, as_json)
+
+
+@roster.command()
+@home_option
+@common
+def show(home: Path, as_json: bool) -> None:
+    """Show the roster's hash as words, who has signed, and who is missing."""
+    _report(ask(home, "roster_show", {}), home, as_json)
+
+
+def _report(result: dict[str, Any], home: Path, as_json: bool) -> None:
+    rosters: list[dict[str, Any]] = result["rosters"]
+    if as_json:
+        emit(result)
+        return
+    if not rosters:
+        say("There is no roster yet.")
+        say(f"Collect the cards of all regions, then: landsting roster found --home {home} *.card")
+        return
+    for at, one in enumerate(rosters):
+        if at:
+            say()
+        say(fact("roster", one["words"]))
+        say(fact("network", f"{one['network']}, serial {one['serial']}"))
+        say(fact("regions", ", ".join(one["regions"])))
+        say(fact("signed by", ", ".join(one["signed"]) or "nobody"))
+        if one["in_force"]:
+            say(fact("in force", "yes"))
+        elif one["missing"]:
+            say(fact("in force", f"not yet: {', '.join(one['missing'])} must sign (running nodes tell each other)"))
+        else:
+            say(fact("in force", "not yet"))

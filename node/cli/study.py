@@ -1,0 +1,372 @@
+"""``landsting study``: plan, propose, accept, follow. Any region may propose; every region answers for itself."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from node.cli.asking import ask, fact, studies, study_id
+from node.cli.demo import parse_dp
+from node.cli.output import GAVE_UP, REFUSED, Refusal, emit, note, say, table
+from node.cli.root import common, home_option
+
+REASONS = ("data", "purpose", "privacy", "law", "time", "cost", "technical", "other")
+ROLES = ("technical", "controller", "dpo")
+FOLLOW_S = 0.5
+OVER = ("ended", "rejected", "done", "stopped", "left")
+
+
+@click.group()
+def study() -> None:
+    """Plan, propose, accept and follow a study."""
+
+
+@study.command()
+@home_option
+@click.option("--task", default="classifier", show_default=True, help="classifier, gan, idle.")
+@click.option("--data", "data_name", help="A data set bound with 'data add'.")
+@click.option("--rounds", type=click.IntRange(1, 10**6), default=20, show_default=True)
+@click.option("--topology", help="complete (up to 8 regions), ring, torus:3x3, regular:4, edges:FILE …")
+@click.option("--dp", metavar="epsilon=E,delta=D", help="Differential privacy for every region's patients.")
+@click.option("--disclose", is_flag=True, help="Allow what cannot be masked to be shown to its neighbour; needs --dp.")
+@click.option("--masking", type=click.Choice(["auto", "strict"]), default="auto", show_default=True)
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting of the task, for instance lr=0.05."
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--title", default="", help="What it is called on pages and reports.")
+@click.option(
+    "--purpose", default="research", show_default=True, help="research, quality, planning, statistics, education."
+)
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.IntRange(1),
+    default=60,
+    show_default=True,
+    help="Longest a round waits, in seconds.",
+)
+@click.option("--lab", is_flag=True, help="A trial on data that is not real patients'; printed everywhere.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Where the plan goes."
+)
+@common
+def new(
+    home: Path,
+    task: str,
+    data_name: str | None,
+    rounds: int,
+    topology: str | None,
+    dp: str | None,
+    disclose: bool,
+    masking: str,
+    settings: tuple[str, ...],
+    seed: int,
+    title: str,
+    purpose: str,
+    timeout_s: int,
+    lab: bool,
+    output: Path,
+    as_json: bool,
+) -> None:
+    """Write a plan: what is learned, by whom, over which graph, how private.
+
+    It is a text file; read it, change it, then 'study propose'. Nothing is sent yet.
+    """
+    from node.cli.data import manifest_of
+    from node.draft import Draft, draft_plan
+
+    known = in_force(home)
+    manifest = manifest_of(home, data_name) if data_name is not None else None
+    text = None
+    if topology and topology.startswith("edges:"):
+        text = Path(topology.removeprefix("edges:")).read_text(encoding="utf-8")
+        topology = "edges"
+    plan = draft_plan(
+        Draft(
+            roster=bytes.fromhex(known["roster"]),
+            regions=known["regions"],
+            task=task,
+            settings=dict(_setting(one) for one in settings),
+            manifest=manifest,
+            rounds=rounds,
+            topology=topology,
+            edges_text=text,
+            seed=seed,
+            masking=masking,
+            disclose=disclose,
+            dp=parse_dp(dp) if dp else None,
+            lab=lab,
+            title=title,
+            purpose=purpose,
+            round_timeout_s=timeout_s,
+        )
+    )
+    plan.check()
+    output.write_text(plan.to_toml(), encoding="utf-8")
+    if as_json:
+        emit(
+            {
+                "study": plan.study.hex(),
+                "plan": str(output),
+                "may_be_away": plan.may_be_away,
+                "disclosures": plan.disclosures(),
+            }
+        )
+        return
+    say(f"{output}: {rounds} rounds of '{task}' at {', '.join(plan.regions)} on {plan.topology}")
+    for line in privacy_sentences(plan):
+        say(line)
+    say(f"Next: landsting study propose {output} --home {home}")
+
+
+def privacy_sentences(plan: Any) -> list[str]:
+    """Return what a plan promises about one region's update, in words."""
+    shown = plan.disclosures()
+    if shown:
+        lines = [
+            f"{receiver} sees the update of {member} without a mask; differential privacy alone protects it."
+            for receiver, member in shown
+        ]
+    elif plan.masking["mode"] == "off":
+        lines = ["The masks are off: every neighbour sees every update. For a laboratory only."]
+    else:
+        least = min(plan.colluders(name, plan.first_round) for name in plan.regions) + 2
+        lines = [f"A neighbour learns only sums; {least} or more regions together could see one region's update."]
+    away = plan.may_be_away
+    lines.append(
+        "Nobody may be away without others stopping to mix."
+        if away == 0
+        else f"Any {away} may be away and the others still mix."
+    )
+    return lines
+
+
+def _setting(text: str) -> tuple[str, object]:
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        raise click.UsageError(f"--set is KEY=VALUE; found {text!r}")
+    if value in ("true", "false"):
+        return name, value == "true"
+    return name, int(value) if value.lstrip("-").isdigit() else value
+
+
+def in_force(home: Path) -> dict[str, Any]:
+    """Return the roster in force at a home.
+
+    Raises:
+        Refusal: There is none yet; names who must sign.
+    """
+    rosters: list[dict[str, Any]] = ask(home, "roster_show", {})["rosters"]
+    for one in rosters:
+        if one["in_force"]:
+            return one
+    if not rosters:
+        raise Refusal(
+            "ROSTER",
+            "there is no roster yet",
+            "one that all regions have signed",
+            f"landsting roster found --home {home} *.card",
+        )
+    raise Refusal(
+        "ROSTER",
+        f"the roster is not in force here: not heard that {', '.join(rosters[0]['missing'])} signed it",
+        "the signatures of all regions",
+        f"landsting run --home {home}  (running nodes exchange them), then landsting roster show --home {home}",
+    )
+
+
+@study.command()
+@click.argument("plan_file", metavar="PLAN", type=click.Path(dir_okay=False, path_type=Path))
+@home_option
+@common
+def propose(plan_file: Path, home: Path, as_json: bool) -> None:
+    """Send the plan in file PLAN to all regions. Each accepts or rejects for itself."""
+    from protocol.plan import Plan
+
+    try:
+        plan = Plan.from_toml(plan_file.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise Refusal(
+            "PLAN", f"{plan_file} is not text", "a plan made by landsting study new", "landsting study new --help"
+        ) from error
+    plan.check()
+    result = ask(home, "propose", {"plan": plan.encode()})
+    if as_json:
+        emit(result)
+        return
+    say(fact("study", result["study"]))
+    say(fact("in words", result["words"]))
+    say("It reaches the other regions as soon as their nodes run. Each answers with:")
+    say(f"  landsting study accept {result['study'][:12]} --home {home} --data NAME")
+
+
+@study.command("list")
+@home_option
+@common
+def list_(home: Path, as_json: bool) -> None:
+    """List the studies that this region knows."""
+    known = studies(home)
+    if as_json:
+        emit({"studies": known})
+    elif not known:
+        say("No study is known here. Propose one: landsting study new --help")
+    else:
+        rows = [
+            (one["study"][:12], one["state"], one["proposer"], ", ".join(one["regions"]), one["title"]) for one in known
+        ]
+        say(table(rows, ["study", "state", "proposed by", "regions", "title"]))
+
+
+@study.command()
+@click.argument("study", metavar="[ID]", required=False)
+@home_option
+@common
+def show(study: str | None, home: Path, as_json: bool) -> None:
+    """Show one study: what it learns, who has answered, who is missing."""
+    result = ask(home, "study", {"study": bytes.fromhex(study_id(home, study))})
+    _show(result, as_json)
+
+
+def _show(one: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        emit(one)
+        return
+    say(fact("study", one["study"]))
+    say(fact("in words", one["words"]))
+    if one.get("title"):
+        say(fact("title", one["title"]))
+    say(fact("learns", f"{one['task']['name']}, {one['rounds']} rounds, for {one['purpose']}"))
+    say(fact("regions", f"{', '.join(one['regions'])} on {one['topology']}, masking {one['masking']}"))
+    if one.get("lab"):
+        say(fact("laboratory", "yes: not for patients"))
+    say(fact("state", one["state"]))
+    for region in one["regions"]:
+        say(fact("answer", f"{region}: {one['answers'].get(region, 'none yet')}"))
+
+
+@study.command()
+@click.argument("study", metavar="ID")
+@home_option
+@click.option("--role", type=click.Choice(ROLES), default="technical", show_default=True)
+@click.option("--ref", metavar="DIARY", help="Diary number of the decision.")
+@click.option("--data", "data_name", metavar="NAME", help="The data set that this region trains on.")
+@common
+def accept(study: str, home: Path, role: str, ref: str | None, data_name: str | None, as_json: bool) -> None:
+    """Accept a study for this region. Training begins when every region has accepted."""
+    from node.cli.data import manifest_of
+
+    whole = study_id(home, study)
+    args: dict[str, Any] = {"study": bytes.fromhex(whole), "role": role, "ref": ref}
+    if data_name is not None:
+        manifest_of(home, data_name)
+        args["data"] = data_name
+    _answered(ask(home, "accept", args), "accepted", as_json)
+
+
+@study.command()
+@click.argument("study", metavar="ID")
+@home_option
+@click.option("--reason", required=True, type=click.Choice(REASONS), help="A code; others see it.")
+@click.option("--role", type=click.Choice(ROLES), default="technical", show_default=True)
+@click.option("--ref", metavar="DIARY", help="Diary number of the decision.")
+@click.option("--note", "words", metavar="TEXT", help="In your own words; it stays in this home.")
+@common
+def reject(study: str, home: Path, reason: str, role: str, ref: str | None, words: str | None, as_json: bool) -> None:
+    """Reject a study. That ends the proposal for everybody; a changed plan is a new study."""
+    from node.home import Home
+
+    whole = study_id(home, study)
+    result = ask(home, "reject", {"study": bytes.fromhex(whole), "reason": reason, "role": role, "ref": ref})
+    if words:
+        folder = Home.open(home).path / "studies"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        (folder / f"{whole}.note").write_text(words + "\n", encoding="utf-8")
+    _answered(result, "rejected", as_json)
+
+
+def _answered(result: dict[str, Any], word: str, as_json: bool) -> None:
+    if as_json:
+        emit(result)
+        return
+    say(f"{word}: study {result['study'][:12]}")
+    if missing := result.get("waiting_for"):
+        say(f"still to answer: {', '.join(missing)}")
+
+
+@study.command()
+@click.argument("study", metavar="[ID]", required=False)
+@home_option
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(0, min_open=True),
+    help="Give up after so many seconds (exit code 3).",
+)
+@common
+def follow(study: str | None, home: Path, timeout_s: float | None, as_json: bool) -> int:
+    """Follow a study until it ends, a line for each change. Exit code 0 if it ran to its end."""
+    whole = study_id(home, study)
+    end = None if timeout_s is None else time.monotonic() + timeout_s
+    last: tuple[object, ...] | None = None
+    while True:
+        one, now = ask(home, "study", {"study": bytes.fromhex(whole)}), ask(home, "status", {})
+        current = now if now.get("study") == whole else {}
+        seen = (one["state"], current.get("state"), current.get("round"))
+        if seen != last:
+            last = seen
+            line = {
+                "study": whole,
+                "state": one["state"],
+                "doing": seen[1],
+                "round": seen[2],
+                "waiting_for": _waits(one, current),
+            }
+            emit(line) if as_json else say(progress_line(line))
+        if one["state"] in OVER:
+            return _over(one, as_json)
+        if end is not None and time.monotonic() > end:
+            waits = ", ".join(_waits(one, current)) or "nobody by name"
+            raise Refusal(
+                "TIMEOUT",
+                f"gave up after {timeout_s:g} s; waited for {waits}",
+                "the end of the study",
+                f"landsting status --home {home}",
+                status=GAVE_UP,
+            )
+        time.sleep(FOLLOW_S)
+
+
+def _waits(one: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Return the regions that hold a study up."""
+    return [wait["region"] for wait in now.get("waiting_for") or []] or list(one.get("waiting_for") or [])
+
+
+def progress_line(line: dict[str, Any]) -> str:
+    """Return one step of a study in words."""
+    from node.cli.status import STATES
+
+    if line["round"] is None:
+        waits = f"; waits for {', '.join(line['waiting_for'])}" if line["waiting_for"] else ""
+        return f"{line['state']}{waits}"
+    return f"round {line['round']}: {STATES.get(line['doing'], line['doing'])}"
+
+
+def _over(one: dict[str, Any], as_json: bool) -> int:
+    if one["state"] == "rejected":
+        raise Refusal(
+            "STOPPED",
+            f"rejected by {', '.join(one['rejected_by'])}",
+            "acceptance by every region",
+            "landsting study new --help",
+        )
+    outcome = one.get("outcome", "done")
+    if outcome != "done":
+        note(f"the study ended early: {outcome} ({one.get('reason') or 'no reason given'})")
+        return REFUSED
+    if not as_json:
+        say("The study has ended. Next: landsting model export, landsting log export")
+    return 0

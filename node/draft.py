@@ -1,0 +1,93 @@
+"""A plan from a few wishes: what ``study new`` writes and what the demo proposes.
+
+Everything that regions must agree on to the byte (layout, initial model, graphs, code) is computed
+here from task, settings, manifest and seed; the same wishes give the same plan on every machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from protocol.plan import Plan
+
+LARGEST_COMPLETE = 8  # regions up to which everybody may talk to everybody without being asked
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What somebody wants of a study.
+
+    Attributes:
+        roster: Hash of the roster in force.
+        regions: Participants.
+        manifest: Of one's own data set; every region's must have the same schema.
+        dp: (epsilon, delta) as decimal strings.
+        edges_text: The edge list of topology ``edges``.
+    """
+
+    roster: bytes
+    regions: Sequence[str]
+    task: str = "classifier"
+    settings: Mapping[str, object] = field(default_factory=dict)
+    manifest: Path | None = None
+    rounds: int = 20
+    topology: str | None = None
+    edges_text: str | None = None
+    seed: int = 0
+    masking: str = "auto"
+    disclose: bool = False
+    dp: tuple[str, str] | None = None
+    lab: bool = False
+    title: str = ""
+    purpose: str = "research"
+    round_timeout_s: int = 60
+    round_min_s: int = 0
+
+
+def draft_plan(draft: Draft) -> Plan:
+    """Return the plan, not yet checked against the rules.
+
+    Raises:
+        TopologyError: No such graph over so many regions.
+        ConfigError: Task, settings or manifest do not fit.
+    """
+    from node.learning.describe import describe
+    from topologies.generators import build
+
+    regions = sorted(draft.regions)
+    topology = draft.topology or ("complete" if len(regions) <= LARGEST_COMPLETE else "regular:4")
+    graphs = build(topology, len(regions), seed=draft.seed, edges_text=draft.edges_text)
+    facts = describe(draft.task, draft.settings, draft.manifest, seed=draft.seed, dp=draft.dp is not None)
+    values: dict[str, Any] = {
+        "title": draft.title,
+        "purpose": draft.purpose,
+        "lab": draft.lab,
+        "roster": draft.roster,
+        "regions": regions,
+        "seed": draft.seed,
+        "task": {"name": facts["task"], "version": facts["version"]},
+        "schema": facts["schema"],
+        "layout": facts["layout"],
+        "dim": facts["dim"],
+        "init": facts["init"],
+        "settings": facts["settings"],
+        "code_sha256s": [facts["code"]],
+        "sums": facts["sums"],
+        "rounds": draft.rounds,
+        "round_timeout_s": draft.round_timeout_s,
+        "round_min_s": draft.round_min_s,
+        "topology": topology.partition(":FILE")[0],
+        "graphs": [[list(edge) for edge in graph] for graph in graphs],
+        "masking": {"mode": draft.masking, "on_unmaskable": "disclose" if draft.disclose else "refuse"},
+    }
+    if draft.dp is not None:
+        from node.learning.privacy import plan_values
+
+        epsilon, delta = draft.dp
+        values["dp"] = plan_values(
+            epsilon, delta, rounds=draft.rounds, local_steps=int(facts["settings"]["local_steps"])
+        )
+    return Plan.make(**values)
