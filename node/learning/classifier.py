@@ -43,9 +43,10 @@ class Classifier:
     name = "classifier"
     version = "1"
     needs_data = True
+    with_dp = True
     defaults: Mapping[str, object] = {
         "hidden": 32,
-        "lr": 0.1,
+        "lr": 0.2,
         "batch": 16,
         "local_steps": 20,
         "weight_decay": 0.0,

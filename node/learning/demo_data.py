@@ -11,6 +11,7 @@ import csv
 import gzip
 import importlib.util
 import io
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from node.learning.data import table
-from node.learning.data.manifest import File, Schema, parse, to_toml
+from node.learning.data.manifest import File, Schema, load, parse, to_toml
 from node.learning.errors import ConfigError, GateError
 from node.learning.task import file_bytes, stream
 
@@ -48,13 +49,17 @@ _BREAST = {
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A whole set before it is split: ``lines`` of text cells, ``label`` class numbers, its manifest."""
+    """A whole set before it is split: ``lines`` of text cells, ``label`` class numbers, its manifest.
+
+    ``patients`` has one id a row; rows of one patient never part.
+    """
 
     name: str
     header: tuple[str, ...]
     lines: tuple[tuple[str, ...], ...]
     label: NDArray[np.int64]
     manifest: str
+    patients: tuple[str, ...] = ()
 
     @property
     def schema(self) -> Schema:
@@ -84,7 +89,7 @@ class DemoData:
 
 
 SETTINGS: dict[str, dict[str, Any]] = {"breast-cancer": {}, "digits-odd-even": {}}
-PRIVATE_SETTINGS: dict[str, Any] = {"hidden": 0, "lr": "0.5", "local_steps": 5}
+PRIVATE_SETTINGS: dict[str, Any] = {"hidden": 0, "lr": "1", "local_steps": 5}
 
 
 def breast_cancer() -> Table:
@@ -117,17 +122,14 @@ def digits() -> Table:
 
 def own(path: Path) -> Table:
     """Return a CSV of one's own, with its manifest ``FILE.toml`` beside ``FILE.csv``."""
-    text = file_bytes(path.with_suffix(".toml"), "manifest").decode()
-    manifest = parse(text, path.with_suffix(".toml"))
-    file = manifest.file[0] if manifest.file else None
+    manifest = load(path.with_suffix(".toml"))
+    file = manifest.file[0] if manifest.file else File(path=path.name)
     data = file_bytes(path, "table")
-    rows = table.parse(data, manifest.schema_(), file or File(path=path.name), path.name, manifest.patient)
-    cells = [
-        line
-        for line in csv.reader(io.StringIO(data.decode("utf-8-sig")), delimiter=file.delimiter if file else ",")
-        if line
-    ]
-    return Table(path.stem, tuple(c.strip() for c in cells[0]), tuple(map(tuple, cells[1:])), rows.label, text)
+    rows = table.parse(data, manifest.schema_(), file, path.name, manifest.patient)
+    reader = csv.reader(io.StringIO(data.decode(file.encoding).removeprefix("\ufeff")), delimiter=file.delimiter)
+    header, *lines = (tuple(cell.strip() for cell in line) for line in reader if line)
+    text = path.with_suffix(".toml").read_text(encoding="utf-8")
+    return Table(path.stem, header, tuple(lines), rows.label, text, rows.patients)
 
 
 def _sklearn_file(name: str) -> bytes:
@@ -216,13 +218,18 @@ def write(folder: Path, data: str, regions: Sequence[str], seed: int) -> DemoDat
         whole = own(Path(data))
     else:
         raise ConfigError(f"demo data {data!r}", f"{', '.join(DATA)} or a FILE.csv", "Correct --data.")
-    held = held_out(whole.label, seed)
-    rest = np.flatnonzero(~held)
+    # Split by patient: `unit` of each row, and the label of each patient's first row.
+    seen: dict[str, int] = {}
+    unit = np.array([seen.setdefault(p, len(seen)) for p in whole.patients or map(str, range(len(whole.label)))])
+    label = whole.label[np.unique(unit, return_index=True)[1]]
+    kept = ~held_out(label, seed)
     split = odd_even if data == "digits-odd-even" else dirichlet
-    owner = split(whole.label[rest], len(regions), seed)
-    test = _write(folder / "test", whole, np.flatnonzero(held)).with_name("test.csv")
-    pooled = _write(folder / "pooled", whole, rest)
-    manifests = {name: _write(folder / name, whole, rest[owner == i]) for i, name in enumerate(regions)}
+    owners = np.full(len(label), -1, np.int64)
+    owners[kept] = split(label[kept], len(regions), seed)
+    owner = owners[unit]
+    test = _write(folder / "test", whole, np.flatnonzero(owner < 0)).with_name("test.csv")
+    pooled = _write(folder / "pooled", whole, np.flatnonzero(owner >= 0))
+    manifests = {name: _write(folder / name, whole, np.flatnonzero(owner == i)) for i, name in enumerate(regions)}
     rows = {name: int((owner == i).sum()) for i, name in enumerate(regions)}
     return DemoData(whole.name, manifests, pooled, test, rows, dict(SETTINGS.get(data, {})), dict(PRIVATE_SETTINGS))
 
@@ -233,8 +240,6 @@ def _write(folder: Path, whole: Table, rows: NDArray[np.int64]) -> Path:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(whole.header)
         writer.writerows(whole.lines[i] for i in rows)
-    import tomllib
-
     raw = {**tomllib.loads(whole.manifest), "file": [{"path": f"{folder.name}.csv"}]}
     path = folder / f"{folder.name}.toml"
     path.write_text(to_toml(raw), encoding="utf-8")

@@ -12,6 +12,7 @@ from node.learning.task import Task, tagged_hash
 # By name, so that `idle` starts without the code of the others.
 _TASKS = {
     "classifier": ("node.learning.classifier", "Classifier"),
+    "gan": ("node.learning.gan", "Gan"),
     "idle": ("node.learning.idle", "Idle"),
 }
 TASKS = tuple(_TASKS)

@@ -190,6 +190,7 @@ class Task(Protocol):
     name: str
     version: str
     needs_data: bool
+    with_dp: bool
     defaults: Mapping[str, object]
 
     def sums(self, settings: Mapping[str, Any]) -> tuple[str, ...]:

@@ -114,7 +114,14 @@ class Trainer:
         self._state = state / study if state is not None else None
         self._ledger: Ledger | None = None
         self._budget_u = budget_u
+        self._memory: dict[str, Floats] = {}
         if self.terms is not None:
+            if not self.task.with_dp:
+                raise ConfigError(
+                    f"task {self.task.name} with DP is not in this version",
+                    "task classifier",
+                    "Use it, or leave dp out.",
+                )
             if ledger is None:
                 raise ConfigError("a study with DP and no ledger", "the ledger's path", "Open it with `ledger`.")
             assert self.rows is not None
@@ -246,7 +253,7 @@ class Trainer:
     def _load_private(self, round: int) -> dict[str, Floats]:
         """Return what stayed after the newest round before this one; a repeated round starts as it did before."""
         if self._state is None:
-            return dict(self._memory) if hasattr(self, "_memory") else {}
+            return dict(self._memory)
         rounds = [r for r in self._saved() if r < round]
         if not rounds:
             return {}

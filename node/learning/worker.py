@@ -82,9 +82,7 @@ class Worker:
 
         keys = ("task", "version", "settings", "seed", "schema", "layout", "dim", "dp")
         agreed = Agreed(**{key: request[key] for key in keys if key in request})
-        if agreed.task == "idle":
-            agreed = Agreed(agreed.task, agreed.version, agreed.settings, agreed.seed, None, agreed.layout, agreed.dim)
-        else:
+        if agreed.task != "idle":
             names = ["torch", "opacus"] if agreed.dp is not None else ["torch"]
             threading.Thread(target=_import, args=(names,), daemon=True).start()
         trainer = Trainer(
