@@ -1,0 +1,170 @@
+"""A region's update log in memory: the tree, its keys, and the one way to add to it.
+
+Rules kept here, and nowhere else:
+  * a logged envelope is signed over the head that the log has at that moment, and is its next entry;
+  * time never goes back: an entry is dated no earlier than the one before it;
+  * a checkpoint is signed over the size that ``pending`` hands out, so there is no unsigned tail.
+
+What is refused leaves no trace. No disk and no clock: who owns a ``Log`` writes what ``pending`` returns,
+in one transaction, before anything sealed leaves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from crypto.merkle import Tree, leaf_hash
+from crypto.note import Checkpoint, checkpoint_body
+from crypto.signing import SigningKey
+from protocol.codec import Value
+from protocol.entries import Entry, decode_entry, encode_entry
+from protocol.envelope import Envelope, Header, build
+from protocol.errors import CodecError, LogError
+from protocol.messages import message_type
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One entry as it is stored.
+
+    Attributes:
+        seq: Its place, from 0.
+        leaf: Canonical bytes of the entry.
+        hash: RFC 6962 leaf hash.
+    """
+
+    seq: int
+    leaf: bytes
+    hash: bytes
+
+
+class Log:
+    """The update log of one region.
+
+    Args:
+        network, region, epoch: Make up the origin ``<network>/<region>/<epoch>``.
+        sign_key: Signs envelopes.
+        log_key: Signs checkpoints.
+        leaves: What is stored, from 0. Only the last is read: the root shows whether the others are right.
+
+    Raises:
+        LogError: The last stored entry is unreadable, or not of this log and place.
+    """
+
+    def __init__(
+        self,
+        *,
+        network: str,
+        region: str,
+        sign_key: SigningKey,
+        log_key: SigningKey,
+        leaves: Iterable[bytes] = (),
+        epoch: int = 1,
+    ) -> None:
+        self.origin = f"{network}/{region}/{epoch}"
+        self.region = region
+        self.tree = Tree()
+        self.last_ms = 0
+        self._sign_key = sign_key
+        self._log_key = log_key
+        self._pending: list[Leaf] = []
+        last: bytes | None = None
+        for last in leaves:
+            self.tree.append(leaf_hash(last))
+        if last is not None:
+            self.last_ms = self._newest(last).t_ms
+
+    @property
+    def size(self) -> int:
+        """Number of entries, those pending among them."""
+        return self.tree.size
+
+    @property
+    def root(self) -> bytes:
+        """Root over all entries."""
+        return self.tree.root()
+
+    def add(self, kind: str, body: dict[str, Value], *, study: bytes | None, now_ms: int) -> Entry:
+        """Append an entry and return it.
+
+        Raises:
+            LogError: Kind, study or body are not what the format allows; nothing is appended.
+        """
+        entry = Entry(self.origin, self.size, max(now_ms, self.last_ms), kind, study, body)
+        leaf = encode_entry(entry)
+        digest = leaf_hash(leaf)
+        self._pending.append(Leaf(entry.seq, leaf, digest))
+        self.tree.append(digest)
+        self.last_ms = entry.t_ms
+        return entry
+
+    def seal(
+        self,
+        type: str,
+        body: dict[str, Value],
+        *,
+        study: bytes | None = None,
+        round: int | None = None,
+        session: bytes | None = None,
+        payload: memoryview | bytes | None = None,
+        to: Sequence[str],
+        now_ms: int,
+        payload_sha256: bytes | None = None,
+    ) -> Envelope:
+        """Sign a message; one of a logged type is appended as ``env.sent``.
+
+        Args:
+            type, body, study, round, session: As the message table says.
+            payload: What follows the header; contiguous.
+            to: Regions it goes to. Of a service type nothing is kept, and ``to`` may be empty.
+            now_ms: Unix time.
+            payload_sha256: The payload's hash, if it is known already.
+
+        Raises:
+            LogError: The log has no genesis yet, or the message is not what its type allows; nothing is appended.
+        """
+        if self.size == 0:
+            raise LogError(f"{self.origin}: nothing can be signed before log.genesis")
+        size = memoryview(payload).nbytes if payload is not None else 0
+        digest = None
+        if payload is not None and size:
+            digest = payload_sha256 if payload_sha256 is not None else hashlib.sha256(payload).digest()
+        fields = Header(
+            type=type, sender=self.region, log=self.origin, head_size=self.size, head_root=self.root,
+            study=study, round=round, session=session, body=body, bytes=size, sha256=digest,
+        )  # fmt: skip
+        try:
+            is_logged = message_type(type).logged
+            envelope = build(fields, self._sign_key)
+        except CodecError as error:
+            raise LogError(f"{self.origin}: {error}") from error
+        if is_logged:
+            names: list[Value] = [*sorted(to)]
+            sent: dict[str, Value] = {"header": envelope.header, "sig": envelope.signature, "to": names}
+            self.add("env.sent", sent, study=study, now_ms=now_ms)
+        return envelope
+
+    def pending(self) -> tuple[list[Leaf], Checkpoint, bytes] | None:
+        """Return the entries added since the last call, with a checkpoint over them all; None if there are none.
+
+        Returns:
+            Leaves in order, the checkpoint, and its Ed25519 signature (64 bytes) by the log key over the note's body.
+        """
+        if not self._pending:
+            return None
+        leaves, self._pending = self._pending, []
+        checkpoint = Checkpoint(self.origin, self.size, self.root)
+        return leaves, checkpoint, self._log_key.sign(checkpoint_body(checkpoint))
+
+    def _newest(self, leaf: bytes) -> Entry:
+        try:
+            entry = decode_entry(leaf)
+        except CodecError as error:
+            raise LogError(f"{self.origin}: entry {self.size - 1} is unreadable: {error}") from error
+        if (entry.log, entry.seq) != (self.origin, self.size - 1):
+            raise LogError(
+                f"the last stored entry is {entry.seq} of {entry.log}; expected {self.size - 1} of {self.origin}"
+            )
+        return entry

@@ -1,0 +1,124 @@
+"""The table of messages: which types there are, what each may carry, and where it belongs.
+
+A *logged* type has an effect in a study, a session or the roster: the envelope is an entry of its
+sender's log. A *service* type is none. *Flooded* types pass from link to link as they are; *carriers*
+hold others' envelopes as their payload. Types of later versions are refused by name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from protocol.codec import MAX_CONTROL, MAX_INT, MAX_PLAN
+from protocol.errors import SchemaError
+from protocol.schema import (
+    Check,
+    array,
+    ascending,
+    binary,
+    boolean,
+    code,
+    hash32,
+    integer,
+    optional,
+    record,
+    region,
+    row,
+    signature,
+)
+
+STATES = ("idle", "quiet", "rolled-back", "waiting", "sum", "train", "mix", "alone", "paused", "done")
+REJECT_REASONS = ("data", "purpose", "privacy", "law", "time", "cost", "technical", "other")
+COHORT_KINDS = ("mix", "state", "sum")
+COHORT_VARIANTS = ("strict", "recoverable", "off")
+MAX_ATTEMPTS = 100
+MAX_STATS = 15 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class MessageType:
+    """One row of the table.
+
+    Attributes:
+        name: TYPE; also the context of its signature.
+        logged: Whether the envelope is an entry of its sender's log.
+        sessioned: Whether it belongs to a session (then it names study and round too).
+        flooded: Whether every region passes it on.
+        carrier: Whether its payload holds others' envelopes.
+        placed: Whether ``study`` and ``round`` are set: (True, True), (True, False), (False, False);
+            None where both are set or both nil.
+        payload: Least and largest length of the payload; (0, 0) where there is none.
+        schema: Check of ``body``.
+    """
+
+    name: str
+    logged: bool
+    sessioned: bool
+    flooded: bool
+    carrier: bool
+    placed: tuple[bool, bool] | None
+    payload: tuple[int, int]
+    schema: Check
+
+
+def message_type(name: str) -> MessageType:
+    """Return the row of a type.
+
+    Raises:
+        SchemaError: There is no such type in this version.
+    """
+    try:
+        return TYPES[name]
+    except KeyError:
+        raise SchemaError(f"message type {name!r:.40} is not in this version; known are {', '.join(TYPES)}") from None
+
+
+_NONE = (0, 0)
+_VECTOR = (1, MAX_INT)
+
+_members = ascending(row(region, hash32, optional(integer())), 1, by=0)
+
+_TABLE = (
+    MessageType(
+        "ROSTER", True, False, True, False, (False, False), (1, MAX_PLAN),
+        record({"roster": hash32, "serial": integer(1), "sig": signature}),
+    ),
+    MessageType("PROPOSE", True, False, True, False, (True, False), (1, MAX_PLAN), record({})),
+    MessageType("ACCEPT", True, False, True, False, (True, False), _NONE, record({"code_sha256": hash32})),
+    MessageType("REJECT", True, False, True, False, (True, False), _NONE, record({"reason": code(*REJECT_REASONS)})),
+    MessageType(
+        "ADVERT", True, True, False, False, (True, True), _NONE,
+        record({
+            "mask_key": hash32, "eph": hash32, "need_state": boolean,
+            "stats": optional(binary(32, MAX_STATS)),
+        }),
+    ),
+    MessageType(
+        "COHORT", True, True, False, True, (True, True), (1, MAX_CONTROL),
+        record({
+            "members": _members, "eph": hash32,
+            "kind": code(*COHORT_KINDS), "variant": code(*COHORT_VARIANTS),
+        }),
+    ),
+    MessageType(
+        "MASKED", True, True, False, False, (True, True), _VECTOR,
+        record({"view": hash32, "self_commit": lambda value: None if value == b"" else hash32(value)}),
+    ),
+    MessageType("DELTA", True, True, False, False, (True, True), _VECTOR, record({})),
+    MessageType(
+        "ABSENT", True, False, False, False, (True, True), _NONE,
+        record({"first": integer(), "last": integer()}),
+    ),
+    MessageType(
+        "PING", False, False, False, False, None, _NONE,
+        record({
+            "state": code(*STATES), "attempt": integer(0, MAX_ATTEMPTS), "seq": integer(),
+            "echo": optional(integer()),
+        }),
+    ),
+)  # fmt: skip
+
+TYPES: dict[str, MessageType] = {row.name: row for row in _TABLE}
+
+# What an evidence payload or a carrier holds: header, signature, payload or nil.
+carried = array(row(binary(1, 16 * 1024), signature, optional(binary(0, MAX_CONTROL))))
