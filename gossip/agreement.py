@@ -96,7 +96,7 @@ class Agreement:
             raise Refusal(code, error.found, error.expected, error.fix) from error
         if plan.roster != roster.hash:
             raise Refusal("ROSTER", "the plan names another roster than the one in force",
-                          f"roster {roster.hash.hex()[:16]}", "landsting study new …  (it fills in the roster in force)")
+                          f"roster {roster.hash.hex()[:16]}", "landsting study new fills in the roster in force")
         strangers = [r for r in plan.regions if r not in roster.names]
         if strangers or self._me not in plan.regions:
             raise Refusal("ROSTER", f"the plan's regions do not fit: {strangers or self._me}",

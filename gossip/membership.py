@@ -81,7 +81,9 @@ class Membership:
                 )
             roster = found(cards, self.in_force)
         except RosterError as error:
-            raise Refusal("ROSTER", str(error), "sound cards of one network", "Ask each region for a fresh card.") from error
+            raise Refusal(
+                "ROSTER", str(error), "sound cards of one network", "Ask each region for a fresh card."
+            ) from error
         if self._card.name not in roster.names or roster.card(self._card.name).encode() != self._card.encode():
             raise Refusal(
                 "ROSTER", "this region's own card is not among the cards, or is another one",
@@ -179,7 +181,8 @@ class Membership:
         else:
             members = sum(name in candidate.signed for name in before.names)
             added = set(roster.names) - set(before.names)
-            enough = roster.old == before.hash and 3 * members >= 2 * len(before.names) and added <= set(candidate.signed)
+            has_quorum = 3 * members >= 2 * len(before.names)
+            enough = roster.old == before.hash and has_quorum and added <= set(candidate.signed)
         if enough:
             self.in_force = roster
             if step is not None:

@@ -31,8 +31,8 @@ from gossip.events import (
     Event,
     Failed,
     LinkDown,
-    LinkUp,
     Links,
+    LinkUp,
     Measure,
     Measured,
     Open,
@@ -49,12 +49,13 @@ from gossip.events import (
     TrainReport,
 )
 from gossip.peer import Peer
+from protocol.codec import Value
 from protocol.log import Log
 from protocol.plan import Plan
 from protocol.roster import Card, Roster, card_line, make_card
 
 EPOCH_MS = 1_700_000_000_000
-SOFTWARE: dict[str, object] = {"name": "landsting", "version": "0", "source_sha256": bytes(32)}
+SOFTWARE: dict[str, Value] = {"name": "landsting", "version": "0", "source_sha256": bytes(32)}
 
 
 class Worker(Protocol):

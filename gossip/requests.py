@@ -120,7 +120,7 @@ def status(peer: Peer, now_ms: int) -> dict[str, object]:
             }
         )
     alarms += [
-        {"code": "SUSPENDED", "since": None, "fix": f"{name} contradicted itself; see `landsting log show --kind fault`"}
+        {"code": "SUSPENDED", "since": None, "fix": f"{name} contradicted itself: landsting log show --kind fault"}
         for name in sorted(peer.suspended)
     ]
     if study is not None and study.words:

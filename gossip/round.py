@@ -218,7 +218,7 @@ class TrainingRound:
             {"session": session.sid, "receiver": context.me, "survivors": names, "sum": sum_hash, "opened": []},
             context.study,
         )
-        weights: dict[str, Value] = {name: 1 for name in self.senders}
+        weights: dict[str, Value] = dict.fromkeys(self.senders, 1)
         weights[context.me] = den - len(self.senders)
         step.add(
             "round.mix",
