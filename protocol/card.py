@@ -201,7 +201,9 @@ def _check_fields(card: Card) -> None:
     if not isinstance(card.name, str) or REGION.fullmatch(card.name) is None:
         raise RosterError(f"a region cannot be called {card.name!r}: a name is 1 to 40 of a-z, 0-9 and -")
     if not isinstance(card.network, str) or NETWORK.fullmatch(card.network) is None:
-        raise RosterError(f"{card.name}: a network cannot be called {card.network!r}: 1 to 64 of letters, digits and . _ -")
+        raise RosterError(
+            f"{card.name}: a network cannot be called {card.network!r}: 1 to 64 letters, digits, points, _ and -"
+        )
     if len(card.addresses) > MAX_ADDRESSES:
         raise RosterError(f"{card.name}: {len(card.addresses)} addresses; at most {MAX_ADDRESSES}")
     for address in card.addresses:

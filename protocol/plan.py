@@ -77,7 +77,7 @@ class Plan(PlanRecord):
                 rule="size", found=f"a plan of {len(plan.encode())} bytes", expected=f"at most {codec.MAX_PLAN}",
                 fix="Use fewer graphs.",
             )  # fmt: skip
-        plan_rules.check_indexes(plan)
+        plan_rules.check_graphs(plan)
         return plan
 
     def to_toml(self) -> str:

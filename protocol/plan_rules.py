@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from protocol.roster import Roster
 
 LEAST_X_MAX = 15
+MOST_PLACES = 2**18  # a proposal comes from another region: what its check costs is bounded
 MOST_IN_SUMS = 20
 MOST_IN_NETWORK = 32
 TWO_CANNOT_HIDE = "two regions cannot hide from each other: the sum minus one's own value is the other's"
@@ -42,8 +43,15 @@ def check(plan: Plan) -> None:
     check_version(plan)
 
 
-def check_indexes(plan: Plan) -> None:
-    """Refuse an edge that points beyond the list of regions."""
+def check_graphs(plan: Plan) -> None:
+    """Refuse an edge that points beyond the list of regions, and more graphs than can be looked at quickly."""
+    if len(plan.graphs) * plan.n > MOST_PLACES:
+        raise PlanError(
+            rule="size",
+            found=f"{len(plan.graphs)} graphs over {plan.n} regions",
+            expected=f"at most {MOST_PLACES} graphs times regions",
+            fix="Use fewer graphs; they come round again.",
+        )
     for number, edges in enumerate(plan.graphs):
         for i, j in edges:
             if j >= plan.n:

@@ -55,9 +55,11 @@ def write(plan: Plan) -> str:
     """
     if plan.witness["quorum"] is None:
         raise PlanError(
-            rule="not-in-version", found="witness.quorum = nil, which is not in this version", expected="witness.quorum = 0",
+            rule="not-in-version",
+            found="witness.quorum = nil, which is not in this version",
+            expected="witness.quorum = 0",
             fix="Set witness.quorum = 0.",
-        )  # fmt: skip
+        )
     value = plan.value()
     lines = [f"# The plan of a study of {plan.n} regions on {plan.topology}.",
              "# Its id is the hash of these values: change one, and it is another study."]  # fmt: skip
