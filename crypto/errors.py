@@ -4,4 +4,7 @@ from __future__ import annotations
 
 
 class CryptoError(Exception):
-    """Bytes, a key or a proof that is not what it must be; the message says which, never a secret."""
+    """A key, signature, proof, note or other cryptographic bytes are not what they must be.
+
+    Raised for what came from outside. A wrong argument of our own code is a ``ValueError``.
+    """

@@ -1,4 +1,8 @@
-"""A region's private keys, made together and used for one thing each."""
+"""The six private keys of a region, and Z85 for the one that ZeroMQ uses.
+
+Where they are kept and with which file mode is the business of ``node``; chance arrives as a parameter.
+Python cannot wipe memory for certain, so a key that was once loaded may stay in memory until the process ends.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +13,24 @@ from crypto.agreement import x25519_public
 from crypto.errors import CryptoError
 from crypto.signing import SigningKey
 
+_KEY_BYTES = 32
+_COUNT = 6
+# ZeroMQ RFC 32, Z85.
 _Z85 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
-_Z85_AT = {c: i for i, c in enumerate(_Z85)}
+_Z85_VALUE = {character: value for value, character in enumerate(_Z85)}
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PrivateKeys:
-    """The whole set.
+    """All secrets of a region; ``repr`` shows none of them.
 
     Attributes:
-        identity: Signs card, key sets and rosters; kept offline in the end.
+        identity: Signs the card, key sets and roster; wanted offline.
         sign: Signs envelopes.
         log: Signs checkpoints.
-        witness: Signs what it confirms of others' logs.
-        x25519: Long-term agreement, 32 bytes.
-        curve: The key of the ZeroMQ connection (CURVE), 32 bytes.
+        witness: Signs cosignatures on neighbours' checkpoints.
+        x25519: X25519 private key of the share channel, 32 bytes.
+        curve: X25519 private key of the ZeroMQ connections (CURVE), 32 bytes.
     """
 
     identity: SigningKey
@@ -35,31 +42,44 @@ class PrivateKeys:
 
     @staticmethod
     def generate(entropy: Callable[[int], bytes]) -> PrivateKeys:
-        """Return fresh keys from ``entropy`` (n -> n random bytes)."""
-        return PrivateKeys.from_bytes(b"".join(entropy(32) for _ in range(6)))
+        """Return new keys.
 
-    def to_bytes(self) -> bytes:
-        """Return 6 x 32 secret bytes, in the order of the attributes."""
-        seeds = [key.seed() for key in (self.identity, self.sign, self.log, self.witness)]
-        return b"".join([*seeds, self.x25519, self.curve])
+        Args:
+            entropy: Returns that many unpredictable bytes, as ``os.urandom`` does.
+
+        Raises:
+            CryptoError: It gave too few bytes, or the same ones twice.
+        """
+        return PrivateKeys.from_bytes(b"".join(entropy(_KEY_BYTES) for _ in range(_COUNT)))
 
     @staticmethod
     def from_bytes(data: bytes) -> PrivateKeys:
-        """Read what ``to_bytes`` wrote; CryptoError on another length or a repeated key."""
-        parts = [data[i : i + 32] for i in range(0, len(data), 32)]
-        if len(data) != 192 or len(set(parts)) != 6:
-            raise CryptoError(f"a key file holds six different keys of 32 bytes; found {len(data)} bytes")
-        identity, sign, log, witness = (SigningKey(seed) for seed in parts[:4])
+        """Return the keys that ``to_bytes`` wrote.
+
+        Raises:
+            CryptoError: Not 192 bytes, or two of the six keys are equal: each has one use.
+        """
+        if len(data) != _KEY_BYTES * _COUNT:
+            raise CryptoError(f"private keys of {len(data)} bytes; expected {_KEY_BYTES * _COUNT}")
+        parts = [data[start : start + _KEY_BYTES] for start in range(0, len(data), _KEY_BYTES)]
+        if len(set(parts)) != _COUNT:
+            raise CryptoError("two of the six private keys are equal; make them anew, each has one use")
+        identity, sign, log, witness = (SigningKey(part) for part in parts[:4])
         return PrivateKeys(identity, sign, log, witness, parts[4], parts[5])
+
+    def to_bytes(self) -> bytes:
+        """Return the six secrets, 32 bytes each, in the order of the attributes: the content of the key file."""
+        signing = b"".join(key.seed for key in (self.identity, self.sign, self.log, self.witness))
+        return signing + self.x25519 + self.curve
 
     @property
     def x25519_public(self) -> bytes:
-        """Public half of ``x25519``."""
+        """Public key of ``x25519``, 32 bytes."""
         return x25519_public(self.x25519)
 
     @property
     def curve_public(self) -> bytes:
-        """Public half of ``curve``."""
+        """Public key of ``curve``, 32 bytes: what ZeroMQ knows a region by."""
         return x25519_public(self.curve)
 
     def __repr__(self) -> str:
@@ -67,26 +87,36 @@ class PrivateKeys:
 
 
 def z85_encode(data: bytes) -> str:
-    """Return bytes in ZeroMQ's base 85 (RFC 32/Z85): five characters for four bytes."""
+    """Return Z85 text, 5 characters for 4 bytes: a 32-byte key is 40 characters.
+
+    Raises:
+        ValueError: The length is not a multiple of 4.
+    """
     if len(data) % 4:
-        raise ValueError("Z85 takes a multiple of four bytes")
-    out = []
-    for i in range(0, len(data), 4):
-        number = int.from_bytes(data[i : i + 4], "big")
-        out.append("".join(_Z85[number // 85**k % 85] for k in (4, 3, 2, 1, 0)))
-    return "".join(out)
+        raise ValueError(f"{len(data)} bytes for Z85; expected a multiple of 4")
+    text = []
+    for start in range(0, len(data), 4):
+        value = int.from_bytes(data[start : start + 4], "big")
+        text += [_Z85[value // 85**power % 85] for power in (4, 3, 2, 1, 0)]
+    return "".join(text)
 
 
 def z85_decode(text: str) -> bytes:
-    """Return the bytes of a Z85 text; CryptoError on any other text."""
-    if len(text) % 5 or any(c not in _Z85_AT for c in text):
-        raise CryptoError("the text is not Z85")
-    out = bytearray()
-    for i in range(0, len(text), 5):
-        number = 0
-        for c in text[i : i + 5]:
-            number = number * 85 + _Z85_AT[c]
-        if number >= 1 << 32:
-            raise CryptoError("the text is not Z85")
-        out += number.to_bytes(4, "big")
-    return bytes(out)
+    """Return the bytes of Z85 text; no other text decodes to them.
+
+    Raises:
+        CryptoError: Another length, a character outside the alphabet, or a group above 2^32 - 1.
+    """
+    if len(text) % 5:
+        raise CryptoError(f"Z85 text of {len(text)} characters; expected a multiple of 5")
+    data = bytearray()
+    for start in range(0, len(text), 5):
+        value = 0
+        for character in text[start : start + 5]:
+            if character not in _Z85_VALUE:
+                raise CryptoError(f"Z85 text holds {character!r}, which is not in its alphabet")
+            value = value * 85 + _Z85_VALUE[character]
+        if value >= 2**32:
+            raise CryptoError("Z85 text holds a group above 2^32 - 1")
+        data += value.to_bytes(4, "big")
+    return bytes(data)

@@ -1,32 +1,43 @@
-"""RFC 6962 Merkle trees over SHA-256; proofs and their checks as RFC 9162, 2.1.3 and 2.1.4."""
+"""The Merkle tree of RFC 6962, section 2.1, with the checks of RFC 9162.
+
+``Tree`` keeps every full node of every level, about two hashes a leaf, so that the root at any earlier
+size, an inclusion path and a consistency path each cost O(log n) and no leaf is hashed twice.
+The two ``verify_`` functions need no tree: they are all that an auditor runs.
+"""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
 
 from crypto.errors import CryptoError
 
-EMPTY_ROOT = hashlib.sha256(b"").digest()
+HASH_BYTES = 32
+EMPTY_ROOT: bytes = sha256(b"").digest()
+"""Root of a tree without leaves."""
 
 
 def leaf_hash(leaf: bytes) -> bytes:
-    """Return SHA-256(0x00 ‖ leaf)."""
-    return hashlib.sha256(b"\x00" + leaf).digest()
+    """Return SHA-256(0x00 || leaf)."""
+    return sha256(b"\0" + leaf).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
-    """Return SHA-256(0x01 ‖ left ‖ right)."""
-    return hashlib.sha256(b"\x01" + left + right).digest()
+    """Return SHA-256(0x01 || left || right). Another prefix than a leaf's: a node can never pass for a leaf."""
+    return sha256(b"\1" + left + right).digest()
 
 
 class Tree:
-    """An append-only tree of leaf hashes; every full node is kept, so any root costs O(log n)."""
+    """An append-only Merkle tree of leaf hashes, in memory."""
+
+    __slots__ = ("_levels",)
 
     def __init__(self, hashes: Iterable[bytes] = ()) -> None:
+        """Build the tree of these leaf hashes, in order."""
+        # _levels[k][i] is the root over the leaves from i * 2^k up to (i + 1) * 2^k; only full nodes are held.
         self._levels: list[list[bytes]] = [[]]
-        for one in hashes:
-            self.append(one)
+        for each in hashes:
+            self.append(each)
 
     @property
     def size(self) -> int:
@@ -34,21 +45,26 @@ class Tree:
         return len(self._levels[0])
 
     def append(self, leaf_hash: bytes) -> int:
-        """Append a leaf hash (32 bytes); returns its index."""
-        index = len(self._levels[0])
-        node, level, position = leaf_hash, 0, index
-        while True:
-            if level == len(self._levels):
-                self._levels.append([])
-            self._levels[level].append(node)
-            if position % 2 == 0:
-                return index
-            node = node_hash(self._levels[level][position - 1], node)
-            position //= 2
-            level += 1
+        """Add one leaf hash of 32 bytes; return its index, counted from 0."""
+        if len(leaf_hash) != HASH_BYTES:
+            raise ValueError(f"leaf hash of {len(leaf_hash)} bytes; expected {HASH_BYTES}")
+        levels = self._levels
+        index = position = len(levels[0])
+        node = bytes(leaf_hash)
+        levels[0].append(node)
+        height = 0
+        while position & 1:
+            node = sha256(b"\1" + levels[height][position - 1] + node).digest()
+            position >>= 1
+            height += 1
+            if height == len(levels):
+                levels.append([])
+            levels[height].append(node)
+        return index
 
     def hash_at(self, index: int) -> bytes:
-        """Return the leaf hash at an index."""
+        """Return the leaf hash at ``index``."""
+        self._check(index, self.size - 1, "index")
         return self._levels[0][index]
 
     def root(self) -> bytes:
@@ -56,119 +72,159 @@ class Tree:
         return self.root_at(self.size)
 
     def root_at(self, size: int) -> bytes:
-        """Return the root over the first ``size`` leaves; ValueError beyond the tree."""
-        if not 0 <= size <= self.size:
-            raise ValueError(f"the tree has {self.size} leaves, not {size}")
-        return EMPTY_ROOT if size == 0 else self._range(0, size)
-
-    def _range(self, start: int, end: int) -> bytes:
-        """Root of leaves start … end-1; start is a multiple of the subtree's capacity."""
-        size = end - start
-        if size & (size - 1) == 0:
-            level = size.bit_length() - 1
-            if start % size == 0:
-                return self._levels[level][start >> level]
-        split = 1 << ((size - 1).bit_length() - 1)
-        return node_hash(self._range(start, start + split), self._range(start + split, end))
+        """Return the root over the first ``size`` leaves."""
+        self._check(size, self.size, "size")
+        return self._over(0, size) if size else EMPTY_ROOT
 
     def inclusion_path(self, index: int, size: int | None = None) -> list[bytes]:
-        """Return the audit path of a leaf in the tree of ``size`` leaves (all by default)."""
+        """Return the audit path of leaf ``index`` in the tree of the first ``size`` leaves (all), leaf first.
+
+        Source: RFC 6962, section 2.1.1, PATH(index, D[size]).
+        """
         size = self.size if size is None else size
-        if not 0 <= index < size <= self.size:
-            raise ValueError(f"no leaf {index} in a tree of {size} of {self.size}")
+        self._check(size, self.size, "size")
+        self._check(index, size - 1, "index")
         path: list[bytes] = []
-        start, end = 0, size
-        while end - start > 1:
-            split = start + (1 << ((end - start - 1).bit_length() - 1))
-            if index < split:
-                path.append(self._range(split, end))
-                end = split
-            else:
-                path.append(self._range(start, split))
-                start = split
-        return path[::-1]
+        position, last, height = index, size - 1, 0
+        while last:
+            sibling = position ^ 1
+            if sibling < last:
+                path.append(self._levels[height][sibling])
+            elif sibling == last:  # the ragged right edge of the smaller tree; happens once at most
+                path.append(self._over(last << height, size))
+            position >>= 1
+            last >>= 1
+            height += 1
+        return path
 
     def consistency_path(self, old: int, new: int | None = None) -> list[bytes]:
-        """Return the proof that the tree of ``old`` leaves begins that of ``new`` (all by default)."""
+        """Return the proof that the first ``old`` leaves begin the first ``new`` (all) ones.
+
+        Empty for ``old == 0`` and ``old == new``: there is nothing to prove.
+        Source: RFC 6962, section 2.1.2, PROOF(old, D[new]).
+        """
         new = self.size if new is None else new
-        if not 0 <= old <= new <= self.size:
-            raise ValueError(f"no trees of {old} and {new} leaves in one of {self.size}")
-        if old in (0, new):
+        self._check(new, self.size, "size")
+        self._check(old, new, "old size")
+        if not old:
             return []
         path: list[bytes] = []
-        start, end, whole = 0, new, True
-        while old != end:
+        start, end, known = 0, new, True
+        while old < end:
             split = start + (1 << ((end - start - 1).bit_length() - 1))
             if old <= split:
-                path.append(self._range(split, end))
+                path.append(self._over(split, end))
                 end = split
             else:
-                path.append(self._range(start, split))
-                start, whole = split, False
-        if not whole:
-            path.append(self._range(start, end))
-        return path[::-1]
+                path.append(self._over(start, split))
+                start = split
+                known = False
+        if not known:  # the old root itself is left out: who checks has it
+            path.append(self._over(start, end))
+        path.reverse()
+        return path
+
+    def _over(self, start: int, end: int) -> bytes:
+        """Return the root over leaves start..end; ``start`` is a multiple of a power of two >= end - start."""
+        rest, height = end - start, 0
+        result = b""
+        while rest:
+            if rest & 1:
+                node = self._levels[height][(end >> height) - 1]
+                result = sha256(b"\1" + node + result).digest() if result else node
+            rest >>= 1
+            height += 1
+        return result
+
+    @staticmethod
+    def _check(value: int, largest: int, what: str) -> None:
+        if not 0 <= value <= largest:
+            raise ValueError(f"{what} {value}; expected 0 to {largest}")
 
 
 def verify_inclusion(index: int, size: int, leaf: bytes, path: Sequence[bytes], root: bytes) -> None:
-    """Check that a leaf hash stands at an index of the tree with this size and root (RFC 9162, 2.1.3.2).
+    """Return if the leaf hash ``leaf`` is number ``index`` of the ``size`` leaves under ``root``.
 
     Raises:
-        CryptoError: It does not, or the path is longer or shorter than needed.
+        CryptoError: It is not shown to be; also for a path that is longer or shorter than needed.
+
+    Source: RFC 9162, section 2.1.3.2.
     """
+    _check_hashes((leaf, root, *path))
     if not 0 <= index < size:
-        raise CryptoError(f"no leaf {index} in a tree of {size}")
-    fn, sn, node = index, size - 1, leaf
-    for step in path:
-        if sn == 0:
-            raise CryptoError("the inclusion path is too long")
-        if fn & 1 or fn == sn:
-            node = node_hash(step, node)
-            while not fn & 1 and fn:
-                fn >>= 1
-                sn >>= 1
+        raise CryptoError(f"inclusion proof for leaf {index} of {size}; expected an index below the size")
+    position, last, node = index, size - 1, leaf
+    for sibling in path:
+        if not last:
+            raise CryptoError("inclusion proof is longer than needed")
+        if position & 1 or position == last:
+            node = node_hash(sibling, node)
+            while not position & 1 and position:
+                position >>= 1
+                last >>= 1
         else:
-            node = node_hash(node, step)
-        fn >>= 1
-        sn >>= 1
-    if sn != 0 or node != root:
-        raise CryptoError("the inclusion path does not lead to the root")
+            node = node_hash(node, sibling)
+        position >>= 1
+        last >>= 1
+    if last:
+        raise CryptoError("inclusion proof is shorter than needed")
+    if node != root:
+        raise CryptoError(f"inclusion proof of leaf {index} of {size} leads to another root")
 
 
 def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, path: Sequence[bytes]) -> None:
-    """Check that the tree (old, old_root) begins the tree (new, new_root) (RFC 9162, 2.1.4.2).
+    """Return if the tree of size ``new`` under ``new_root`` begins with that of size ``old`` under ``old_root``.
 
     Raises:
-        CryptoError: It does not, or the path is longer or shorter than needed.
+        CryptoError: It is not shown to; also for a path that is longer or shorter than needed.
+
+    Source: RFC 9162, section 2.1.4.2; sizes 0 and equal sizes take an empty path and are checked by hand.
     """
+    _check_hashes((old_root, new_root, *path))
     if not 0 <= old <= new:
-        raise CryptoError(f"a tree of {old} leaves does not begin one of {new}")
+        raise CryptoError(f"consistency proof from size {old} to {new}; expected an old size from 0 to the new one")
     if old in (0, new):
-        wanted = EMPTY_ROOT if old == 0 else new_root
-        if path or old_root != wanted:
-            raise CryptoError("the consistency path does not lead to the roots")
+        if path:
+            raise CryptoError("consistency proof is longer than needed")
+        _same(old_root, new_root if old == new else EMPTY_ROOT, old)
+        if not new:
+            _same(new_root, EMPTY_ROOT, new)
         return
-    steps = list(path)
-    if old & (old - 1) == 0:
-        steps.insert(0, old_root)
-    if not steps:
-        raise CryptoError("the consistency path is too short")
-    fn, sn = old - 1, new - 1
-    while fn & 1:
-        fn >>= 1
-        sn >>= 1
-    first = second = steps[0]
-    for step in steps[1:]:
-        if sn == 0:
-            raise CryptoError("the consistency path is too long")
-        if fn & 1 or fn == sn:
-            first, second = node_hash(step, first), node_hash(step, second)
-            while not fn & 1 and fn:
-                fn >>= 1
-                sn >>= 1
+    nodes = list(path)
+    if not old & (old - 1):  # a power of two: the old root is a node of the new tree and stands for itself
+        nodes.insert(0, old_root)
+    if not nodes:
+        raise CryptoError("consistency proof is shorter than needed")
+    position, last = old - 1, new - 1
+    while position & 1:
+        position >>= 1
+        last >>= 1
+    of_old = of_new = nodes[0]
+    for node in nodes[1:]:
+        if not last:
+            raise CryptoError("consistency proof is longer than needed")
+        if position & 1 or position == last:
+            of_old = node_hash(node, of_old)
+            of_new = node_hash(node, of_new)
+            while not position & 1 and position:
+                position >>= 1
+                last >>= 1
         else:
-            second = node_hash(second, step)
-        fn >>= 1
-        sn >>= 1
-    if sn != 0 or first != old_root or second != new_root:
-        raise CryptoError("the consistency path does not lead to the roots")
+            of_new = node_hash(of_new, node)
+        position >>= 1
+        last >>= 1
+    if last:
+        raise CryptoError("consistency proof is shorter than needed")
+    _same(of_old, old_root, old)
+    _same(of_new, new_root, new)
+
+
+def _same(found: bytes, expected: bytes, size: int) -> None:
+    if found != expected:
+        raise CryptoError(f"consistency proof leads to another root at size {size}")
+
+
+def _check_hashes(hashes: Sequence[bytes]) -> None:
+    for each in hashes:
+        if len(each) != HASH_BYTES:
+            raise CryptoError(f"hash of {len(each)} bytes in a proof; expected {HASH_BYTES}")
