@@ -1,1 +1,22 @@
-"""audit."""
+"""The auditor: evidence bundles in, findings out; no torch, no sockets, no store. Rules: README.md."""
+
+from node.audit.archive import BundleError
+from node.audit.bundle import read_bundle, write_bundle
+from node.audit.check_finding import check_finding
+from node.audit.explain import explain
+from node.audit.findings import Finding, Severity, Status
+from node.audit.report import Report
+from node.audit.verify import verify
+
+__all__ = [
+    "BundleError",
+    "Finding",
+    "Report",
+    "Severity",
+    "Status",
+    "check_finding",
+    "explain",
+    "read_bundle",
+    "verify",
+    "write_bundle",
+]

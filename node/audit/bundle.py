@@ -1,0 +1,351 @@
+"""The evidence bundle: what a region hands to an auditor, written and read.
+
+``write_bundle`` gives the same bytes for the same log. ``read_bundle`` takes no bundle in another
+form: container (``archive``), names, sizes, ``manifest.txt`` and the bytes it names. What it does
+not judge is whether the log inside is right; that is ``checks``.
+
+Members are stored, not deflated: packed bytes can be changed without changing what they unpack to
+(another distance that finds the same text), and then a flipped bit would go unseen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from crypto.merkle import leaf_hash
+from crypto.note import parse_checkpoint, parse_note, sign_note
+from crypto.signing import SigningKey
+from node.audit.archive import BundleError, Member, chunks, members, printable
+from node.audit.leaves import LeafReader, RawLog, ViewReader, hash_only_line, record
+from protocol.codec import MAX_CONTROL, MAX_PLAN
+from protocol.entries import decode_entry, view
+from protocol.envelope import parse
+from protocol.errors import CodecError
+from protocol.messages import TYPES
+
+MANIFEST, NOTE, README = "manifest.txt", "manifest.note", "README.txt"
+MAX_NOTE = 64 * 1024
+MAX_README = 64 * 1024
+MAX_MANIFEST = 64 * 2**20
+
+_HEX = r"[0-9a-f]{64}"
+_LOG = r"logs/(?P<region>[a-z0-9-]{1,40})\.(?P<epoch>[1-9]\d{0,5})/(?P<file>leaves\.bin|leaves\.jsonl|checkpoint\.note)"
+_NAMES: tuple[tuple[re.Pattern[str], int], ...] = (
+    (re.compile(r"manifest\.txt"), MAX_MANIFEST),
+    (re.compile(r"manifest\.note"), MAX_NOTE),
+    (re.compile(r"README\.txt"), MAX_README),
+    (re.compile(rf"plans/{_HEX}\.bin"), MAX_PLAN),
+    (re.compile(rf"rosters/{_HEX}\.bin"), MAX_PLAN),
+    (re.compile(rf"payloads/{_HEX}"), MAX_CONTROL),
+    (re.compile(r"logs/[a-z0-9-]{1,40}\.[1-9]\d{0,5}/leaves\.(bin|jsonl)"), 2**30),
+    (re.compile(r"logs/[a-z0-9-]{1,40}\.[1-9]\d{0,5}/checkpoint\.note"), MAX_NOTE),
+)
+_LINE = re.compile(rf"({_HEX})  (\S+)\n")
+_LABEL = re.compile(r"[^A-Za-z0-9._-]")
+
+_README_TEXT = """\
+This file is part of an evidence bundle of landsting: the signed update log of one region.
+
+  landsting audit verify FILE.bundle --study ID
+
+checks it offline; the study id stands on the annex that the region signed for. The names in
+manifest.txt can be checked with sha256sum -c as well. leaves.jsonl is for reading only: what
+counts are leaves.bin and checkpoint.note.
+
+Den här filen hör till ett bevispaket från landsting: en regions undertecknade uppdateringslogg.
+
+  landsting audit verify FIL.bundle --study ID
+
+granskar det utan nät; studiens id står på den bilaga som regionen undertecknat. Namnen i
+manifest.txt kan också granskas med sha256sum -c. leaves.jsonl är bara till för läsning: det som
+gäller är leaves.bin och checkpoint.note.
+"""
+
+
+@dataclass(slots=True)
+class Bundle:
+    """What one sound bundle holds.
+
+    Attributes:
+        label: Name of the file without directory, made printable: how findings call it.
+        manifest: Bytes of ``manifest.txt``.
+        note: Bytes of ``manifest.note``, None if missing.
+        plans, rosters, payloads: File contents by the hash in their name, right or not.
+        logs: By (region, epoch).
+    """
+
+    label: str
+    manifest: bytes = b""
+    note: bytes | None = None
+    plans: dict[bytes, bytes] = field(default_factory=dict)
+    rosters: dict[bytes, bytes] = field(default_factory=dict)
+    payloads: dict[bytes, bytes] = field(default_factory=dict)
+    logs: dict[tuple[str, int], RawLog] = field(default_factory=dict)
+
+
+def label_of(path: Path) -> str:
+    """Return how a report calls a file: its name without directory, ASCII, at most 64 characters."""
+    return _LABEL.sub("_", path.name)[:64] or "_"
+
+
+def read_bundle(path: Path) -> Bundle:
+    """Return what a bundle holds; reads the file once, writes nothing.
+
+    Raises:
+        BundleError: Not a sound bundle; nothing of it may be used.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise BundleError("LS-BUNDLE-FORMAT", "not a regular file")
+        with path.open("rb") as file:
+            return _read(file, label_of(path))
+    except OSError as error:
+        raise BundleError("LS-BUNDLE-FORMAT", f"the file cannot be read: {error.strerror or 'unknown'}") from error
+
+
+def _read(file: BinaryIO, label: str) -> Bundle:
+    found = {member.name: member for member in members(file)}
+    for member in found.values():
+        _check_name(member)
+    bundle = Bundle(label)
+    if MANIFEST not in found:
+        raise BundleError("LS-BUNDLE-MANIFEST", "manifest.txt is missing")
+    bundle.manifest = b"".join(chunks(file, found.pop(MANIFEST)))
+    hashes = _parse_manifest(bundle.manifest)
+    if NOTE in found:
+        bundle.note = b"".join(chunks(file, found.pop(NOTE)))
+    if hashes.keys() != found.keys():
+        odd = sorted(hashes.keys() ^ found.keys())[0]
+        where = "in manifest.txt and not in the file" if odd in hashes else "in the file and not in manifest.txt"
+        raise BundleError("LS-BUNDLE-MANIFEST", f"{printable(odd)} is {where}")
+    # In the order of names leaves.bin comes before the leaves.jsonl that is compared with it.
+    for name in sorted(found):
+        digest = hashlib.sha256()
+        _take(bundle, name, _hashed(chunks(file, found[name]), digest.update))
+        if digest.hexdigest() != hashes[name]:
+            raise BundleError("LS-BUNDLE-MANIFEST", f"{name}: its bytes are not those that manifest.txt names")
+    for (region, epoch), log in bundle.logs.items():
+        if not log.has_leaves:
+            raise BundleError("LS-BUNDLE-FORMAT", f"logs/{region}.{epoch}/leaves.bin is missing")
+    if not bundle.logs:
+        raise BundleError("LS-BUNDLE-FORMAT", "the bundle holds no log")
+    return bundle
+
+
+def _check_name(member: Member) -> None:
+    for pattern, limit in _NAMES:
+        if pattern.fullmatch(member.name):
+            if member.size > limit:
+                raise BundleError(
+                    "LS-BUNDLE-LIMIT", f"{member.name} has {member.size} bytes; at most {limit} are allowed"
+                )
+            return
+    raise BundleError("LS-BUNDLE-PATH", f"a file of the name {printable(member.name)} belongs to no bundle")
+
+
+def _parse_manifest(data: bytes) -> dict[str, str]:
+    try:
+        text = data.decode("ascii")
+    except UnicodeDecodeError:
+        raise BundleError("LS-BUNDLE-MANIFEST", "manifest.txt is not ASCII") from None
+    hashes: dict[str, str] = {}
+    at, last = 0, ""
+    while at < len(text):
+        line = _LINE.match(text, at)
+        if line is None or line[2] <= last:
+            where = f"line {len(hashes) + 1} of manifest.txt"
+            raise BundleError("LS-BUNDLE-MANIFEST", f"{where} is not in its form or order")
+        last = line[2]
+        hashes[last] = line[1]
+        at = line.end()
+    return hashes
+
+
+def _hashed(data: Iterator[bytes], update: Callable[[bytes], None]) -> Iterator[bytes]:
+    for chunk in data:
+        update(chunk)
+        yield chunk
+
+
+def _take(bundle: Bundle, name: str, data: Iterator[bytes]) -> None:
+    """Put one member where it belongs; always reads it to its end."""
+    folder, _, rest = name.partition("/")
+    if folder in ("plans", "rosters", "payloads"):
+        key = bytes.fromhex(rest.removesuffix(".bin"))
+        {"plans": bundle.plans, "rosters": bundle.rosters, "payloads": bundle.payloads}[folder][key] = b"".join(data)
+        return
+    place = re.fullmatch(_LOG, name)
+    if place is None:
+        for _ in data:  # README.txt: never parsed
+            pass
+        return
+    log = bundle.logs.setdefault((place["region"], int(place["epoch"])), RawLog())
+    if place["file"] == "checkpoint.note":
+        log.checkpoint = b"".join(data)
+        return
+    reader = LeafReader(log) if place["file"] == "leaves.bin" else ViewReader(log)
+    for chunk in data:
+        reader.feed(chunk)
+    reader.close()
+
+
+def write_bundle(
+    out: Path,
+    *,
+    origin: str,
+    note_key: SigningKey,
+    leaves: Iterable[bytes],
+    checkpoint: bytes,
+    payload: Callable[[bytes], bytes | None],
+    study: bytes | None = None,
+    payloads: str = "kept",
+) -> None:
+    """Write the evidence of one log; the same arguments give the same bytes.
+
+    The file appears under its name only when it is whole.
+
+    Args:
+        out: Where; its directory must exist.
+        origin: ``<network>/<region>/<epoch>`` of the log.
+        note_key: The log key; it signs ``manifest.note``.
+        leaves: All leaves, from position 0, ``audit.export`` last.
+        checkpoint: The signed note over just these leaves.
+        payload: Gives kept bytes by their SHA-256, None where there are none.
+        study: Only this study's entries as bytes, those of others as hashes; None: all.
+        payloads: ``none`` or ``kept`` (carriers, rosters, plans, evidence).
+
+    Raises:
+        ValueError: Leaves and checkpoint are not of one log, or an unknown value of ``payloads``.
+        OSError: The file cannot be written.
+    """
+    if payloads not in ("none", "kept"):
+        raise ValueError(f"payloads is {payloads!r}; this version knows none and kept")
+    _, region, epoch = origin.split("/")
+    head = parse_checkpoint(parse_note(checkpoint).body)
+    if head.origin != origin:
+        raise ValueError(f"the checkpoint is of {head.origin}, the log of {origin}")
+    files, wanted = _log_files(f"logs/{region}.{epoch}", leaves, study, head.size)
+    files[f"logs/{region}.{epoch}/checkpoint.note"] = checkpoint
+    files[README] = _README_TEXT.encode()
+    files |= _named(wanted, payload, study, payloads)
+    manifest = "".join(f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files)).encode()
+    note = manifest_body(origin, study, checkpoint, manifest)
+    files[MANIFEST] = manifest
+    files[NOTE] = sign_note(note, origin, note_key)
+    write_archive(out, files)
+
+
+def manifest_body(origin: str, study: bytes | None, checkpoint: bytes, manifest: bytes) -> bytes:
+    """Return the five lines that ``manifest.note`` signs."""
+    _, size, root = parse_note(checkpoint).body.decode("ascii").splitlines()[:3]
+    lines = (
+        "landsting-bundle/v1",
+        origin,
+        f"study {study.hex() if study else 'all'}",
+        f"head {size} {root}",
+        f"files {hashlib.sha256(manifest).hexdigest()}",
+    )
+    return "".join(line + "\n" for line in lines).encode()
+
+
+def write_archive(out: Path, files: dict[str, bytes]) -> None:
+    """Write files as an archive in the one form that ``read_bundle`` takes; whole or not at all."""
+    part = out.with_name(f".{out.name}.part")
+    try:
+        with part.open("wb") as file:
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=False) as archive:
+                for name in sorted(files):
+                    info = zipfile.ZipInfo(name)
+                    info.create_system = 3
+                    info.external_attr = 0o100644 << 16
+                    archive.writestr(info, files[name])
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@dataclass(slots=True)
+class _Wanted:
+    """Hashes that the entries name, by the folder they go to."""
+
+    studies: set[bytes] = field(default_factory=set)
+    rosters: set[bytes] = field(default_factory=set)
+    kept: set[bytes] = field(default_factory=set)
+
+
+def _log_files(
+    folder: str, leaves: Iterable[bytes], study: bytes | None, size: int
+) -> tuple[dict[str, bytes], _Wanted]:
+    records, lines = bytearray(), []
+    wanted = _Wanted()
+    count = 0
+    for seq, leaf in enumerate(leaves):
+        entry = decode_entry(leaf)
+        count += 1
+        if study is not None and entry.study not in (None, study):
+            records += record(None, leaf_hash(leaf))
+            lines.append(hash_only_line(seq, leaf_hash(leaf)))
+            continue
+        records += record(leaf, b"")
+        lines.append(view(seq, leaf))
+        _collect(wanted, entry.kind, entry.body)
+    if count != size:
+        raise ValueError(f"{count} leaves and a checkpoint over {size}; a bundle needs the checkpoint over its leaves")
+    return {f"{folder}/leaves.bin": bytes(records), f"{folder}/leaves.jsonl": "".join(lines).encode()}, wanted
+
+
+def _collect(wanted: _Wanted, kind: str, body: Mapping[str, object]) -> None:
+    match kind, body:
+        case "roster.accept", {"roster": bytes(roster)}:
+            wanted.rosters.add(roster)
+        case "study.accept", {"plan": bytes(plan)}:
+            wanted.studies.add(plan)
+        case "fault", {"evidence": list(evidence)}:
+            wanted.kept.update(sha for sha in evidence if isinstance(sha, bytes))
+        case "env.sent" | "env.recv", {"header": bytes(header), "sig": bytes(signature)}:
+            try:
+                fields = parse(header, signature).fields
+            except CodecError:
+                return
+            if fields.sha256 is not None and (TYPES[fields.type].carrier or TYPES[fields.type].flooded):
+                wanted.kept.add(fields.sha256)
+            if fields.type == "PROPOSE" and fields.study is not None:
+                wanted.studies.add(fields.study)
+
+
+def _named(
+    wanted: _Wanted, payload: Callable[[bytes], bytes | None], study: bytes | None, payloads: str
+) -> dict[str, bytes]:
+    """Return plans, the rosters they name, and kept payloads."""
+    from protocol.plan import Plan  # here: only a bundle with a study needs the plan's machinery
+
+    files: dict[str, bytes] = {}
+    rosters: set[bytes] = set()
+    for name in sorted(wanted.studies if study is None else wanted.studies & {study}):
+        data = payload(name)
+        if data is None:
+            continue
+        files[f"plans/{name.hex()}.bin"] = data
+        roster = Plan.decode(data).roster
+        rosters.add(roster)
+    # Without a plan, the rosters that this region signed; one that was founded in error is no plan's.
+    for name in sorted(rosters or wanted.rosters):
+        data = payload(name)
+        if data is not None:
+            files[f"rosters/{name.hex()}.bin"] = data
+    if payloads == "kept":
+        for sha in sorted(wanted.kept):
+            data = payload(sha)
+            if data is not None:
+                files[f"payloads/{sha.hex()}"] = data
+    return files

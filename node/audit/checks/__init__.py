@@ -1,0 +1,1 @@
+"""The checks of the audit: the bundle itself, one log by itself, logs against each other."""

@@ -1,0 +1,160 @@
+"""Whose keys count: one roster with the studies that name it, and the signatures checked by it.
+
+The auditor's one trust input is the study id: it fixes the plan, the plan fixes the roster, the
+roster holds all keys. Bundles of networks without a study are checked by the roster they hold, or
+by the keys their own first entry names; that shows that they agree with themselves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from crypto.errors import CryptoError
+from crypto.note import open_note
+from crypto.signing import verify as verify_signature
+from protocol.envelope import Envelope, verify
+from protocol.plan import Plan
+from protocol.roster import Roster
+
+
+@dataclass(frozen=True, slots=True)
+class KeySet:
+    """The public keys of one region that sign statements."""
+
+    sign: bytes
+    log: bytes
+    witness: bytes
+
+
+class Signatures:
+    """Checks signatures, each distinct one once; ``valid`` is how many held."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[bytes, bytes, bytes], bool] = {}
+
+    @property
+    def valid(self) -> int:
+        """How many distinct signatures were checked and hold."""
+        return sum(self._known.values())
+
+    def envelope(self, envelope: Envelope, public: bytes) -> bool:
+        """Whether the envelope is signed by this key."""
+        key = (public, envelope.eid, envelope.signature)
+        if key not in self._known:
+            self._known[key] = _holds(lambda: verify(envelope, public))
+        return self._known[key]
+
+    def note(self, note: bytes, name: str, public: bytes) -> bool:
+        """Whether the note has a valid signature of this name and key."""
+        key = (public, hashlib.sha256(note).digest(), name.encode())
+        if key not in self._known:
+            self._known[key] = _holds(lambda: open_note(note, name, public))
+        return self._known[key]
+
+    def plain(self, public: bytes, signature: bytes, message: bytes) -> bool:
+        """Whether the signature over the message holds."""
+        key = (public, hashlib.sha256(message).digest(), signature)
+        if key not in self._known:
+            self._known[key] = _holds(lambda: verify_signature(public, signature, message))
+        return self._known[key]
+
+
+def _holds(check: object) -> bool:
+    try:
+        check()  # type: ignore[operator]
+    except CryptoError:
+        return False
+    return True
+
+
+@dataclass(slots=True)
+class Context:
+    """One roster and what is audited under it.
+
+    Attributes:
+        network: Network of the roster; None where a log's own first entry is all there is.
+        keys: By region.
+        plans: Every plan at hand that names this roster, by study id.
+        studies: Ids of those that are audited.
+        others: Further rosters at hand, for ROSTER envelopes that speak of them.
+        accepts: By study, the regions whose signed ACCEPT was seen.
+        unchecked: Envelopes whose sender this context has no key for.
+    """
+
+    signatures: Signatures
+    roster: Roster | None = None
+    network: str | None = None
+    keys: Mapping[str, KeySet] = field(default_factory=dict)
+    plans: Mapping[bytes, Plan] = field(default_factory=dict)
+    studies: frozenset[bytes] = frozenset()
+    others: Mapping[bytes, Roster] = field(default_factory=dict)
+    accepts: dict[bytes, set[str]] = field(default_factory=dict)
+    unchecked: set[bytes] = field(default_factory=set)
+
+    @property
+    def roster_hash(self) -> bytes | None:
+        """SHA-256 of the roster; findings carry it."""
+        return self.roster.hash if self.roster else None
+
+    @property
+    def regions(self) -> list[str]:
+        """Regions whose logs are asked for: those of the audited studies, else of the roster."""
+        named = {name for study in self.studies for name in self.plans[study].regions}
+        return sorted(named or self.keys)
+
+    def judge(self, envelope: Envelope) -> bool | None:
+        """Return whether an envelope is its sender's; None where this context cannot tell."""
+        fields = envelope.fields
+        public = self._key_for(envelope)
+        if public is None or fields.log.rpartition("/")[0] != f"{self.network}/{fields.sender}":
+            return None
+        held = self.signatures.envelope(envelope, public)
+        if not held and fields.study is not None and fields.study not in self.plans:
+            return None  # a study of another roster: its keys may be others
+        return held
+
+    def _key_for(self, envelope: Envelope) -> bytes | None:
+        fields = envelope.fields
+        if fields.type == "ROSTER" and self.roster is not None:
+            named = fields.body["roster"]
+            if named != self.roster.hash:
+                other = self.others.get(named) if isinstance(named, bytes) else None
+                known = other is not None and other.network == self.network and fields.sender in other.names
+                return other.card(fields.sender).keys.sign if known and other is not None else None
+        keys = self.keys.get(fields.sender)
+        return keys.sign if keys else None
+
+
+def keys_of(roster: Roster) -> dict[str, KeySet]:
+    """Return the key sets of a roster's cards, by region."""
+    return {card.name: KeySet(card.keys.sign, card.keys.log, card.keys.witness) for card in roster.cards}
+
+
+def contexts(
+    signatures: Signatures, plans: Mapping[bytes, Plan], rosters: Mapping[bytes, Roster], study: bytes | None
+) -> list[Context]:
+    """Return one context for each roster that an audited plan names; without a plan, for each roster."""
+    audited = {study: plans[study]} if study in plans and study is not None else dict(plans)
+    named = sorted({plan.roster for plan in audited.values()} & rosters.keys())
+    return [_context(signatures, rosters[name], plans, audited, rosters) for name in named or sorted(rosters)]
+
+
+def _context(
+    signatures: Signatures,
+    roster: Roster,
+    plans: Mapping[bytes, Plan],
+    audited: Iterable[bytes],
+    rosters: Mapping[bytes, Roster],
+) -> Context:
+    mine = {name: plan for name, plan in plans.items() if plan.roster == roster.hash}
+    return Context(
+        signatures,
+        roster,
+        roster.network,
+        keys_of(roster),
+        mine,
+        frozenset(name for name in audited if name in mine),
+        rosters,
+    )

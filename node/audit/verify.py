@@ -1,0 +1,170 @@
+"""The audit: bundles in, one report out; reads files, writes none.
+
+Order: read every bundle (a refused one is set aside, the others are still audited), gather plans
+and rosters, then under each roster check each log by itself and all logs against each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from node.audit.archive import BundleError
+from node.audit.bundle import Bundle, label_of, read_bundle
+from node.audit.checks.bundles import Held, gather, note_fault
+from node.audit.checks.cross import Match, cross
+from node.audit.checks.own import CheckedLog, LogCheck, Statements, genesis_keys
+from node.audit.context import Context, Signatures, contexts
+from node.audit.findings import Finding, ordered
+from node.audit.report import Report, StudyRow, report
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What all contexts found, put together."""
+
+    findings: list[Finding] = field(default_factory=list)
+    logs: dict[tuple[str, str, int], CheckedLog] = field(default_factory=dict)
+    signed: dict[str, bool] = field(default_factory=dict)
+    matches: dict[str, Match] = field(default_factory=dict)
+    absent: set[str] = field(default_factory=set)
+    unchecked: set[bytes] = field(default_factory=set)
+
+
+def verify(
+    bundles: Sequence[Path], *, study: bytes | None = None, require: Sequence[str] = (), lang: str = "en"
+) -> Report:
+    """Return what the bundles prove, contradict and leave open.
+
+    Args:
+        bundles: Files, at least one; their order does not matter.
+        study: Study id, 32 bytes: the auditor's one trust input. None: every study found is checked,
+            and none is confirmed.
+        require: ``all-logs``: a missing log makes the verdict ``incomplete``.
+        lang: A language of ``catalogue``.
+    """
+    outcome = _Outcome()
+    read = _read(bundles, outcome)
+    held, findings = gather(read, study)
+    outcome.findings += findings
+    signatures = Signatures()
+    under = contexts(signatures, held.plans, held.rosters, study)
+    for context in under:
+        mine = [(bundle, key) for bundle in read for key in bundle.logs if key[0] in context.keys]
+        _audit(context, mine, held, outcome)
+    known = {region for context in under for region in context.keys}
+    for bundle in read:
+        for key in bundle.logs:
+            if key[0] not in known:
+                _audit(_alone(signatures, bundle, key), [(bundle, key)], held, outcome)
+    return report(
+        findings=ordered(_labelled(outcome)),
+        bundles=len(bundles),
+        logs=list(outcome.logs.values()),
+        matches=outcome.matches,
+        absent=sorted(outcome.absent),
+        studies=_studies(under, study),
+        confirmed=study is not None and study in held.plans,
+        asked=study,
+        signatures=signatures.valid,
+        unchecked=len(outcome.unchecked),
+        require=require,
+        lang=lang,
+    )
+
+
+def _read(paths: Sequence[Path], outcome: _Outcome) -> list[Bundle]:
+    """Read the bundles in the order of their names; what is refused becomes a finding."""
+    read: list[Bundle] = []
+    names: dict[str, int] = {}
+    for path in sorted(paths, key=lambda path: (label_of(path), str(path))):
+        label = label_of(path)
+        names[label] = names.get(label, 0) + 1
+        if names[label] > 1:
+            label = f"{label} ({names[label]})"
+        try:
+            bundle = read_bundle(path)
+        except BundleError as error:
+            outcome.findings.append(Finding(error.code, source=label, values={"detail": error.detail}))
+            continue
+        bundle.label = label
+        read.append(bundle)
+    return read
+
+
+def _alone(signatures: Signatures, bundle: Bundle, key: tuple[str, int]) -> Context:
+    """Return the context of a log that no roster covers: the keys its own first entry names."""
+    named = genesis_keys(bundle.logs[key])
+    if named is None:
+        return Context(signatures, network="?")
+    network, keys = named
+    return Context(signatures, network=network, keys={key[0]: keys})
+
+
+def _audit(context: Context, mine: Sequence[tuple[Bundle, tuple[str, int]]], held: Held, outcome: _Outcome) -> None:
+    statements: Statements = {}
+    logs: list[CheckedLog] = []
+    for bundle, (region, epoch) in mine:
+        log, findings = LogCheck(context, bundle, region, epoch, held.payloads, statements).run()
+        logs.append(log)
+        outcome.findings += findings
+        outcome.logs.setdefault((bundle.label, region, epoch), log)
+        _note(context, log, outcome)
+    crossing = cross(context, logs, statements)
+    outcome.findings += crossing.findings
+    for region, match in crossing.matches.items():
+        total = outcome.matches.setdefault(region, Match())
+        total.held += match.held
+        total.matched += match.matched
+    absent = set(context.regions) - {log.region for log in logs}
+    outcome.absent |= absent
+    outcome.findings += [Finding("LS-LOG-ABSENT", subject=name, roster=context.roster_hash) for name in absent]
+    for study in sorted(context.studies):
+        if context.plans[study].masking["mode"] == "off":
+            outcome.findings.append(Finding("LS-LAB", source=f"study {study.hex()[:8]}", study=study))
+    outcome.unchecked |= context.unchecked
+
+
+def _note(context: Context, log: CheckedLog, outcome: _Outcome) -> None:
+    """Judge ``manifest.note``: it is signed by the log of the newest epoch in the bundle."""
+    label = log.bundle.label
+    if log.epoch != max(epoch for _, epoch in log.bundle.logs):
+        return
+    fault = note_fault(
+        log.bundle, log.origin, context.keys.get(log.region), log.raw.checkpoint, context.signatures
+    )
+    outcome.signed[label] = outcome.signed.get(label, True) and fault is None
+    if fault is not None:
+        outcome.findings.append(Finding("LS-BUNDLE-SIG", source=label, values={"detail": fault}))
+
+
+def _labelled(outcome: _Outcome) -> list[Finding]:
+    """Say with each defect whether the bundle that presents it is signed by its region."""
+    return [
+        finding
+        if finding.source not in outcome.signed
+        else replace(finding, source_signed=outcome.signed[finding.source])
+        for finding in outcome.findings
+    ]
+
+
+def _studies(under: Sequence[Context], asked: bytes | None) -> list[StudyRow]:
+    rows = []
+    for context in under:
+        for study in sorted(context.studies):
+            plan = context.plans[study]
+            accepted = sorted(context.accepts.get(study, set()) & set(plan.regions))
+            rows.append(
+                StudyRow(
+                    study=study,
+                    roster=plan.roster,
+                    regions=plan.regions,
+                    rounds=plan.rounds,
+                    masking=str(plan.masking["mode"]),
+                    lab=plan.lab,
+                    accepted=tuple(accepted),
+                    confirmed=study == asked,
+                )
+            )
+    return sorted(rows, key=lambda row: row.study)

@@ -1,0 +1,182 @@
+"""``landsting audit``: verify bundles, explain codes, check one finding. Offline, reads files only.
+
+Exit codes are the audit's own: 0 clean, 1 minor, 2 major, 3 critical, 4 less handed over than
+``--require`` asks, 64 usage, 65 a bundle was refused, 70 internal error. Works on the base install.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+USAGE, REFUSED, INTERNAL = 64, 65, 70
+_STUDY = re.compile(r"(0x)?([0-9a-f]{64})")
+
+
+class AuditGroup(click.Group):
+    """A group whose usage errors exit 64 and whose bugs exit 70, under whatever root it hangs."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            _usage(error)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            _usage(error)
+        except (click.exceptions.Exit, click.Abort, click.ClickException, BrokenPipeError):
+            raise
+        except Exception as error:  # noqa: BLE001 - the last place that can turn a bug into words
+            _bug(error)
+
+
+@click.group(cls=AuditGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def audit() -> None:
+    """Check update logs, offline, trusting nobody."""
+
+
+def _common(function: Any) -> Any:
+    function = click.option("--json", "as_json", is_flag=True, help="Print JSON, nothing else.")(function)
+    return click.option("--debug", is_flag=True, hidden=True, expose_value=False)(function)
+
+
+def _study_id(ctx: click.Context, param: click.Parameter, value: str | None) -> bytes | None:
+    if value is None:
+        return None
+    match = _STUDY.fullmatch(value.strip().lower())
+    if match is None:
+        raise click.BadParameter(f"{value[:80]!r} is no study id; expected 64 hex digits, as on the annex", ctx, param)
+    return bytes.fromhex(match[2])
+
+
+@audit.command()
+@click.argument("bundles", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="BUNDLE...")
+@click.option("--study", callback=_study_id, metavar="ID", help="The study you mean: its id, as on the annex.")
+@click.option("--require", default="", metavar="WHAT", help="all-logs: exit 4 if a region's log was not handed over.")
+@click.option("--lang", default="en", show_default=True, metavar="LANG", help="Language of the words.")
+@_common
+def verify(bundles: Sequence[Path], study: bytes | None, require: str, lang: str, as_json: bool) -> None:
+    """Check evidence bundles and say what they prove.
+
+    Without --study every study found is checked, and none is confirmed.
+    """
+    from node.audit.catalogue import LANGUAGES
+    from node.audit.verify import verify as run
+
+    asked = [word for word in require.split(",") if word]
+    for word in asked:
+        if word != "all-logs":
+            raise click.UsageError(f"--require {word} is not in this version; it knows all-logs")
+    if lang not in LANGUAGES:
+        raise click.UsageError(f"--lang {lang} is not in this version; it knows {', '.join(LANGUAGES)}")
+    report = run(bundles, study=study, require=asked, lang=lang)
+    if as_json:
+        click.echo(json.dumps(report.to_json(), indent=2, ensure_ascii=False))
+    else:
+        click.echo(report.to_text(), nl=False)
+    sys.exit(report.exit_code)
+
+
+@audit.command()
+@click.argument("code", required=False)
+@click.option("--lang", default="en", metavar="LANG", hidden=True)
+@_common
+def explain(code: str | None, lang: str, as_json: bool) -> None:
+    """Say what a finding's CODE means; without one, list them all."""
+    from node.audit.catalogue import LANGUAGES, words
+    from node.audit.explain import explain as said
+    from node.audit.explain import explain_text
+    from node.audit.findings import CODES
+
+    if lang not in LANGUAGES:
+        raise click.UsageError(f"--lang {lang} is not in this version; it knows {', '.join(LANGUAGES)}")
+    if code is None:
+        if as_json:
+            click.echo(json.dumps([said(name, lang) for name in CODES], indent=2, ensure_ascii=False))
+        else:
+            for name, rule in CODES.items():
+                title = words(name, lang).title.replace("{subject}", "a region")
+                click.echo(f"{name:<22}{rule.severity.label:<10}{title}")
+        return
+    name = code.upper() if code.upper().startswith("LS-") else f"LS-{code.upper()}"
+    if name not in CODES:
+        raise click.UsageError(f"no code {code[:40]!r} in this version; `landsting audit explain` lists them all")
+    if as_json:
+        click.echo(json.dumps(said(name, lang), indent=2, ensure_ascii=False))
+    else:
+        click.echo(explain_text(name, lang), nl=False)
+
+
+@audit.command("check-finding")
+@click.argument("finding", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="F")
+@click.option(
+    "--roster",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="R",
+    help="The roster: rosters/<hash>.bin of a bundle.",
+)
+@_common
+def check_finding(finding: Path, roster: Path, as_json: bool) -> None:
+    """See one finding again from its evidence and the roster alone.
+
+    F is one object of a report's `findings`. Exit code: that of the finding's severity (3, 2, 1)
+    if the evidence shows it, 65 if it does not.
+    """
+    from node.audit.check_finding import MAX_FINDING
+    from node.audit.check_finding import check_finding as run
+
+    answer = run(_bytes(finding, MAX_FINDING), _bytes(roster, MAX_FINDING))
+    if as_json:
+        click.echo(json.dumps(answer.to_json(), indent=2, ensure_ascii=False))
+    else:
+        click.echo(f"{'CONFIRMED' if answer.confirmed else 'NOT SHOWN'}: {answer.words}")
+    sys.exit(answer.exit_code)
+
+
+def _bytes(path: Path, limit: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(limit + 1)
+    except OSError as error:
+        raise click.UsageError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _usage(error: click.UsageError) -> NoReturn:
+    """Print a usage error as every command does, and exit 64."""
+    if "--json" in sys.argv:
+        fix = f"{error.ctx.command_path} --help" if error.ctx else "landsting audit --help"
+        _complain("USAGE", error.format_message(), "", fix)
+    else:
+        error.show()
+    sys.exit(USAGE)
+
+
+def _bug(error: Exception) -> NoReturn:
+    """Say that the tool itself failed; the traceback only with --debug."""
+    if "--debug" in sys.argv:
+        import traceback
+
+        traceback.print_exc()
+    found = f"the audit met a fault of its own: {type(error).__name__}"
+    fix = "run the same command with --debug and report what it prints"
+    if "--json" in sys.argv:
+        _complain("BUG", found, "", fix)
+    else:
+        click.echo(f"{found}\n{fix}", err=True)
+    sys.exit(INTERNAL)
+
+
+def _complain(code: str, found: str, expected: str, fix: str) -> None:
+    click.echo(json.dumps({"code": code, "found": found, "expected": expected, "fix": fix}), err=True)
