@@ -87,7 +87,7 @@ def build(
                 raise TopologyError(
                     f"{label!r} ends with {kind!r}",
                     "nothing, or 'closed'",
-                    f"try groups:{size} or groups:{size}:closed",
+                    f"use groups:{size} or groups:{size}:closed",
                 )
             graphs = [_groups(_number(label, size), n, closed=kind == "closed")]
         case "cliques":
@@ -139,7 +139,7 @@ def _torus(label: str, sides: tuple[int, ...]) -> Graph:
         raise TopologyError(
             f"{label}: a side of {min(sides)}, whose two ends are one neighbour",
             "sides of 3 or more",
-            "try ring or complete",
+            "use ring or complete",
         )
     steps = _strides(sides)
     edges = set()
@@ -152,7 +152,7 @@ def _torus(label: str, sides: tuple[int, ...]) -> Graph:
 
 
 def _regular(k: int, n: int, seed: int) -> Graph:
-    fix = f"try regular:{k + 1}, or another number of regions"
+    fix = f"use regular:{k + 1}, or another number of regions"
     if k >= n:
         raise TopologyError(f"regular:{k} over {n} regions", f"at most {n - 1} neighbours each", "use complete")
     if n * k % 2:
@@ -165,7 +165,7 @@ def _regular(k: int, n: int, seed: int) -> Graph:
         raise TopologyError(
             f"regular:1 over {n} regions is {n // 2} pairs that never meet",
             "2 neighbours or more",
-            "try ring",
+            "use ring",
         )
     if k == n - 1:
         return _plain("complete", n)
@@ -179,7 +179,7 @@ def _regular(k: int, n: int, seed: int) -> Graph:
 def _groups(size: int, n: int, *, closed: bool) -> Graph:
     if n % size or (n == size and not closed):
         least = "one group or more" if closed else "two groups or more"
-        raise TopologyError(f"groups of {size} over {n} regions", f"{least}, all full", f"try {_divisors_words(n)}")
+        raise TopologyError(f"groups of {size} over {n} regions", f"{least}, all full", f"use {_divisors_words(n)}")
     groups = [range(start, start + size) for start in range(0, n, size)]
     edges: set[tuple[int, int]] = set()
     for index, group in enumerate(groups):
@@ -214,11 +214,12 @@ def _factors(label: str, text: str, n: int) -> tuple[int, ...]:
     family = label.partition(":")[0]
     if len(sides) < 2 or min(sides) < 2 or math.prod(sides) != n:
         found = f"{label}: {' x '.join(map(str, sides))} is {math.prod(sides)}, over {n} regions"
-        fits = [f"{family}:{a}x{b}" for a, b in _pairs(n) if a >= 3 or family == "cliques"]
+        least = 2 if family == "cliques" else 3
+        fits = [f"{family}:{a}x{b}" for a, b in _pairs(n) if a >= least]
         raise TopologyError(
             found,
-            f"two or more sides of 2 or more, whose product is {n}",
-            f"try {fits[0] if fits else 'ring or regular:4'}",
+            f"two or more sides of {least} or more, whose product is {n}",
+            f"use {fits[0] if fits else 'ring or regular:4'}",
         )
     return sides
 
@@ -246,5 +247,5 @@ def _unknown(label: str, family: str) -> TopologyError:
     return TopologyError(
         f"topology {label!r}",
         f"one of {forms}",
-        f"did you mean {near[0]!r}?" if near else "landsting topology list",
+        f"use {near[0]}; landsting topology list" if near else "landsting topology list",
     )

@@ -63,7 +63,10 @@ def _adjacency(graph: nx.Graph[int]) -> tuple[NDArray[np.float64], NDArray[np.fl
             "an undirected graph without self-loops",
             "draw it by a label: landsting topology list",
         )
-    adjacency = nx.to_numpy_array(graph, nodelist=sorted(graph), dtype=np.float64)
+    index = {node: row for row, node in enumerate(sorted(graph))}
+    adjacency = np.zeros((len(index), len(index)))
+    for i, j in graph.edges:
+        adjacency[index[i], index[j]] = adjacency[index[j], index[i]] = 1.0
     return adjacency, adjacency.sum(axis=1)
 
 
