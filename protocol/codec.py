@@ -92,7 +92,7 @@ def hash_of(tag: str, value: Value) -> bytes:
     return tagged_hash(tag, encode(value, wide_text=True))
 
 
-def _canonical(value: Any, depth: int, wide: bool) -> Value:
+def _canonical(value: Any, depth: int, wide: bool) -> Any:
     """Return the value with its map keys in order; raises ValueError for what is not allowed."""
     kind = type(value)
     if kind is bytes or value is None or kind is bool:

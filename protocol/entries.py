@@ -226,7 +226,16 @@ _dp = record(
         "eps_round_u": integer(), "eps_study_u": integer(), "eps_data_u": integer(),
     }
 )  # fmt: skip
-_opened = record({"region": region, "kind": code("self", "pair"), "of": optional(region), "c": hash32})
+_mask = record({"region": region, "kind": code("self", "pair"), "of": optional(region), "c": hash32})
+
+
+def _opened(value: Any) -> str | None:
+    problem = _mask(value)
+    if problem is None and (value["kind"] == "pair") is not (value["of"] is not None):
+        return ".of: expected a region for a pair mask, nil for a self mask"
+    return problem
+
+
 _header = binary(1, MAX_HEADER)
 
 _TABLE = (

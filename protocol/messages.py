@@ -8,8 +8,9 @@ hold others' envelopes as their payload. Types of later versions are refused by 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from protocol.codec import MAX_CONTROL, MAX_INT, MAX_PLAN
+from protocol.codec import MAX_CONTROL, MAX_HEADER, MAX_INT, MAX_PLAN
 from protocol.errors import SchemaError
 from protocol.schema import (
     Check,
@@ -77,6 +78,20 @@ _NONE = (0, 0)
 _VECTOR = (1, MAX_INT)
 
 _members = ascending(row(region, hash32, optional(integer())), 1, by=0)
+_rounds = record({"first": integer(), "last": integer()})
+
+
+def _absent(value: Any) -> str | None:
+    problem = _rounds(value)
+    if problem is None and value["last"] < value["first"]:
+        return f".last: found {value['last']}, expected at least body.first, {value['first']}"
+    return problem
+
+
+def _commitment(value: Any) -> str | None:
+    """Nothing in the strict variant, else a hash."""
+    return None if value == b"" else hash32(value)
+
 
 _TABLE = (
     MessageType(
@@ -102,17 +117,17 @@ _TABLE = (
     ),
     MessageType(
         "MASKED", True, True, False, False, (True, True), _VECTOR,
-        record({"view": hash32, "self_commit": lambda value: None if value == b"" else hash32(value)}),
+        record({"view": hash32, "self_commit": _commitment}),
     ),
     MessageType("DELTA", True, True, False, False, (True, True), _VECTOR, record({})),
     MessageType(
         "ABSENT", True, False, False, False, (True, True), _NONE,
-        record({"first": integer(), "last": integer()}),
+        _absent,
     ),
     MessageType(
         "PING", False, False, False, False, None, _NONE,
         record({
-            "state": code(*STATES), "attempt": integer(0, MAX_ATTEMPTS), "seq": integer(),
+            "state": code(*STATES), "attempt": integer(0, MAX_ATTEMPTS - 1), "seq": integer(),
             "echo": optional(integer()),
         }),
     ),
@@ -121,4 +136,4 @@ _TABLE = (
 TYPES: dict[str, MessageType] = {row.name: row for row in _TABLE}
 
 # What an evidence payload or a carrier holds: header, signature, payload or nil.
-carried = array(row(binary(1, 16 * 1024), signature, optional(binary(0, MAX_CONTROL))))
+carried = array(row(binary(1, MAX_HEADER), signature, optional(binary(0, MAX_CONTROL))))
