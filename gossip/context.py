@@ -12,7 +12,7 @@ from crypto.errors import CryptoError
 from gossip.mailbox import Contradiction, Mailbox
 from gossip.presence import Presence
 from gossip.session import Entropy, session_id
-from protocol.codec import decode, encode, hash_of
+from protocol.codec import Value, decode, encode, hash_of
 from protocol.envelope import Envelope, verify
 from protocol.errors import CodecError
 from protocol.plan import Plan
@@ -31,8 +31,8 @@ class Opened:
 
     def encode(self) -> bytes:
         """The form in which it waits in the region's own state."""
-        columns = [[name, width] for name, width in self.columns]
-        return encode({"columns": columns, "total": self.total.astype("<i8").tobytes()}, wide_text=True)  # type: ignore[dict-item]
+        columns: list[Value] = [[name, width] for name, width in self.columns]
+        return encode({"columns": columns, "total": self.total.astype("<i8").tobytes()}, wide_text=True)
 
     @staticmethod
     def decode(data: bytes) -> Opened:
@@ -40,8 +40,15 @@ class Opened:
         value = decode(data, max_bytes=MAX_TOTAL, wide_text=True)
         if not isinstance(value, dict) or set(value) != {"columns", "total"}:
             raise CodecError("a stored stage holds columns and total")
-        columns = tuple((str(name), int(width)) for name, width in value["columns"])  # type: ignore[misc,union-attr,arg-type]
-        return Opened(np.frombuffer(value["total"], dtype="<i8").copy(), columns)  # type: ignore[arg-type]
+        total, rows = value["total"], value["columns"]
+        assert isinstance(total, bytes)
+        assert isinstance(rows, list)
+        columns: list[tuple[str, int]] = []
+        for row in rows:
+            assert isinstance(row, list)
+            assert isinstance(row[1], int)
+            columns.append((str(row[0]), row[1]))
+        return Opened(np.frombuffer(total, dtype="<i8").copy(), tuple(columns))
 
 
 @dataclass(slots=True)
@@ -89,7 +96,7 @@ class StudyContext:
     @property
     def is_masked(self) -> bool:
         """False only under ``masking.mode = "off"``."""
-        return self.plan.masking["mode"] != "off"
+        return bool(self.plan.masking["mode"] != "off")
 
     def sid(self, round: int, receiver: str, bucket: int = 0) -> bytes:
         """Session of one receiver in one round."""

@@ -50,4 +50,4 @@ def mix(
 
 def model_hash(vector: NDArray[np.float32]) -> bytes:
     """Return SHA-256 of a flat model, float32 little-endian."""
-    return hashlib.sha256(memoryview(np.ascontiguousarray(vector, dtype="<f4")).cast("B")).digest()
+    return hashlib.sha256(np.ascontiguousarray(vector, dtype="<f4").data.cast("B")).digest()

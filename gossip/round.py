@@ -211,7 +211,7 @@ class TrainingRound:
         mixed = mix(
             self.value, total, context.code[self.number], len(self.senders), plan.step_log2_at(self.number), den
         )
-        sum_hash = hashlib.sha256(memoryview(total).cast("B")).digest()
+        sum_hash = hashlib.sha256(total.data.cast("B")).digest()
         names: list[Value] = list(self.senders)
         step.add(
             "session.sum",
@@ -246,7 +246,7 @@ class TrainingRound:
         if not self._session.is_final:
             self._session.void(reason or "left")
         prefix = f"model/{study.hex()}"
-        step.blob(f"{prefix}/{self.number}", memoryview(np.ascontiguousarray(model, dtype="<f4")).cast("B"))
+        step.blob(f"{prefix}/{self.number}", np.ascontiguousarray(model, dtype="<f4").data.cast("B"))
         step.blob(f"{prefix}/{self.number - 2}", None)
         step.publish()
         step.do(Adopt(study, self.number, model, self.senders))

@@ -65,7 +65,7 @@ class Sender:
     def disclose(self, step: Step, round: int, receiver: str, code: NDArray[np.signedinteger]) -> None:
         """Send the value itself to a receiver whose neighbourhood cannot be masked (DP is on)."""
         context = self._context
-        payload = memoryview(code).cast("B")
+        payload = code.data.cast("B")
         envelope = step.seal(
             "DELTA", {}, to=[receiver], study=context.study, round=round,
             session=context.sid(round, receiver), payload=payload,
@@ -127,7 +127,7 @@ class Sender:
             raise CohortRefused("LS-COHORT", f"a cohort of {len(cohort.members)}; at least {needed} hide one value")
         body = envelope.fields.body
         if body["variant"] != "strict" or body["kind"] != ("sum" if is_sum else "mix"):
-            raise CohortRefused("LS-COHORT", f"{body['kind']} and {body['variant']} are not what the plan says here")
+            raise CohortRefused("LS-COHORT", "kind or variant of the COHORT is not what the plan says here")
         for carried in (*cohort.adverts.values(), *cohort.absents):
             contradiction = context.check_carried(carried)
             if contradiction is not None:

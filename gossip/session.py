@@ -157,7 +157,7 @@ class MemberSession:
             add_masks(y, plus, minus)
         self._private = None
         self.state = MemberState.MASKED
-        return memoryview(y).cast("B")
+        return y.data.cast("B")
 
     def _pair_seed(self, cohort: bytes, other: str, other_public: bytes) -> bytes:
         assert self._private is not None

@@ -138,7 +138,7 @@ class SumStage:
         total = (s.view("<u8") + self.vector.view("<u8")).view("<i8")
         self.opened = Opened(total, self._columns)
         context.opened.append(self.opened)
-        commitment = tagged_hash("commit", context.entropy(32) + memoryview(s).cast("B").tobytes())
+        commitment = tagged_hash("commit", context.entropy(32) + s.tobytes())
         step.add(
             "session.sum",
             {

@@ -25,6 +25,16 @@ def outcomes(net: Network, name: str) -> list[str]:
     return [str(h["outcome"]) for h in study.history]
 
 
+def pass_time_until(net: Network, name: str, round: int) -> None:
+    """Let time pass until a region is in that round of its study."""
+
+    def reached() -> bool:
+        study = net.peer(name).current
+        return study is not None and study.round >= round
+
+    assert net.run(reached)
+
+
 def test_four_regions_settle_at_the_mean_of_their_targets(make_network: Make) -> None:
     net, worker, _ = make_network(4, rounds=60)
     assert net.run()
@@ -54,9 +64,9 @@ def test_sum_rounds_open_the_plain_sum_at_every_region(make_network: Make) -> No
 def test_a_killed_region_costs_the_others_at_most_two_rounds(make_network: Make, victim_round: int) -> None:
     net, _, _ = make_network(4, rounds=12, sums=["count"], round_min_s=2)
     victim = net.names[1]
-    net.run(lambda: net.peer(net.names[0]).current.round >= victim_round + 1)
+    pass_time_until(net, net.names[0], victim_round + 1)
     net.kill(victim)
-    net.run(lambda: net.peer(net.names[0]).current.round >= victim_round + 5)
+    pass_time_until(net, net.names[0], victim_round + 5)
     net.start(victim)
     assert net.run()
     for name in net.names:
@@ -69,9 +79,9 @@ def test_a_killed_region_costs_the_others_at_most_two_rounds(make_network: Make,
 def test_a_restarted_region_mixes_within_two_rounds_of_its_first_answered_ping(make_network: Make) -> None:
     net, _, _ = make_network(4, rounds=14, round_min_s=2)
     victim, other = net.names[2], net.names[0]
-    net.run(lambda: net.peer(other).current.round >= 4)
+    pass_time_until(net, other, 4)
     net.kill(victim)
-    net.run(lambda: net.peer(other).current.round >= 8)
+    pass_time_until(net, other, 8)
     net.start(victim)
     net.run(lambda: any(net.peer(victim).presence.of(n).answered for n in net.names if n != victim))
     answered_in = net.peer(other).current.round
@@ -84,9 +94,9 @@ def test_a_restarted_region_mixes_within_two_rounds_of_its_first_answered_ping(m
 def test_on_a_ring_a_loss_leaves_both_neighbours_alone_until_it_is_back(make_network: Make) -> None:
     net, _, _ = make_network(4, rounds=14, topology="ring", graphs=RING4, round_min_s=2)
     a, b, c, d = net.names
-    net.run(lambda: net.peer(a).current.round >= 3)
+    pass_time_until(net, a, 3)
     net.kill(b)
-    net.run(lambda: net.peer(a).current.round >= 7)
+    pass_time_until(net, a, 7)
     assert net.peer(a).current.state == "alone"
     assert net.peer(c).current.alone
     assert not net.peer(d).current.alone
@@ -121,9 +131,9 @@ def test_a_region_that_trains_too_long_costs_nobody_a_session(make_network: Make
 def test_a_cut_line_is_survived_and_healed(make_network: Make) -> None:
     net, _, _ = make_network(5, rounds=12, round_min_s=2)
     a, b = net.names[:2]
-    net.run(lambda: net.peer(a).current.round >= 3)
+    pass_time_until(net, a, 3)
     net.cut(a, b)
-    net.run(lambda: net.peer(a).current.round >= 6)
+    pass_time_until(net, a, 6)
     net.heal(a, b)
     assert net.run()
     for name in net.names:
