@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import click
 
-from node.cli.output import BUG, GAVE_UP, REFUSED, USAGE, Refusal, complain
+from node.cli.output import BUG, USAGE, Refusal, complain
 
 AUDIT_USAGE = 64  # the audit's own code for a command typed wrongly
 
@@ -27,6 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             error.show()
         return AUDIT_USAGE if _family(words) == "audit" else USAGE
+    except SystemExit as error:  # the audit has exit codes of its own
+        return error.code if isinstance(error.code, int) else 0
     except (click.Abort, KeyboardInterrupt):
         sys.stderr.write("\nstopped by you\n")
         return 130
@@ -68,8 +70,6 @@ def _refusal(error: Exception) -> Refusal:
         status=BUG,
     )
 
-
-__all__ = ["GAVE_UP", "REFUSED", "main"]
 
 if __name__ == "__main__":
     sys.exit(main())

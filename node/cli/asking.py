@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from node.cli.output import Refusal
 
+if TYPE_CHECKING:
+    from protocol.plan import Plan
+
 ANSWER_S = 60.0
+FULL = 64  # hex digits of a study id
 
 
 def ask(home: Path, op: str, args: dict[str, Any], timeout_s: float = ANSWER_S) -> dict[str, Any]:
@@ -16,9 +21,6 @@ def ask(home: Path, op: str, args: dict[str, Any], timeout_s: float = ANSWER_S) 
     Raises:
         Refusal: The node says no, or does not answer; with the home put into the command to type.
     """
-    from node.control import Refused
-    from node.control import ask as control_ask
-
     if not home.is_dir():
         raise Refusal(
             "HOME",
@@ -26,6 +28,9 @@ def ask(home: Path, op: str, args: dict[str, Any], timeout_s: float = ANSWER_S) 
             "a folder made by landsting init",
             f"landsting init --home {home} --network NETWORK --name REGION --advertise tcp://HOST:PORT",
         )
+    from node.control import ask as control_ask
+    from node.errors import Refused
+
     try:
         return control_ask(home, op, args, timeout_s)
     except Refused as error:
@@ -46,12 +51,19 @@ def with_home(fix: str, home: Path) -> str:
     return fix
 
 
-def study_id(home: Path, text: str | None) -> str:
-    """Return the study id (64 hex digits) that a text begins, is the words of, or that is the only one.
+def study_id(home: Path, text: str | None, *, patience_s: float = 0.0) -> str:
+    """Return the study id (64 hex digits) that a text stands for.
+
+    Args:
+        text: Its first digits, its words, or the plan's file; None stands for the only study there is.
+        patience_s: How long to wait for a proposal that is named in full and has not arrived yet.
 
     Raises:
         Refusal: None fits, or several do.
     """
+    if text and (text.endswith(".toml") or len(text) == FULL):
+        whole = plan_of_file(Path(text)).study.hex() if text.endswith(".toml") else text
+        return _await_study(home, whole, patience_s)
     known = [one["study"] for one in studies(home)]
     wanted = (text or "").lower().removeprefix("0x")
     fitting = [study for study in known if study.startswith(wanted)]
@@ -65,6 +77,35 @@ def study_id(home: Path, text: str | None) -> str:
     raise Refusal(
         "STUDY", found if fitting else f"no study begins with {text}", "one", f"landsting study list --home {home}"
     )
+
+
+def plan_of_file(file: Path) -> Plan:
+    """Return the plan in a file.
+
+    Raises:
+        Refusal, PlanError: It cannot be read, or is no plan.
+    """
+    from protocol.plan import Plan
+
+    try:
+        return Plan.from_toml(file.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        fix = "landsting study new --help"
+        raise Refusal("PLAN", f"{file} is not text", "a plan made by landsting study new", fix) from error
+
+
+def _await_study(home: Path, whole: str, patience_s: float) -> str:
+    end = time.monotonic() + patience_s
+    while whole not in [one["study"] for one in studies(home)]:
+        if time.monotonic() > end or not (home / "control.sock").exists():
+            raise Refusal(
+                "STUDY",
+                f"study {whole[:12]} has not arrived here",
+                "a proposal; it comes while this node runs and reaches the region that proposed it",
+                f"landsting status --home {home}",
+            )
+        time.sleep(0.2)
+    return whole
 
 
 def studies(home: Path) -> list[dict[str, Any]]:

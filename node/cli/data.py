@@ -92,6 +92,28 @@ def list_(home: Path, as_json: bool) -> None:
         )
 
 
+@data.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--regions", default="vgr,skane,halland", show_default=True, help="Their names, with commas.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
+@common
+def example(folder: Path, regions: str, seed: int, as_json: bool) -> None:
+    """Write tables to try with into FOLDER: Wisconsin breast cancer, split unevenly over regions.
+
+    For each region a CSV and its manifest, and test.csv, rows that no region holds.
+    """
+    from node.learning.demo_data import write
+
+    names = [name.strip() for name in regions.split(",") if name.strip()]
+    made = write(folder, "breast-cancer", names, seed)
+    if as_json:
+        emit({"manifests": {name: str(path) for name, path in made.manifests.items()}, "test": str(made.test)})
+        return
+    for name, path in made.manifests.items():
+        say(f"{path.with_suffix('.csv')}: {made.rows[name]} rows, manifest {path.name} beside it")
+    say(f"{made.test}: rows for testing")
+
+
 def manifests(home: Path) -> list[Path]:
     """Return the manifests bound in a home, by name."""
     from node.home import Home

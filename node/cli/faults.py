@@ -22,7 +22,14 @@ _BY_NAME: dict[str, tuple[str, str]] = {
     "StoreError": ("LOG", "keep the home as it is, and restore it from its backup"),
     "DatabaseError": ("LOG", "keep the home as it is, and restore it from its backup"),
 }
-_RULES = {"unmaskable": "UNMASKABLE", "not in this version": "NOT_IN_VERSION"}
+# Rules of a plan that have a code of their own; every other is PLAN.
+_RULES = {
+    "unmaskable": "UNMASKABLE",
+    "sums-unmaskable": "UNMASKABLE",
+    "not-in-version": "NOT_IN_VERSION",
+    "roster": "ROSTER",
+    "regions": "ROSTER",
+}
 
 
 def refusal_of(error: BaseException) -> Refusal | None:
@@ -43,16 +50,13 @@ def refusal_of(error: BaseException) -> Refusal | None:
 
 def _code(error: BaseException, names: list[str]) -> str | None:
     """Return the code of an error that says found, expected and fix."""
-    rule = str(getattr(error, "rule", ""))
-    text = f"{rule} {getattr(error, 'found', '')} {getattr(error, 'expected', '')}".lower()
-    if rule:
-        for words, code in _RULES.items():
-            if words in text.replace("-", " ").replace("_", " "):
-                return code
-        return "PLAN"
+    if "PlanError" in names:
+        return _RULES.get(str(getattr(error, "rule", "")).lower(), "PLAN")
     code = str(getattr(error, "code", "")).upper().replace("-", "_")
     if code in CODES:
         return code
+    if code in ("LEARNING", "WORKER"):
+        return "DATA"
     return next((_BY_NAME[name][0] for name in names if name in _BY_NAME), None)
 
 

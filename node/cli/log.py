@@ -144,27 +144,31 @@ def export_bundle(
     Raises:
         Refusal: The node refuses, or the log cannot be read.
     """
+    from crypto.merkle import Tree, leaf_hash
+    from crypto.note import Checkpoint, checkpoint_body, sign_note
     from node.audit.bundle import write_bundle
     from node.home import Home
     from node.storage import StoreReader
 
     if not output.parent.is_dir():
         raise Refusal("FILE", f"there is no folder {output.parent}", "one that exists", f"mkdir -p {output.parent}")
-    asked = {"study": bytes.fromhex(study) if study else None, "payloads": payloads, "requester": requester}
-    size: int = ask(home, "export", asked)["size"]
+    whole = bytes.fromhex(study) if study else None
+    size: int = ask(home, "export", {"study": whole, "payloads": payloads, "requester": requester})["size"]
     opened = Home.open(home)
     with StoreReader(opened) as reader:
-        # A running node may have written more since: the bundle ends with the hand-over's own entry.
-        note = reader.checkpoint_note(size)
-        origin = note.split(b"\n")[0].decode("ascii")
+        # A running node may have written more since: the bundle ends with the entry of the hand-over. Its
+        # checkpoint is the one that this log has signed for that size, for the signature leaves no choice.
+        leaves = list(islice(reader.leaves(), size))
+        checkpoint = Checkpoint(opened.origin, size, Tree(leaf_hash(leaf) for leaf in leaves).root())
+        key = opened.keys().log
         write_bundle(
             output,
-            origin=origin,
-            note_key=opened.keys().log,
-            leaves=islice(reader.leaves(), size),
-            checkpoint=note,
+            origin=opened.origin,
+            note_key=key,
+            leaves=leaves,
+            checkpoint=sign_note(checkpoint_body(checkpoint), opened.origin, key),
             payload=reader.kept,
-            study=asked["study"],
+            study=whole,
             payloads=payloads,
         )
-    return {"bundle": str(output), "origin": origin, "entries": size, "study": study, "payloads": payloads}
+    return {"bundle": str(output), "origin": opened.origin, "entries": size, "study": study, "payloads": payloads}

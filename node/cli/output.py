@@ -21,11 +21,13 @@ CODES = frozenset(
         "BUDGET",  # the privacy budget is spent
         "BUG",  # our fault
         "BUSY",  # another process owns the home
+        "CODE",  # the training code installed here is not the one that the plan names
         "CARD",  # a card that cannot be read or trusted
         "CONFIG",  # a setting of the home or of a file
         "CRYPTO",  # a key or signature
         "DAEMON",  # the node does not run, or does not answer
         "DATA",  # a data file or its manifest
+        "DATA_CHANGED",  # a data file is not the one that was added
         "DISK",  # no room, or no permission
         "FILE",  # a file that cannot be read or written
         "GATE",  # data or a result that a gate holds back
@@ -45,6 +47,7 @@ CODES = frozenset(
         "TOPOLOGY",  # the graph cannot be drawn so
         "UNMASKABLE",  # masking would hide nothing
         "USAGE",  # the command was typed wrongly
+        "VALUE",  # a value that the node does not take
     }
 )
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from node.cli.output import USAGE, Refusal
+from node.cli.output import Refusal
 
 FAMILIES: dict[str, tuple[str, str]] = {
     "demo": ("node.cli.demo:demo", "Regions train together on this machine, and an audit checks it."),
@@ -121,9 +121,3 @@ def home_option(function: Any) -> Any:
         help="The region's home (or set LANDSTING_HOME).",
     )(function)
 
-
-def usage(message: str) -> click.UsageError:
-    """Return a usage error: exit code 2 (64 under ``audit``)."""
-    error = click.UsageError(message)
-    error.exit_code = USAGE
-    return error

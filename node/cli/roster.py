@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import click
 
 from node.cli.asking import ask, fact
 from node.cli.card import card_text, read_card
-from node.cli.output import emit, say
+from node.cli.output import GAVE_UP, Refusal, emit, say
 from node.cli.root import common, home_option
 
 
@@ -57,10 +58,28 @@ def sign(home: Path, role: str, ref: str | None, as_json: bool) -> None:
 
 @roster.command()
 @home_option
+@click.option(
+    "--wait", "wait_s", type=click.FloatRange(0), default=0.0, help="Wait so many seconds until it is in force."
+)
 @common
-def show(home: Path, as_json: bool) -> None:
+def show(home: Path, wait_s: float, as_json: bool) -> None:
     """Show the roster's hash as words, who has signed, and who is missing."""
-    _report(ask(home, "roster_show", {}), home, as_json)
+    end = time.monotonic() + wait_s
+    while True:
+        result = ask(home, "roster_show", {})
+        if not wait_s or any(one["in_force"] for one in result["rosters"]):
+            break
+        if time.monotonic() > end:
+            missing = [name for one in result["rosters"][:1] for name in one["missing"]]
+            raise Refusal(
+                "TIMEOUT",
+                f"gave up after {wait_s:g} s; waited for {', '.join(missing) or 'a roster'}",
+                "the signatures of all regions",
+                f"landsting status --home {home}",
+                status=GAVE_UP,
+            )
+        time.sleep(0.2)
+    _report(result, home, as_json)
 
 
 def _report(result: dict[str, Any], home: Path, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from node.cli.asking import ask, fact, studies, study_id
+from node.cli.asking import ask, fact, plan_of_file, studies, study_id
 from node.cli.demo import parse_dp
 from node.cli.output import GAVE_UP, REFUSED, Refusal, emit, note, say, table
 from node.cli.root import common, home_option
@@ -16,6 +16,7 @@ from node.cli.root import common, home_option
 REASONS = ("data", "purpose", "privacy", "law", "time", "cost", "technical", "other")
 ROLES = ("technical", "controller", "dpo")
 FOLLOW_S = 0.5
+ARRIVAL_S = 20.0  # how long a command waits for a proposal that is on its way
 OVER = ("ended", "rejected", "done", "stopped", "left")
 
 
@@ -32,7 +33,7 @@ def study() -> None:
 @click.option("--topology", help="complete (up to 8 regions), ring, torus:3x3, regular:4, edges:FILE …")
 @click.option("--dp", metavar="epsilon=E,delta=D", help="Differential privacy for every region's patients.")
 @click.option("--disclose", is_flag=True, help="Allow what cannot be masked to be shown to its neighbour; needs --dp.")
-@click.option("--masking", type=click.Choice(["auto", "strict"]), default="auto", show_default=True)
+@click.option("--masking", type=click.Choice(["auto", "strict"]), default="strict", show_default=True)
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting of the task, for instance lr=0.05."
 )
@@ -185,14 +186,7 @@ def in_force(home: Path) -> dict[str, Any]:
 @common
 def propose(plan_file: Path, home: Path, as_json: bool) -> None:
     """Send the plan in file PLAN to all regions. Each accepts or rejects for itself."""
-    from protocol.plan import Plan
-
-    try:
-        plan = Plan.from_toml(plan_file.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise Refusal(
-            "PLAN", f"{plan_file} is not text", "a plan made by landsting study new", "landsting study new --help"
-        ) from error
+    plan = plan_of_file(plan_file)
     plan.check()
     result = ask(home, "propose", {"plan": plan.encode()})
     if as_json:
@@ -202,6 +196,20 @@ def propose(plan_file: Path, home: Path, as_json: bool) -> None:
     say(fact("in words", result["words"]))
     say("It reaches the other regions as soon as their nodes run. Each answers with:")
     say(f"  landsting study accept {result['study'][:12]} --home {home} --data NAME")
+
+
+@study.command("id")
+@click.argument("plan_file", metavar="PLAN", type=click.Path(dir_okay=False, path_type=Path))
+@common
+def id_(plan_file: Path, as_json: bool) -> None:
+    """Print the id of the study in file PLAN: what a region signs for and an auditor asks for."""
+    from crypto.words import words
+
+    plan = plan_of_file(plan_file)
+    if as_json:
+        emit({"study": plan.study.hex(), "words": words(plan.study)})
+    else:
+        say(plan.study.hex())
 
 
 @study.command("list")
@@ -222,7 +230,7 @@ def list_(home: Path, as_json: bool) -> None:
 
 
 @study.command()
-@click.argument("study", metavar="[ID]", required=False)
+@click.argument("study", metavar="[ID|PLAN]", required=False)
 @home_option
 @common
 def show(study: str | None, home: Path, as_json: bool) -> None:
@@ -249,17 +257,21 @@ def _show(one: dict[str, Any], as_json: bool) -> None:
 
 
 @study.command()
-@click.argument("study", metavar="ID")
+@click.argument("study", metavar="ID|PLAN")
 @home_option
 @click.option("--role", type=click.Choice(ROLES), default="technical", show_default=True)
 @click.option("--ref", metavar="DIARY", help="Diary number of the decision.")
 @click.option("--data", "data_name", metavar="NAME", help="The data set that this region trains on.")
 @common
 def accept(study: str, home: Path, role: str, ref: str | None, data_name: str | None, as_json: bool) -> None:
-    """Accept a study for this region. Training begins when every region has accepted."""
+    """Accept a study for this region. Training begins when every region has accepted.
+
+    ID is the study's id or its first digits; the plan's file does as well, and then exactly that
+    plan is accepted. A proposal that is named in full and still on its way is waited for.
+    """
     from node.cli.data import manifest_of
 
-    whole = study_id(home, study)
+    whole = study_id(home, study, patience_s=ARRIVAL_S)
     args: dict[str, Any] = {"study": bytes.fromhex(whole), "role": role, "ref": ref}
     if data_name is not None:
         manifest_of(home, data_name)
@@ -268,7 +280,7 @@ def accept(study: str, home: Path, role: str, ref: str | None, data_name: str | 
 
 
 @study.command()
-@click.argument("study", metavar="ID")
+@click.argument("study", metavar="ID|PLAN")
 @home_option
 @click.option("--reason", required=True, type=click.Choice(REASONS), help="A code; others see it.")
 @click.option("--role", type=click.Choice(ROLES), default="technical", show_default=True)
@@ -298,7 +310,7 @@ def _answered(result: dict[str, Any], word: str, as_json: bool) -> None:
 
 
 @study.command()
-@click.argument("study", metavar="[ID]", required=False)
+@click.argument("study", metavar="[ID|PLAN]", required=False)
 @home_option
 @click.option(
     "--timeout",

@@ -23,10 +23,9 @@ def main(path: Path) -> int:
 
     def one(region: str, manifest: str, use_dp: bool) -> dict[str, Any]:
         out = Path(task["out"]) / f"{region}.safetensors"
-        sums = [] if dp else ["count", "moment"]
         found = train_alone(
             Path(manifest), Path(task["test"]), out, region=region, settings=task["settings"], rounds=task["rounds"],
-            seed=task["seed"], sums=sums, dp=dp if use_dp else None,
+            seed=task["seed"], sums=task["sums"], dp=dp if use_dp else None,
         )  # fmt: skip
         return {
             "region": region,

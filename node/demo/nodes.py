@@ -37,7 +37,6 @@ class Node:
 
     name: str
     home: Path
-    address: str
     process: subprocess.Popen[bytes] | None = None
     starts: int = 0
     last: dict[str, Any] = field(default_factory=dict)
