@@ -72,16 +72,17 @@ def write(plan: Plan) -> str:
         elif key not in TABLES and key != "settings":
             lines.append(_line(key, value[key], field.comment, key == "clip"))
         elif key in _INLINE:
-            inner = ", ".join(f"{name} = {_value(one)}" for name, one in value[key].items())
+            inner = ", ".join(f"{name} = {_value(value[key][name])}" for name in TABLES[key])
             lines.append(f"{key} = {{ {inner} }}")
-    lines += _table("settings", value["settings"], {})
+    lines += _table("settings", dict(sorted(value["settings"].items())), {})
     for key, fields in TABLES.items():
         if key in _INLINE:
             continue
         if value[key] is None:
             lines += ["", f"# [{key}]   left out: no differential privacy"]
         else:
-            lines += _table(key, value[key], {name: field.comment for name, field in fields.items()})
+            inner_values = {name: value[key][name] for name in fields}
+            lines += _table(key, inner_values, {name: field.comment for name, field in fields.items()})
     return "\n".join(lines) + "\n"
 
 
@@ -115,7 +116,7 @@ def _value(value: Any, real: bool = False) -> str:
         case list():
             return "[" + ", ".join(_value(one) for one in value) + "]"
         case dict():
-            inner = ", ".join(f"{json.dumps(name)} = {_value(one)}" for name, one in value.items())
+            inner = ", ".join(f"{json.dumps(name)} = {_value(one)}" for name, one in sorted(value.items()))
             return f"{{ {inner} }}" if inner else "{}"
     raise TypeError(f"{type(value).__name__} in a plan")
 

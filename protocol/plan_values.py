@@ -59,7 +59,10 @@ def plain(where: str, value: Any) -> Any:
             return decimal(value if isinstance(value, str) else repr(float(value)))
         except ValueError as error:
             raise PlanError(
-                rule="value", found=f"{where}: {error}", expected="a finite number", fix=f"Correct {where} in the plan."
+                rule="value",
+                found=f"{where}: {error}",
+                expected="a finite number that can be written out",
+                fix=f"Correct {where} in the plan.",
             ) from error
     if isinstance(value, Mapping):
         return {key: plain(f"{where}.{key}", one) for key, one in value.items()}
@@ -92,7 +95,17 @@ def _fill_topology(given: dict[str, Any]) -> None:
             expected=f"a topology; only up to {LARGEST_DEFAULT_COMPLETE} regions is `complete` taken without asking",
             fix="Name one in which each region has at least 3 neighbours: `landsting topology compare` shows them.",
         )
-    if "graphs" not in given and given.get("topology", "complete") == "complete" and n:
+    if "graphs" in given:
+        return
+    label = given.get("topology", "complete")
+    if label != "complete":
+        raise PlanError(
+            rule="key-missing",
+            found=f"no value for 'graphs' with topology = {label!r}",
+            expected="the edges; only `complete` follows from its name",
+            fix=f"`landsting study new --topology {label}` draws them.",
+        )
+    if n:
         given["graphs"] = [complete(n)]
 
 
