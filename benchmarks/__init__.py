@@ -1,0 +1,1 @@
+"""What ``landsting bench`` runs, and the table of attacks."""

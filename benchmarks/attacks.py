@@ -1,0 +1,102 @@
+"""Each way to be cheated: id, attack, tests, passed. Exit 1 when one that this version answers has no passing test.
+
+Rows S01 … are the session's (gossip/README.md), rows L01 … the update log's (node/audit/README.md). Tests carry
+``@pytest.mark.attack("S07")``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import defaultdict
+
+import pytest
+
+ATTACKS = {
+    "S01": "an outsider changes traffic: one flipped bit in header or signature",
+    "S03": "two different messages for one place in a session",
+    "S05": "a second sum in one round, by asking again after a restart",
+    "S06": "a receiver picks cohorts over the rounds",
+    "S07": "a receiver exchanges an ADVERT",
+    "S08": "members are shown different cohorts",
+    "S10": "a tiny cohort; a neighbourhood that hides nothing",
+    "S13": "a weak generator, a folded seed",
+    "S14": "a mask used twice",
+    "S19": "a message of an old round played again",
+    "S20": "malformed, oversized, deep messages",
+    "S21": "a crash, then a second signature",
+    "S22": "long-term keys stolen later",
+    "S23": "a receiver that goes mute",
+    "S24": "unsafe decoding",
+    "S29": "a made-up round in a PING",
+    "S30": "a receiver that shows ever new sets of senders",
+    "S31": "a sum round with a smaller cohort, or tried again with other numbers",
+    "S32": "payloads without end, or of another size",
+    "S33": "masks switched off in a real plan",
+    "L01": "an entry changed, the log not signed again",
+    "L02": "an entry changed and the log signed again by its owner",
+    "L03": "two entries exchanged",
+    "L04": "the log cut, the old checkpoint kept",
+    "L05": "the log cut, a fresh checkpoint",
+    "L07": "a sent message left out of the log",
+    "L08": "two neighbours shown two logs",
+    "L09": "the same, met live",
+    "L10": "a message that claims a place its log does not give it",
+    "L11": "two COHORT or MASKED for one session",
+    "L28": "another plan in the bundle",
+    "L31": "a false signature in a log or a note",
+    "L32": "a region that hands over nothing",
+    "L33": "bundles made to break the reader",
+    "L34": "leaves in another form than the one allowed",
+    "L38": "one bit flipped anywhere in a bundle",
+}
+
+
+class Collector:
+    """Notes which tests carry which id, and how they ended."""
+
+    def __init__(self) -> None:
+        self.tests: dict[str, set[str]] = defaultdict(set)
+        self.failed: set[str] = set()
+        self.ran: set[str] = set()
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Remember the ids of each test."""
+        for item in items:
+            for mark in item.iter_markers("attack"):
+                self.tests[str(mark.args[0])].add(item.nodeid)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Remember how a test ended."""
+        if report.when == "call" and report.passed:
+            self.ran.add(report.nodeid)
+        if report.failed:
+            self.failed.add(report.nodeid)
+
+
+def main(argv: list[str]) -> int:
+    """Run the marked tests and print the table; ``--json`` prints one object."""
+    collector = Collector()
+    sys.stdout.flush()
+    quiet = ["-q", "--no-header", "-p", "no:terminal"]
+    pytest.main([*quiet, "-m", "attack and not slow", "tests"], plugins=[collector])
+    rows = []
+    for id, attack in ATTACKS.items():
+        tests = sorted(collector.tests.get(id, ()))
+        passed = bool(tests) and not collector.failed & set(tests) and bool(collector.ran & set(tests))
+        rows.append({"id": id, "attack": attack, "tests": tests, "passed": passed})
+    unknown = sorted(set(collector.tests) - set(ATTACKS))
+    if "--json" in argv:
+        print(json.dumps({"attacks": rows, "unknown": unknown}))
+    else:
+        for row in rows:
+            names = sorted({str(t).split("::")[-1].split("[")[0] for t in row["tests"]}) or ["NO TEST"]  # type: ignore[attr-defined]
+            print(f"{row['id']}  {'passed' if row['passed'] else 'FAILED'}  {row['attack']}")
+            print(f"              {', '.join(names)}")
+        for id in unknown:
+            print(f"{id}  a test carries this id, which no table has")
+    return 0 if all(row["passed"] for row in rows) and not unknown else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
