@@ -1,0 +1,229 @@
+"""A region's home: one folder with its keys, its log and its settings, and one owner at a time.
+
+Knows where things lie; ``node.storage`` knows what is in the log. The layout is in README.md.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crypto.errors import CryptoError
+from crypto.keys import PrivateKeys
+from node.config import Config, bind_for, check_bind, read_config
+from node.errors import BusyError, ConfigError
+from protocol.roster import Card, make_card
+
+if TYPE_CHECKING:
+    from protocol.log import Log
+
+KEYS_PREFIX = "landsting-keys/v1"
+FOLDERS = ("log", "payloads", "state", "data", "studies", "models")
+
+
+class Home:
+    """A home that exists.
+
+    Attributes:
+        path: The folder, absolute.
+        config: What ``home.toml`` says.
+    """
+
+    def __init__(self, path: Path, config: Config) -> None:
+        self.path = path
+        self.config = config
+        self._keys: PrivateKeys | None = None
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        network: str,
+        name: str,
+        advertise: Sequence[str],
+        bind: str | None,
+        *,
+        entropy: Callable[[int], bytes] = os.urandom,
+    ) -> Home:
+        """Make a home: keys, settings, and a log that begins with its genesis; all of it or nothing.
+
+        Raises:
+            ConfigError: The folder is in use, or ``bind`` is no address.
+            RosterError: A name or an address is not one that a card may have.
+        """
+        path = path.absolute()
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise ConfigError(
+                f"{path} exists and is not empty",
+                "a new folder",
+                "choose another --home; a home is never overwritten",
+                code="HOME",
+            )
+        keys = PrivateKeys.generate(entropy)
+        card = make_card(network, name, advertise, keys)
+        if bind is not None:
+            check_bind(bind, "--bind")
+        config = Config(network, name, tuple(advertise), bind or bind_for(tuple(advertise)))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.part-{os.getpid()}")
+        try:
+            part.mkdir(mode=0o700)
+            for folder in FOLDERS:
+                (part / folder).mkdir(mode=0o700)
+            _write_new(part / "home.toml", config.text().encode(), 0o600)
+            _write_new(part / "keys", f"{KEYS_PREFIX} {base64.b64encode(keys.to_bytes()).decode()}\n".encode(), 0o600)
+            home = cls(part, config)
+            home._keys = keys
+            home._begin_log(card)
+            os.rename(part, path)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+        home.path = path
+        return home
+
+    @classmethod
+    def open(cls, path: Path) -> Home:
+        """Return the home in a folder.
+
+        Raises:
+            ConfigError: There is none, or it is of another version.
+        """
+        path = path.absolute()
+        return cls(path, read_config(path / "home.toml"))
+
+    # ---------------------------------------------------------------- who it is
+
+    @property
+    def name(self) -> str:
+        """The region."""
+        return self.config.name
+
+    @property
+    def network(self) -> str:
+        """The network it belongs to."""
+        return self.config.network
+
+    @property
+    def origin(self) -> str:
+        """Origin of its log."""
+        return f"{self.network}/{self.name}/1"
+
+    def keys(self) -> PrivateKeys:
+        """Return the private keys.
+
+        Raises:
+            ConfigError: They are missing, damaged, or others could read them.
+        """
+        if self._keys is None:
+            self._keys = _read_keys(self.path / "keys")
+        return self._keys
+
+    def card(self) -> Card:
+        """Return the region's card, with the addresses of ``home.toml``."""
+        return make_card(self.network, self.name, self.config.advertise, self.keys())
+
+    def config_sha256(self) -> bytes:
+        """Return the SHA-256 of ``home.toml``, as ``node.start`` states it."""
+        return hashlib.sha256((self.path / "home.toml").read_bytes()).digest()
+
+    def log(self, leaves: Sequence[bytes] = ()) -> Log:
+        """Return the log in memory, over the leaves that are on disk."""
+        from protocol.log import Log
+
+        keys = self.keys()
+        return Log(network=self.network, region=self.name, sign_key=keys.sign, log_key=keys.log, leaves=leaves)
+
+    def _begin_log(self, card: Card) -> None:
+        from gossip.events import Commit
+        from node.software import software
+        from node.storage import Store
+
+        log = self.log()
+        log.add(
+            "log.genesis",
+            {
+                "network": self.network,
+                "region": self.name,
+                "identity": card.identity,
+                "keys": card.value()["keys"],
+                "software": software(),
+                "prev": None,
+            },
+            study=None,
+            now_ms=time.time_ns() // 10**6,
+        )
+        pending = log.pending()
+        assert pending is not None
+        leaves, checkpoint, signature = pending
+        with Store.create(self) as store:
+            store.commit(Commit(tuple(leaves), checkpoint, signature, publish=True))
+
+
+class Lock:
+    """The right to append to a home's log: a file lock, gone with the process that holds it."""
+
+    def __init__(self, home: Path) -> None:
+        """Take it.
+
+        Raises:
+            BusyError: Another process has it; names its pid.
+        """
+        self._fd = os.open(home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            pid = os.pread(self._fd, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            os.close(self._fd)
+            raise BusyError(
+                f"process {pid} owns {home}",
+                "one owner of a home at a time",
+                f"stop it (kill {pid}), or use the node that runs: landsting status --home {home}",
+            ) from error
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Let go."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def _read_keys(path: Path) -> PrivateKeys:
+    try:
+        mode = path.stat().st_mode & 0o777
+        text = path.read_text(encoding="ascii")
+    except (FileNotFoundError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{path} is missing or unreadable",
+            "the region's keys",
+            "restore them from the backup of this home",
+            code="HOME",
+        ) from error
+    if mode & 0o077:
+        raise ConfigError(f"{path} can be read by others (mode {mode:o})", "mode 600", f"chmod 600 {path}", code="HOME")
+    prefix, _, payload = text.strip().partition(" ")
+    with contextlib.suppress(binascii.Error, ValueError, CryptoError):
+        if prefix == KEYS_PREFIX:
+            return PrivateKeys.from_bytes(base64.b64decode(payload, validate=True))
+    raise ConfigError(
+        f"{path} is damaged", f"one line '{KEYS_PREFIX} …'", "restore it from the backup of this home", code="HOME"
+    )
+
+
+def _write_new(path: Path, data: bytes, mode: int) -> None:
+    """Write a file that must not exist yet, and have it on disk when this returns."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())

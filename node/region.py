@@ -1,0 +1,170 @@
+"""A region as one process has it: its home, its store and its ``Peer``, the same with and without a daemon.
+
+``Region.open`` takes the home's lock, checks the log and replays it; ``handle`` has a step on disk before it
+returns what else is to be done. A step that cannot be written ends it: nothing goes on without its log.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from gossip.events import Asked, Commit, Effect, Event, Reply
+from gossip.peer import Peer
+from node.errors import NodeError, Refused, StoreError
+from node.files import sync_folder, write
+from node.home import Home, Lock
+from node.software import software
+from node.soundness import check_clock, check_log, stopped_cleanly
+from node.storage import Store
+
+
+def wall_ms() -> int:
+    """Return the Unix time in milliseconds."""
+    return time.time_ns() // 10**6
+
+
+@dataclass(slots=True)
+class Region:
+    """The one owner of a home.
+
+    Attributes:
+        clean: Whether the daemon's last run ended in good order.
+    """
+
+    home: Home
+    store: Store
+    peer: Peer
+    clean: bool
+    _lock: Lock
+    _is_broken: bool = False
+
+    @classmethod
+    def open(cls, path: Path, *, now_ms: int | None = None) -> Self:
+        """Take a home, check its log, and replay it.
+
+        Raises:
+            ConfigError: There is no home of this version, or the clock is behind the log.
+            BusyError: Another process owns it.
+            StoreError: The log is damaged or was put back to an earlier state.
+        """
+        from node.learning import code_sha256
+
+        home = Home.open(path)
+        lock = Lock(home.path)
+        try:
+            store = Store.open(home)
+            leaves = list(store.leaves())
+            log = home.log(leaves)
+            check_log(store, log.tree, leaves, home.origin, home.keys().log.public)
+            check_clock(log.last_ms, wall_ms() if now_ms is None else now_ms, home.path)
+            peer = Peer(
+                keys=home.keys(),
+                card=home.card(),
+                log=log,
+                entropy=os.urandom,
+                code_sha256=code_sha256(),
+                software=software(),
+                blob=store.blob,
+                kept=store.kept,
+            )
+            peer.replay(leaves)
+        except BaseException:
+            lock.release()
+            raise
+        return cls(home, store, peer, stopped_cleanly(leaves), lock)
+
+    def handle(self, event: Event) -> list[Effect]:
+        """Advance by one event; its commit is on disk when this returns the other effects, in order.
+
+        Raises:
+            StoreError: The step could not be written, now or earlier. Nothing of it may be sent.
+        """
+        if self._is_broken:
+            raise StoreError("an earlier step could not be written", "a log on disk", "start the node again")
+        self._is_broken = True  # until the step is on disk: also whatever else goes wrong in it ends this run
+        effects = self.peer.handle(event)
+        if effects and isinstance(effects[0], Commit):
+            self.store.commit(effects[0])
+            effects = effects[1:]
+        self._is_broken = False
+        return effects
+
+    def ask(self, op: str, args: dict[str, object], now_ms: int | None = None) -> dict[str, object]:
+        """Carry out an operator's request without a daemon. What it seals leaves when one runs.
+
+        Raises:
+            Refused: It cannot be done.
+        """
+        self.prepare(op, args)
+        effects = self.handle(Asked(wall_ms() if now_ms is None else now_ms, 0, op, args))
+        reply = next(effect for effect in effects if isinstance(effect, Reply))
+        return result_of(reply)
+
+    def prepare(self, op: str, args: dict[str, object]) -> None:
+        """Do what a request needs in the home before ``Peer`` hears it: which data a study is accepted with.
+
+        Raises:
+            Refused: No such data set is bound.
+        """
+        study, data = args.get("study"), args.get("data")
+        if op != "accept" or data is None:
+            return
+        if not isinstance(study, bytes) or len(study) != 32 or not isinstance(data, str):
+            raise Refused("VALUE", "data without a whole study id", "both", "landsting study accept ID --data NAME")
+        known = sorted(path.stem for path in (self.home.path / "data").glob("*.toml"))
+        if data not in known:
+            raise Refused(
+                "DATA",
+                f"no data set is bound as '{data}'",
+                ", ".join(known) or "one that was added",
+                "landsting data add FILE.csv --home HOME --schema FILE.toml",
+            )
+        for folder in write(self._binding(study), json.dumps({"data": data}).encode() + b"\n", durable=True):
+            sync_folder(folder)
+
+    def manifest(self, study: bytes) -> Path | None:
+        """Return the manifest of the data that a study was accepted with; None if it was with none."""
+        path = self._binding(study)
+        if not path.exists():
+            return None
+        name = json.loads(path.read_text(encoding="utf-8")).get("data")
+        return self.home.path / "data" / f"{name}.toml" if name else None
+
+    def _binding(self, study: bytes) -> Path:
+        return self.home.path / "studies" / f"{study.hex()}.json"
+
+    def close(self) -> None:
+        """Let go of the home."""
+        self.store.close()
+        self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def result_of(reply: Reply) -> dict[str, object]:
+    """Return a reply's result.
+
+    Raises:
+        Refused: It is a refusal.
+    """
+    if reply.result is not None:
+        return reply.result
+    error = reply.error or {}
+    raise Refused(*(error.get(key, "") for key in ("code", "found", "expected", "fix")))
+
+
+def words_of(error: NodeError) -> dict[str, str]:
+    """Return an error as the four words that travel over the control socket."""
+    return {"code": error.code, "found": error.found, "expected": error.expected, "fix": error.fix}

@@ -1,0 +1,132 @@
+"""Is the log on disk the one that was written? Asked at every start, before anything is appended.
+
+Three questions: do the entries hash to the last signed checkpoint, and to each at the end of a round?
+Does every message that was sent sit at the place it claims? Has this region shown a longer log before?
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from crypto.errors import CryptoError
+from crypto.merkle import Tree
+from crypto.note import checkpoint_body, note_with, open_note
+from node.errors import ConfigError, StoreError
+from node.storage import Store
+from protocol.entries import decode_entry
+from protocol.envelope import parse
+from protocol.errors import CodecError
+
+RECHECKED = 1000
+CLOCK_SLACK_MS = 5 * 60_000
+_RESTORE = "keep the home as it is, and restore it from its backup"
+
+
+def check_log(store: Store, tree: Tree, leaves: Sequence[bytes], origin: str, log_public: bytes) -> None:
+    """Refuse a log that is not what was written, or that was put back to an earlier state.
+
+    Args:
+        tree: The tree over ``leaves``, all that the store holds.
+
+    Raises:
+        StoreError: Says LS-LOG-ROOT, LS-HEAD-SELF or ROLLED-BACK, and what to do.
+    """
+    _check_roots(store, tree, origin, log_public)
+    _check_sent(tree, leaves)
+    _check_head(store, tree)
+
+
+def _check_roots(store: Store, tree: Tree, origin: str, log_public: bytes) -> None:
+    count = -1
+    for count, digest in enumerate(store.hashes()):
+        if count >= tree.size or tree.hash_at(count) != digest:
+            raise _damaged(f"entry {count} is not the one that was written")
+    newest = store.checkpoint()
+    if newest is None or count + 1 != tree.size:
+        raise _damaged("there is no signed checkpoint" if newest is None else "entries are missing")
+    checkpoint, signature = newest
+    if checkpoint.size != tree.size or checkpoint.root != tree.root():
+        raise _damaged(f"{tree.size} entries do not give the root of the checkpoint over {checkpoint.size}")
+    try:
+        open_note(note_with(checkpoint_body(checkpoint), origin, log_public, signature), origin, log_public)
+    except CryptoError as error:
+        raise _damaged("the newest checkpoint is not signed by this region's log key") from error
+    for one in store.round_checkpoints():
+        if one.size > tree.size or tree.root_at(one.size) != one.root:
+            raise _damaged(f"the first {one.size} entries do not give the root that was published for them")
+
+
+def _check_sent(tree: Tree, leaves: Sequence[bytes]) -> None:
+    left = RECHECKED
+    for seq in range(len(leaves) - 1, -1, -1):
+        if b"env.sent" not in leaves[seq]:
+            continue
+        try:
+            entry = decode_entry(leaves[seq])
+            if entry.kind != "env.sent":
+                continue
+            header, signature = entry.body["header"], entry.body["sig"]
+            assert isinstance(header, bytes)
+            assert isinstance(signature, bytes)
+            fields = parse(header, signature).fields
+        except CodecError as error:
+            raise _damaged(f"entry {seq} cannot be read: {error}") from error
+        if fields.head_size != seq or tree.root_at(seq) != fields.head_root:
+            raise StoreError(
+                f"LS-HEAD-SELF: the message in entry {seq} claims place {fields.head_size}", "its own place", _RESTORE
+            )
+        left -= 1
+        if not left:
+            return
+
+
+def _check_head(store: Store, tree: Tree) -> None:
+    head = store.head()
+    if head is None:
+        return
+    if head.size > tree.size:
+        raise StoreError(
+            f"ROLLED-BACK: this log has {tree.size} entries, but has had {head.size} (file HEAD)",
+            "the log as it was; going on from here would be a second history, and neighbours would see it",
+            "put back the newest copy of the home; do not delete HEAD",
+        )
+    if tree.root_at(head.size) != head.root:
+        raise StoreError(
+            f"ROLLED-BACK: the first {head.size} entries are not those that the file HEAD is signed over",
+            "the log as it was",
+            "put back the newest copy of the home; do not delete HEAD",
+        )
+
+
+def check_clock(last_ms: int, now_ms: int, home: Path) -> None:
+    """Refuse a clock that is far behind the log.
+
+    Raises:
+        ConfigError: The last entry lies minutes in the future.
+    """
+    if last_ms > now_ms + CLOCK_SLACK_MS:
+        raise ConfigError(
+            f"the clock says {_time(now_ms)}, but the last entry of {home} is dated {_time(last_ms)}",
+            "a clock that does not go back",
+            "set this machine's clock (timedatectl), then start again",
+        )
+
+
+def stopped_cleanly(leaves: Sequence[bytes]) -> bool:
+    """Whether the last run ended in good order; True where there was none."""
+    for leaf in reversed(leaves):
+        if b"node.st" in leaf:
+            kind = decode_entry(leaf).kind
+            if kind in ("node.start", "node.stop"):
+                return kind == "node.stop"
+    return True
+
+
+def _time(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _damaged(found: str) -> StoreError:
+    return StoreError(f"LS-LOG-ROOT: {found}; nothing is appended to this log", "the log as it was written", _RESTORE)

@@ -1,0 +1,326 @@
+"""The update log on disk: entries and signed checkpoints in SQLite, kept payloads and state as files.
+
+Rules kept here, and nowhere else:
+  * one transaction = the entries of one step and one signed checkpoint; there is no unsigned tail;
+  * what a transaction names (kept payloads, durable state) is on disk before it;
+  * an entry or a checkpoint is never changed or removed;
+  * ``HEAD``, a signed checkpoint outside the database, is replaced when asked for, and tells a log that was
+    put back to an earlier state.
+
+``Store`` belongs to the one owner of a home; ``StoreReader`` reads beside it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from crypto.errors import CryptoError
+from crypto.note import Checkpoint, checkpoint_body, note_with, open_note, parse_checkpoint
+from node.errors import StoreError
+from node.files import Files, disk_error, sync_folder, write
+from protocol.entries import decode_entry
+
+if TYPE_CHECKING:
+    from gossip.events import Commit
+    from node.home import Home
+
+FORMAT = 1
+CHECKPOINT_BYTES = 64
+
+_SCHEMA = """
+CREATE TABLE entry (seq INTEGER PRIMARY KEY, leaf BLOB, hash BLOB NOT NULL CHECK (length(hash) = 32)) STRICT;
+CREATE TABLE ckpt (
+  size INTEGER PRIMARY KEY, root BLOB NOT NULL CHECK (length(root) = 32),
+  sig BLOB NOT NULL CHECK (length(sig) = 64), round INTEGER
+) STRICT;
+CREATE TRIGGER entry_update BEFORE UPDATE ON entry BEGIN SELECT RAISE(ABORT, 'entries are never changed'); END;
+CREATE TRIGGER entry_delete BEFORE DELETE ON entry BEGIN SELECT RAISE(ABORT, 'entries are never removed'); END;
+CREATE TRIGGER ckpt_update BEFORE UPDATE ON ckpt BEGIN SELECT RAISE(ABORT, 'checkpoints are never changed'); END;
+CREATE TRIGGER ckpt_delete BEFORE DELETE ON ckpt BEGIN SELECT RAISE(ABORT, 'checkpoints are never removed'); END;
+"""
+_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    # Not NORMAL: it may lose a committed transaction at power loss, and an entry that is lost after its
+    # message has left looks like a fork.
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA trusted_schema=OFF",
+    "PRAGMA cell_size_check=ON",
+)
+
+
+class Store:
+    """A region's log, payloads and state; one writer.
+
+    Attributes:
+        files: Kept payloads and state files.
+    """
+
+    def __init__(self, home: Home, connection: sqlite3.Connection) -> None:
+        self._home = home.path
+        self._origin = home.origin
+        self._log_public = home.keys().log.public
+        self._db = connection
+        self.files = Files(home.path)
+
+    @classmethod
+    def create(cls, home: Home) -> Self:
+        """Make an empty log in a home."""
+        connection = _connect(home.path, "rwc")
+        connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version={FORMAT}; COMMIT;")
+        return cls(home, connection)
+
+    @classmethod
+    def open(cls, home: Home) -> Self:
+        """Open the log of a home, to append to it.
+
+        Raises:
+            StoreError: There is none, or not one that this version writes.
+        """
+        try:
+            connection = _connect(home.path, "rw")
+            found = connection.execute("PRAGMA user_version").fetchone()[0]
+        except sqlite3.Error as error:
+            raise _unreadable(home.path, error) from error
+        if found != FORMAT:
+            connection.close()
+            raise StoreError(
+                f"a log of format {found} in {home.path}",
+                f"format {FORMAT}",
+                "use the landsting that wrote it",
+                code="HOME",
+            )
+        return cls(home, connection)
+
+    # ---------------------------------------------------------------- reading
+
+    def leaves(self) -> Iterator[bytes]:
+        """Yield the entries' canonical bytes, in order.
+
+        Raises:
+            StoreError: The database cannot be read, or an entry is missing.
+        """
+        return _leaves(self._db, self._home)
+
+    def hashes(self) -> Iterator[bytes]:
+        """Yield the stored leaf hashes, in order."""
+        for (digest,) in self._db.execute("SELECT hash FROM entry ORDER BY seq"):
+            yield digest
+
+    def checkpoint(self) -> tuple[Checkpoint, bytes] | None:
+        """Return the newest checkpoint and its signature; None in an empty log."""
+        return _checkpoint(self._db, self._origin)
+
+    def round_checkpoints(self) -> list[Checkpoint]:
+        """Return the checkpoints that were published at the end of a round."""
+        rows = self._db.execute("SELECT size, root FROM ckpt WHERE round IS NOT NULL ORDER BY size")
+        return [Checkpoint(self._origin, size, root) for size, root in rows]
+
+    def head(self) -> Checkpoint | None:
+        """Return what the file ``HEAD`` says; None if there is none.
+
+        Raises:
+            StoreError: It is not a checkpoint signed by this region's log key.
+        """
+        path = self._home / "HEAD"
+        if not path.exists():
+            return None
+        try:
+            head = parse_checkpoint(open_note(path.read_bytes(), self._origin, self._log_public))
+        except CryptoError as error:
+            raise StoreError(
+                f"{path} is damaged ({error})", "a checkpoint signed by this region", "restore the home from its backup"
+            ) from error
+        if head.origin != self._origin:
+            raise StoreError(f"{path} belongs to {head.origin}", self._origin, "put the right file back")
+        return head
+
+    def blob(self, name: str) -> bytes | None:
+        """Return a state file; None if there is none."""
+        return self.files.blob(name)
+
+    def kept(self, sha256: bytes) -> bytes | None:
+        """Return a kept payload; None if there is none."""
+        return self.files.kept(sha256)
+
+    # ---------------------------------------------------------------- writing
+
+    def commit(self, commit: Commit) -> None:
+        """Have a step on disk when this returns: payloads and state, then entries and checkpoint, then ``HEAD``.
+
+        Raises:
+            StoreError: It could not be written; of entries and checkpoint there is nothing.
+        """
+        try:
+            self.files.put_kept(commit.kept)
+            for blob in commit.blobs:
+                if blob.data is not None:
+                    self.files.put_blob(blob.name, blob.data, durable=blob.durable)
+            if commit.leaves:
+                self._append(commit)
+            if commit.publish and commit.checkpoint is not None:
+                self._publish(commit.checkpoint, commit.signature)
+            for blob in commit.blobs:
+                if blob.data is None:  # gone only once the log no longer needs it
+                    self.files.put_blob(blob.name, None, durable=False)
+        except OSError as error:
+            raise disk_error(error, self._home) from error
+        except sqlite3.Error as error:
+            raise _unwritable(self._home, error) from error
+
+    def _append(self, commit: Commit) -> None:
+        checkpoint = commit.checkpoint
+        assert checkpoint is not None, "entries come with a checkpoint"
+        assert checkpoint.size == commit.leaves[-1].seq + 1, "the checkpoint covers all entries"
+        db = self._db
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            for leaf in commit.leaves:
+                db.execute("INSERT INTO entry VALUES (?, ?, ?)", (leaf.seq, leaf.leaf, leaf.hash))
+            db.execute(
+                "INSERT INTO ckpt VALUES (?, ?, ?, ?)",
+                (checkpoint.size, checkpoint.root, commit.signature, _round(commit)),
+            )
+            db.execute("COMMIT")
+        except sqlite3.Error:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+
+    def _publish(self, checkpoint: Checkpoint, signature: bytes) -> None:
+        note = note_with(checkpoint_body(checkpoint), self._origin, self._log_public, signature)
+        for folder in write(self._home / "HEAD", note, durable=True):
+            sync_folder(folder)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class StoreReader:
+    """Reads a home's log beside its owner."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home.path
+        try:
+            self._db = _connect(home.path, "rw")
+            self._db.execute("PRAGMA query_only=ON")
+        except sqlite3.Error as error:
+            raise _unreadable(home.path, error) from error
+        self._files = Files(home.path)
+
+    def leaves(self) -> Iterator[bytes]:
+        """Yield the entries' canonical bytes, in order, as they are now.
+
+        Raises:
+            StoreError: The database cannot be read, or an entry is missing.
+        """
+        return _leaves(self._db, self._home)
+
+    def checkpoint_note(self) -> bytes:
+        """Return the newest checkpoint as a signed note.
+
+        Raises:
+            StoreError: The log is empty or unreadable.
+        """
+        first = next(self.leaves(), None)
+        genesis = decode_entry(first) if first is not None else None
+        found = _checkpoint(self._db, genesis.log) if genesis is not None else None
+        if genesis is None or found is None:
+            raise StoreError(f"the log in {self._home} is empty", "a log with its genesis", "landsting init makes one")
+        keys = genesis.body["keys"]
+        assert isinstance(keys, dict)
+        public = keys["log"]
+        assert isinstance(public, bytes)
+        checkpoint, signature = found
+        return note_with(checkpoint_body(checkpoint), checkpoint.origin, public, signature)
+
+    def blob(self, name: str) -> bytes | None:
+        """Return a state file; None if there is none."""
+        return self._files.blob(name)
+
+    def kept(self, sha256: bytes) -> bytes | None:
+        """Return a kept payload; None if there is none."""
+        return self._files.kept(sha256)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _connect(home: Path, mode: str) -> sqlite3.Connection:
+    # Through a URI, so that a missing file is an error and not a new log. No implicit transactions.
+    path = (home / "log" / "log.sqlite").as_uri()
+    connection = sqlite3.connect(f"{path}?mode={mode}", uri=True, isolation_level=None, timeout=10.0)
+    for pragma in _PRAGMAS:
+        connection.execute(pragma)
+    return connection
+
+
+def _leaves(db: sqlite3.Connection, home: Path) -> Iterator[bytes]:
+    try:
+        for expected, (seq, leaf) in enumerate(db.execute("SELECT seq, leaf FROM entry ORDER BY seq")):
+            if seq != expected or leaf is None:
+                raise StoreError(
+                    f"LS-LOG-ROOT: entry {expected} is missing from the log in {home}",
+                    "every entry from 0",
+                    "keep the home as it is, and restore it from its backup",
+                )
+            yield leaf
+    except sqlite3.Error as error:
+        raise _unreadable(home, error) from error
+
+
+def _checkpoint(db: sqlite3.Connection, origin: str) -> tuple[Checkpoint, bytes] | None:
+    row = db.execute("SELECT size, root, sig FROM ckpt ORDER BY size DESC LIMIT 1").fetchone()
+    return (Checkpoint(origin, row[0], row[1]), row[2]) if row is not None else None
+
+
+def _round(commit: Commit) -> int | None:
+    """Return the round that a published checkpoint ends, if one does."""
+    if commit.publish:
+        for leaf in reversed(commit.leaves):
+            if b"round.end" in leaf.leaf:
+                entry = decode_entry(leaf.leaf)
+                round = entry.body.get("round")
+                if entry.kind == "round.end" and isinstance(round, int):
+                    return round
+    return None
+
+
+def _unreadable(home: Path, error: sqlite3.Error) -> StoreError:
+    return StoreError(
+        f"the log in {home} cannot be read ({error})", "a sound log/log.sqlite",
+        "keep the home as it is, and restore it from its backup",
+    )  # fmt: skip
+
+
+def _unwritable(home: Path, error: sqlite3.Error) -> StoreError:
+    if "full" in str(error):
+        return StoreError(
+            f"the disk of {home} is full", "room for the log", "make room, then start the node again", code="DISK"
+        )
+    return StoreError(
+        f"the log in {home} cannot be written ({error})", "a disk that takes writes", "check the disk, then start again",
+        code="DISK",
+    )  # fmt: skip
