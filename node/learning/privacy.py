@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -56,7 +57,9 @@ def epsilon(spent: Iterable[Spent], delta: float) -> float:
         total = total + count * _one_step(q_u, sigma_u)
     from opacus.accountants.analysis import rdp
 
-    value, _ = rdp.get_privacy_spent(orders=ORDERS, rdp=total, delta=delta)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on the best order being the first or the last: the orders are agreed
+        value, _ = rdp.get_privacy_spent(orders=ORDERS, rdp=total, delta=delta)
     return float(value)
 
 
@@ -248,7 +251,7 @@ class Ledger:
                 raise BudgetError(
                     f"round {line.round} would bring epsilon to {value:.4f}",
                     f"at most {limit_u / MICRO:g}, the budget of the {what}",
-                    "The region trains no more in this study; it still mixes.",
+                    "Propose a study with a smaller epsilon, or agree on a larger budget.",
                 )
         if not paid:
             self.add(line)
@@ -290,8 +293,6 @@ class DPContext:
             losses: From a network and row numbers to one loss for each of these rows.
             rows: How many rows there are.
         """
-        import warnings
-
         import torch
         from opacus.grad_sample import GradSampleModule
         from opacus.optimizers import DPOptimizer

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from node.learning.data.manifest import NUMERIC, Schema, load
+from node.learning.data.manifest import NUMERIC, Manifest, Schema, load
 from node.learning.data.table import Rows, out_of_range, read
 from node.learning.errors import GateError
 
@@ -63,7 +63,11 @@ def check_manifest(path: Path | str) -> Sheet:
         GateError: A blocking check holds the table back; the message says what, where and what to do.
     """
     path = Path(path)
-    manifest = load(path)
+    return check(load(path), path.parent)
+
+
+def check(manifest: Manifest, folder: Path) -> Sheet:
+    """Return the data sheet of a manifest; paths in it count from ``folder``. Raises as ``check_manifest``."""
     schema = manifest.schema_()
     named = [column.name for column in schema.columns if column.role == "direct_identifier"]
     if named:
@@ -72,10 +76,10 @@ def check_manifest(path: Path | str) -> Sheet:
             "none in a training table",
             "Remove the column from the extract.",
         )
-    rows, sha256 = read(manifest, path.parent)
+    rows, sha256 = read(manifest, folder)
     if len(rows) < MIN_ROWS:
         raise GateError(
-            f"{path.stem}: {len(rows)} rows",
+            f"{manifest.id}: {len(rows)} rows",
             f"at least {MIN_ROWS}",
             "Fewer rows cannot hide among the others; extract more.",
         )

@@ -1,0 +1,302 @@
+"""Differential privacy: epsilon against an independent formula, the ledger, the hard stop."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from node.learning import BudgetError, ConfigError
+from node.learning.demo_data import PRIVATE_SETTINGS, DemoData, write
+from node.learning.privacy import (
+    ORDERS,
+    DPContext,
+    Ledger,
+    Line,
+    Spent,
+    Terms,
+    epsilon,
+    noise_for,
+    plan_values,
+    warnings_for,
+)
+from node.learning.trainer import Agreed, Trainer
+
+TERMS = Terms(eps_max_u=3_000_000, delta_u12=10**9, clip_u=1_000_000, q_u=200_000, sigma_u=2_490_000)
+
+
+def independent_epsilon(q: float, sigma: float, steps: int, delta: float) -> float:
+    """Return epsilon by integrating the Renyi divergence of the sampled Gaussian numerically.
+
+    Source: Mironov, Talwar and Zhang (2019), section 3.3: A(alpha) = E_z~N(0, sigma^2) of
+    (1 - q + q exp((2z - 1) / (2 sigma^2)))^alpha; conversion: Canonne, Kamath and Steinke (2020).
+    """
+    found = []
+    for alpha in ORDERS:
+        z = np.linspace(-30 * sigma, 30 * sigma + alpha, 400_001)
+        log_ratio = np.logaddexp(np.log1p(-q), np.log(q) + (2 * z - 1) / (2 * sigma**2))
+        log_f = alpha * log_ratio - z**2 / (2 * sigma**2)
+        top = log_f.max()
+        log_a = top + np.log(np.exp(log_f - top).sum() * (z[1] - z[0])) - np.log(sigma * np.sqrt(2 * np.pi))
+        rdp = steps * log_a / (alpha - 1)
+        found.append(rdp + np.log1p(-1 / alpha) - (np.log(delta) + np.log(alpha)) / (alpha - 1))
+    return float(max(0, min(found)))
+
+
+@pytest.mark.parametrize(
+    ("q", "sigma", "steps", "delta"),
+    [(0.2, 2.49, 100, 1e-3), (0.2, 5.98, 100, 1e-3), (0.5, 5.819, 100, 1e-3), (0.1, 1.1, 20, 1e-5)],
+)
+def test_epsilon_is_that_of_an_independent_formula(q: float, sigma: float, steps: int, delta: float) -> None:
+    spent = [Spent(round(q * 1e6), round(sigma * 1e6), steps)]
+
+    assert epsilon(spent, delta) == pytest.approx(independent_epsilon(q, sigma, steps, delta), rel=1e-6)
+
+
+def test_epsilon_of_no_steps_is_zero() -> None:
+    assert epsilon([], 1e-3) == 0
+    assert epsilon([Spent(200_000, 2_000_000, 0)], 1e-3) == 0
+
+
+def test_the_noise_is_the_least_that_keeps_within_epsilon() -> None:
+    sigma = noise_for(3, 1e-3, 0.2, 100)
+
+    assert sigma == pytest.approx(2.49, abs=0.02)  # README of this folder: 2.49 for epsilon 3
+    assert epsilon([Spent(200_000, round(sigma * 1e6), 100)], 1e-3) <= 3
+    assert epsilon([Spent(200_000, round(sigma * 1e6) - 1000, 100)], 1e-3) > 3
+
+
+@pytest.mark.parametrize("wanted", [("0", "1e-3"), ("3", "1"), ("3", "0"), ("many", "1e-3")])
+def test_an_impossible_wish_is_refused(wanted: tuple[str, str]) -> None:
+    with pytest.raises(ConfigError):
+        plan_values(*wanted, rounds=20, local_steps=5)
+
+
+# ---------------------------------------------------------------- ledger
+
+
+def line(round: int, study: str = "ab") -> Line:
+    """Return a round's line with the terms above."""
+    return Line(study, round, "00", "11", TERMS.q_u, TERMS.sigma_u, 5, TERMS.delta_u12)
+
+
+def test_a_ledger_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger")
+    ledger.charge(line(0), TERMS)
+    facts = ledger.charge(line(1), TERMS)
+
+    assert Ledger(tmp_path / "ledger").lines == [line(0), line(1)]
+    assert facts["eps_study_u"] == facts["eps_data_u"]
+    expected = independent_epsilon(0.2, 2.49, 10, 1e-3)
+    assert facts["eps_study_u"] == pytest.approx(expected * 1e6, rel=1e-6, abs=1)  # in millionths, rounded up
+
+
+def test_other_studies_count_for_the_data(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger")
+    ledger.charge(line(0, "other"), TERMS)
+
+    facts = ledger.charge(line(0), TERMS)
+
+    assert facts["eps_round_u"] == facts["eps_study_u"]
+    assert facts["eps_data_u"] > facts["eps_study_u"]  # type: ignore[operator] # integers, all but the accountant
+
+
+def test_the_same_round_from_the_same_vector_is_paid_once(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger")
+
+    assert ledger.charge(line(0), TERMS) == ledger.charge(line(0), TERMS)
+    assert len(ledger.lines) == 1
+
+
+def test_a_round_over_the_budget_does_not_run_and_is_not_paid(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger")
+    small = Terms(eps_max_u=700_000, delta_u12=10**9, clip_u=1_000_000, q_u=200_000, sigma_u=2_490_000)
+    ledger.charge(line(0), small)
+
+    with pytest.raises(
+        BudgetError, match=r"round 1 would bring epsilon to 0\.8\d+; expected at most 0.7, the budget of the study"
+    ):
+        ledger.charge(line(1), small)
+    assert len(Ledger(tmp_path / "ledger").lines) == 1
+
+
+def test_the_regions_own_budget_holds_over_studies(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger")
+    ledger.charge(line(0, "other"), TERMS)
+
+    with pytest.raises(BudgetError, match="the budget of the region"):
+        ledger.charge(line(0), TERMS, budget_u=700_000)
+
+
+def test_a_line_that_a_crash_cut_is_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    Ledger(path).charge(line(0), TERMS)
+    with path.open("ab") as file:
+        file.write(b'{"study": "a')
+
+    ledger = Ledger(path)
+    ledger.charge(line(1), TERMS)
+
+    assert Ledger(path).lines == [line(0), line(1)]
+
+
+def test_a_ledger_that_was_damaged_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    path.write_text('{"study": 1}\n')
+
+    with pytest.raises(ConfigError, match="line 1 of the privacy ledger"):
+        Ledger(path)
+
+
+# ---------------------------------------------------------------- training
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> DemoData:
+    """Breast cancer over two regions, seed 1."""
+    return write(tmp_path_factory.mktemp("demo"), "breast-cancer", ["north", "south"], 1)
+
+
+def private(demo: DemoData, home: Path, dp: dict[str, object], rows: Path | None = None) -> Trainer:
+    """Open a study with privacy."""
+    agreed = Agreed("classifier", "1", PRIVATE_SETTINGS, 1, dp=dp)
+    manifest = rows or demo.manifests["north"]
+    return Trainer(agreed, study="ab", region="north", manifest=manifest, state=home / "state", ledger=home / "ledger")
+
+
+def plan(**change: object) -> dict[str, object]:
+    """Return a plan's dp map."""
+    return {"accountant": "rdp", "eps_max_u": 3_000_000, "delta_u12": 10**9, "clip_u": 500_000, "q_u": 500_000,
+            "sigma_min_u": 5_819_000, "preprocess_bp": 0, "noise_rng": "torch", **change}  # fmt: skip
+
+
+def test_a_round_is_on_disk_before_it_trains(demo: DemoData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(DPContext, "train", crash)
+    north = private(demo, tmp_path, plan())
+
+    with pytest.raises(KeyboardInterrupt):
+        north.train(0, north.initial())
+    assert len((tmp_path / "ledger").read_text().splitlines()) == 1
+
+
+def test_a_repeated_round_gives_the_same_bytes_and_costs_nothing_more(demo: DemoData, tmp_path: Path) -> None:
+    north = private(demo, tmp_path, plan())
+    first, report = north.train(0, north.initial())
+
+    second, again = private(demo, tmp_path, plan()).train(0, north.initial())
+
+    assert first.tobytes() == second.tobytes()
+    assert report.dp == again.dp
+    assert report.loss is None
+
+
+def test_two_vectors_in_one_round_never_share_noise(demo: DemoData, tmp_path: Path) -> None:
+    """The difference of two outputs under one noise would be without any."""
+    north = private(demo, tmp_path, plan(sigma_min_u=1_000_000_000, eps_max_u=10**9))
+    start = north.initial()
+    moved = start + np.float32(1e-3)
+
+    first, _ = north.train(0, start)
+    second, _ = north.train(0, moved)
+
+    assert np.linalg.norm((second - moved) - (first - start)) > 1
+    assert len((tmp_path / "ledger").read_text().splitlines()) == 2
+
+
+def test_noise_is_not_to_be_had_from_public_seeds(demo: DemoData, tmp_path: Path) -> None:
+    first, _ = private(demo, tmp_path / "a", plan()).train(0, (one := private(demo, tmp_path / "a", plan())).initial())
+    second, _ = private(demo, tmp_path / "b", plan()).train(0, one.initial())
+
+    assert first.tobytes() != second.tobytes()
+    assert (tmp_path / "a" / "state" / "ab" / "chance").stat().st_mode & 0o077 == 0
+
+
+def test_the_noise_has_the_stated_size(demo: DemoData, tmp_path: Path) -> None:
+    """One step at a huge sigma: the change is lr * sigma * clip / (q n) times a standard normal vector."""
+    settings = {"hidden": 32, "lr": "1", "local_steps": 1}
+    agreed = Agreed("classifier", "1", settings, 1, dp=plan(sigma_min_u=1_000_000_000, eps_max_u=10**9))
+    manifest = demo.manifests["north"]
+    north = Trainer(agreed, study="ab", region="north", manifest=manifest, ledger=tmp_path / "ledger")
+
+    after, _ = north.train(0, north.initial())
+
+    expected = 1000 * 0.5 / (0.5 * demo.rows["north"])
+    noise = after - north.initial()
+    assert noise.std() == pytest.approx(expected, rel=0.1)  # 1025 draws: relative error 1/sqrt(2 * 1025), four times
+    assert abs(noise.mean()) < 4 * expected / 32
+
+
+def test_a_rows_influence_is_bounded_by_the_clip(demo: DemoData, tmp_path: Path) -> None:
+    """Next to no noise, every row drawn: one row more moves a step by at most lr * clip / (q n)."""
+    csv = demo.manifests["north"].with_name("north.csv").read_text().splitlines(keepends=True)
+    odd = tmp_path / "north.toml"
+    odd.write_text(demo.manifests["north"].read_text())
+    (tmp_path / "north.csv").write_text("".join(csv[:-1]))
+    settings = {"hidden": 0, "lr": "1", "local_steps": 1}
+    agreed = Agreed("classifier", "1", settings, 1, dp=plan(sigma_min_u=1000, q_u=1_000_000, eps_max_u=10**15))
+    outputs = []
+    for name, manifest in (("all", demo.manifests["north"]), ("less", odd)):
+        one = Trainer(agreed, study="ab", region="north", manifest=manifest, ledger=tmp_path / name)
+        after, _ = one.train(0, one.initial())
+        outputs.append((after - one.initial()).astype(np.float64) * len(one.rows or ()))  # the sum of clipped gradients
+
+    assert np.linalg.norm(outputs[0] - outputs[1]) <= 0.5 * 1.05  # the noise: 0.001 * 0.5 * sqrt(31), twice
+
+
+def test_a_step_that_draws_no_row_is_a_step(demo: DemoData, tmp_path: Path) -> None:
+    north = private(demo, tmp_path, plan(q_u=1, sigma_min_u=1_000_000))
+
+    after, report = north.train(0, north.initial())
+
+    assert report.steps == 5
+    assert np.isfinite(after).all()
+    assert report.dp is not None
+    assert report.dp["steps"] == 5
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        pytest.param({"accountant": "prv"}, "'prv' is not in this version", id="accountant"),
+        pytest.param({"noise_rng": "system"}, "'system' is not in this version", id="noise"),
+        pytest.param({"q_u": 0}, "dp.q_u is missing or not above 0", id="rate"),
+        pytest.param({"q_u": 1_000_001}, "a rate and a delta below 1", id="rate above 1"),
+    ],
+)
+def test_terms_that_cannot_be_kept_are_refused(
+    demo: DemoData, tmp_path: Path, change: dict[str, object], words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        private(demo, tmp_path, plan(**change))
+
+
+def test_the_gan_with_privacy_is_refused(demo: DemoData, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="task gan with DP is not in this version"):
+        Trainer(
+            Agreed("gan", "1", {}, 1, dp=plan()),
+            study="ab",
+            region="north",
+            manifest=demo.manifests["north"],
+            ledger=tmp_path,
+        )
+
+
+def test_warnings_say_when_noise_outweighs_the_rows() -> None:
+    assert len(warnings_for(TERMS, 10)) == 2
+    assert "noise outweighs" in warnings_for(TERMS, 10)[0]
+    assert any("1/n" in words for words in warnings_for(TERMS, 1000))
+    assert warnings_for(TERMS, 300) == []
+
+
+def test_the_plans_map_holds_integers_only() -> None:
+    values = plan_values("3", "1e-3", rounds=20, local_steps=5)
+
+    assert json.loads(json.dumps(values)) == values
+    assert values["eps_max_u"] == 3_000_000
+    assert values["delta_u12"] == 10**9
+    assert all(isinstance(value, int) for key, value in values.items() if key not in ("accountant", "noise_rng"))
