@@ -51,6 +51,8 @@ def bind(home: Path, file: Path, schema: Path) -> dict[str, Any]:
     from node.learning.task import file_bytes
 
     folder = Home.open(home).path / "data"
+    with file.open("rb"):
+        pass  # so that a missing table is not reported as a missing manifest
     text = file_bytes(schema, "manifest").decode("utf-8", "replace")
     manifest = parse(text, schema)
     bound = bound_text(text, file)

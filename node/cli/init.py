@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from node.cli.output import emit, say
+from node.cli.output import Refusal, emit, say
 from node.cli.root import common, home_option
 
 
@@ -31,9 +31,14 @@ def init(home: Path, network: str, name: str, advertise: tuple[str, ...], bind: 
     """
     from node.cli.start import check_installation
     from node.home import Home
+    from protocol.errors import RosterError
 
     check_installation()
-    made = Home.create(home, network, name, list(advertise), bind)
+    try:
+        made = Home.create(home, network, name, list(advertise), bind)
+    except RosterError as error:
+        what = "a name of a-z, 0-9 and hyphens; addresses like tcp://fl.vgr.example:7700"
+        raise Refusal("VALUE", str(error), what, "landsting init --help") from error
     card = made.card()
     if as_json:
         emit(

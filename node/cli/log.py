@@ -101,7 +101,7 @@ def head(home: Path, as_json: bool) -> None:
     from node.storage import StoreReader
 
     with StoreReader(Home.open(home)) as reader:
-        text = reader.checkpoint_note().decode("ascii")
+        text = reader.checkpoint_note().decode("utf-8")
     if as_json:
         origin, size, root = text.split("\n")[:3]
         emit({"origin": origin, "size": int(size), "root": root, "note": text})

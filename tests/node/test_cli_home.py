@@ -1,0 +1,244 @@
+"""Commands on a home without a daemon: ``init``, ``card``, ``roster``, ``data``, ``log``, ``study new``."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from node.__main__ import main
+from node.learning.demo_data import write
+
+NAMES = ("vgr", "skane", "halland")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Three homes with their cards, and tables to try with."""
+    folder = tmp_path_factory.mktemp("homes")
+    for name in NAMES:
+        words = ["init", "--home", str(folder / name), "--network", "test.example", "--name", name]
+        assert main([*words, "--advertise", "tcp://127.0.0.1:7700"]) == 0
+    write(folder / "data", "breast-cancer", NAMES, 1)
+    return folder
+
+
+@pytest.fixture
+def homes(made, tmp_path, capfd):
+    """The same, for one test to change."""
+    shutil.copytree(made, tmp_path / "h")
+    for name in NAMES:
+        (tmp_path / "h" / f"{name}.card").write_text(out(capfd, "card", "--home", str(tmp_path / "h" / name)))
+    return tmp_path / "h"
+
+
+def out(capfd, *words, code=0):
+    """Run a command; return what it printed on standard output."""
+    capfd.readouterr()
+    assert main(list(words)) == code
+    return capfd.readouterr().out
+
+
+def refused(capfd, *words, code=1):
+    """Run a command that must fail; return its error."""
+    capfd.readouterr()
+    assert main([*words, "--json"]) == code
+    printed = capfd.readouterr()
+    assert printed.out == ""
+    return json.loads(printed.err)
+
+
+# ---------------------------------------------------------------- init, card
+
+
+def test_home_is_never_overwritten(homes, capfd):
+    words = ["init", "--home", str(homes / "vgr"), "--network", "test.example", "--name", "vgr"]
+    assert refused(capfd, *words)["code"] == "HOME"
+
+
+@pytest.mark.parametrize(
+    "more", [["--name", "Västra"], ["--name", "vgr", "--advertise", "7700"], ["--name", "vgr", "--bind", "localhost"]]
+)
+def test_bad_name_or_address_leaves_nothing_behind(tmp_path, capfd, more):
+    refused(capfd, "init", "--home", str(tmp_path / "new"), "--network", "test.example", *more)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_home_of_another_version_is_refused(homes, capfd):
+    file = homes / "vgr" / "home.toml"
+    file.write_text(file.read_text().replace("version = 1", "version = 2"))
+    error = refused(capfd, "card", "--home", str(homes / "vgr"))
+    assert (error["code"], "version 2" in error["found"]) == ("HOME", True)
+
+
+def test_card_says_whose_it_is_and_reads_as_words(homes, capfd):
+    text = out(capfd, "card", "show", str(homes / "skane.card"))
+    assert "region       skane" in text
+    facts = json.loads(out(capfd, "card", "show", str(homes / "skane.card"), "--json"))
+    assert facts["words"] in text
+    assert len(facts["words"].split("-")) == 8
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda t: t[:-9], lambda t: "hello", lambda t: t.replace("v1", "v2"), lambda t: t + t]
+)
+def test_spoilt_card_is_refused_and_named(homes, capfd, spoil):
+    file = homes / "spoilt.card"
+    file.write_text(spoil((homes / "vgr.card").read_text()))
+    error = refused(capfd, "card", "show", str(file))
+    assert error["code"] == "CARD"
+    assert "spoilt.card" in error["found"]
+
+
+# ---------------------------------------------------------------- roster
+
+
+def cards(homes):
+    return [str(path) for path in sorted(homes.glob("*.card"))]
+
+
+def test_same_cards_give_the_same_roster_in_every_home(homes, capfd):
+    found = []
+    for name in NAMES:
+        text = out(capfd, "roster", "found", *cards(homes), "--home", str(homes / name), "--json")
+        [roster] = json.loads(text)["rosters"]
+        assert roster["signed"] == [name]
+        found.append(roster["roster"])
+    assert len(set(found)) == 1
+
+
+def test_roster_needs_ones_own_card(homes, capfd):
+    others = [card for card in cards(homes) if "vgr" not in card]
+    error = refused(capfd, "roster", "found", *others, "--home", str(homes / "vgr"))
+    assert error["code"] == "ROSTER"
+
+
+def test_card_of_another_network_is_refused(homes, capfd):
+    home = homes / "x"
+    out(capfd, "init", "--home", str(home), "--network", "other.example", "--name", "orebro")
+    (homes / "x.card").write_text(out(capfd, "card", "--home", str(home)))
+    error = refused(capfd, "roster", "found", *cards(homes), "--home", str(homes / "vgr"))
+    assert error["code"] == "ROSTER"
+    assert "other.example" in error["found"]
+
+
+def test_look_alike_name_is_refused(homes, capfd):
+    home = homes / "x"
+    out(capfd, "init", "--home", str(home), "--network", "test.example", "--name", "ha11and")
+    (homes / "x.card").write_text(out(capfd, "card", "--home", str(home)))
+    error = refused(capfd, "roster", "found", *cards(homes), "--home", str(homes / "vgr"))
+    assert error["code"] == "ROSTER"
+    assert "ha11and" in error["found"]
+    assert "halland" in error["found"]
+
+
+def test_waiting_for_signatures_gives_up_with_3_and_names_who_is_missing(homes, capfd):
+    out(capfd, "roster", "found", *cards(homes), "--home", str(homes / "vgr"))
+    error = refused(capfd, "roster", "show", "--wait", "0.1", "--home", str(homes / "vgr"), code=3)
+    assert error["code"] == "TIMEOUT"
+    assert "halland, skane" in error["found"]
+
+
+# ---------------------------------------------------------------- data
+
+
+def add(capfd, homes, table="vgr.csv", schema="vgr.toml"):
+    folder = homes / "data" / "vgr"
+    return "data", "add", str(folder / table), "--schema", str(folder / schema), "--home", str(homes / "vgr")
+
+
+def test_table_is_bound_by_its_fingerprint_and_not_copied(homes, capfd):
+    out(capfd, *add(capfd, homes))
+    [bound] = (homes / "vgr" / "data").iterdir()
+    text = bound.read_text()
+    assert "sha256" in text
+    assert str(homes / "data" / "vgr" / "vgr.csv") in text
+    [one] = json.loads(out(capfd, "data", "check", "--home", str(homes / "vgr"), "--json"))["data"]
+    assert (one["name"], one["features"], one["label"]) == ("breast-cancer", 30, "malignant")
+
+
+def test_table_that_changes_later_is_refused(homes, capfd):
+    out(capfd, *add(capfd, homes))
+    with (homes / "data" / "vgr" / "vgr.csv").open("a") as file:
+        file.write("\n")
+    assert refused(capfd, "data", "check", "--home", str(homes / "vgr"))["code"] == "DATA_CHANGED"
+
+
+def _drop_column(lines):
+    return [line.partition(",")[2] for line in lines]
+
+
+def _one_word(lines):
+    return [lines[0], "secret" + lines[1].lstrip("0123456789."), *lines[2:]]
+
+
+def _nan(lines):
+    return [lines[0], "nan" + lines[1].lstrip("0123456789."), *lines[2:]]
+
+
+def _more_columns(lines):
+    return [f"{line},1" for line in lines]
+
+
+@pytest.mark.parametrize("spoil", [_drop_column, _one_word, _nan, _more_columns, lambda lines: []])
+def test_unfit_table_is_refused_without_a_value_of_it_and_nothing_is_written(homes, capfd, spoil):
+    file = homes / "data" / "vgr" / "vgr.csv"
+    file.write_text("\n".join(spoil(file.read_text().splitlines())) + "\n")
+    error = refused(capfd, *add(capfd, homes))
+    assert error["code"] in ("GATE", "DATA", "CONFIG")
+    assert "secret" not in json.dumps(error)
+    assert list((homes / "vgr" / "data").iterdir()) == []
+
+
+def test_missing_table_and_missing_manifest_are_told_apart(homes, capfd):
+    assert "none.csv" in refused(capfd, *add(capfd, homes, table="none.csv"))["found"]
+    assert "none.toml" in refused(capfd, *add(capfd, homes, schema="none.toml"))["found"]
+
+
+# ---------------------------------------------------------------- log, study, status
+
+
+def test_log_reads_as_words_and_as_views(homes, capfd):
+    home = str(homes / "vgr")
+    assert "log.genesis" in out(capfd, "log", "show", "--home", home)
+    view = json.loads(out(capfd, "log", "show", "--home", home, "--json"))
+    assert (view["at"], view["entry"]["kind"]) == (0, "log.genesis")
+    assert out(capfd, "log", "show", "--home", home, "--kind", "round.end") == ""
+    assert out(capfd, "log", "show", "--home", home, "--seq", "1-") == ""
+
+
+def test_head_is_a_signed_note(homes, capfd):
+    lines = out(capfd, "log", "head", "--home", str(homes / "vgr")).splitlines()
+    assert lines[:2] == ["test.example/vgr/1", "1"]
+    assert lines[4].startswith("— test.example/vgr/1 ")
+
+
+def test_exported_log_passes_the_audit(homes, capfd):
+    bundle = homes / "vgr.bundle"
+    out(capfd, "log", "export", "--home", str(homes / "vgr"), "-o", str(bundle))
+    report = json.loads(out(capfd, "audit", "verify", str(bundle), "--json"))
+    assert report["verdict"] == "clean"
+    assert report["sentence"].startswith("Consistent, study not confirmed")
+
+
+def test_export_into_a_folder_that_is_not_there_leaves_the_log_alone(homes, capfd):
+    home = str(homes / "vgr")
+    refused(capfd, "log", "export", "--home", home, "-o", str(homes / "no" / "vgr.bundle"))
+    assert len(out(capfd, "log", "show", "--home", home).splitlines()) == 1
+
+
+def test_study_needs_a_roster_in_force(homes, capfd):
+    words = ["study", "new", "--home", str(homes / "vgr"), "-o", str(homes / "plan.toml")]
+    assert refused(capfd, *words)["fix"].startswith(f"landsting roster found --home {homes / 'vgr'}")
+    out(capfd, "roster", "found", *cards(homes), "--home", str(homes / "vgr"))
+    assert "halland, skane" in refused(capfd, *words)["found"]
+    assert not (homes / "plan.toml").exists()
+
+
+def test_status_of_a_home_at_rest(homes, capfd):
+    home = str(homes / "vgr")
+    now = json.loads(out(capfd, "status", "--home", home, "--json"))
+    assert (now["state"], now["study"], now["round"], now["epsilon"], now["pid"]) == ("idle", None, None, None, None)
+    assert out(capfd, "status", "--home", home, "--check", code=2).startswith("CRITICAL: the node does not run")
+    assert out(capfd, "status", "--home", str(homes / "no"), "--check", code=3).startswith("UNKNOWN")
