@@ -30,9 +30,10 @@ STUDY, ROSTER = bytes([1]) * 32, bytes([2]) * 32
 
 def envelope(sender: str, type: str, body: dict[str, object], sid: bytes, payload: bytes = b"") -> Envelope:
     key = SigningKey(hashlib.sha256(sender.encode()).digest())
+    digest = hashlib.sha256(payload).digest() if payload else None
     fields = Header(
         type=type, sender=sender, log=f"net.example/{sender}/1", head_size=1, head_root=bytes(32), study=STUDY,
-        round=0, session=sid, body=body, bytes=len(payload), sha256=hashlib.sha256(payload).digest() if payload else None,  # type: ignore[arg-type]
+        round=0, session=sid, body=body, bytes=len(payload), sha256=digest,  # type: ignore[arg-type]
     )
     return build(fields, key)
 
