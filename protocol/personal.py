@@ -16,7 +16,7 @@ _NUMBER = re.compile(
     rf"(?:0[1-9]|[12]\d|3[01]|6[1-9]|[78]\d|9[01])[ .:/+-]{{0,3}}\d{{4}}(?!\d)"
 )
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
-# A national number begins with 0 and is no part of a longer one, as 2024-01234567 is.
+# A national number begins with 0 and is no part of a longer one, as in 2026-0345678.
 _PHONE = re.compile(r"(?<!\d)(?<!\d[ .:/-])(?:\+[1-9]|0046|0[1-9])(?:[ .:/()-]{0,2}\d){6,12}(?!\d)")
 
 

@@ -47,8 +47,10 @@ def show(value: Value) -> str:
             return f"bytes of length {len(value)}"
         case list():
             return f"an array of {len(value)}"
-        case _:
+        case dict():
             return f"a map of {len(value)}"
+        case _:  # a caller's, not one of the format
+            return f"a value of type {type(value).__name__}"
 
 
 def integer(low: int = 0, high: int = MAX_INT) -> Check:
