@@ -39,6 +39,7 @@ class Mailbox:
         self._known: set[bytes] = set()
         self._places: dict[tuple[str, int], Envelope] = {}
         self._heads: dict[tuple[str, int], Envelope] = {}
+        self._latest: dict[str, Envelope] = {}
         self._said: dict[tuple[bytes, bytes, str, str], Envelope] = {}
         self._awaited: dict[str, dict[bytes, Envelope]] = {}
 
@@ -49,9 +50,10 @@ class Mailbox:
     def judge(self, envelope: Envelope) -> Contradiction | None:
         """Compare with all that is held; None if nothing contradicts it."""
         fields = envelope.fields
-        head = self._heads.get((fields.log, fields.head_size))
-        if head is not None and head.fields.head_root != fields.head_root:
-            return Contradiction("LS-FORK", fields.sender, head, envelope)
+        for head in (self._heads.get((fields.log, fields.head_size)), self._latest.get(fields.log)):
+            same_size = head is not None and head.fields.head_size == fields.head_size
+            if head is not None and same_size and head.fields.head_root != fields.head_root:
+                return Contradiction("LS-FORK", fields.sender, head, envelope)
         if not TYPES[fields.type].logged:
             return None
         place = self._places.get((fields.log, fields.head_size))
@@ -64,11 +66,12 @@ class Mailbox:
         return None
 
     def remember(self, envelope: Envelope) -> None:
-        """Take an envelope as said; service envelopes leave only their head."""
+        """Take an envelope as said; of service envelopes only the newest head of each log is held."""
         fields = envelope.fields
-        self._heads.setdefault((fields.log, fields.head_size), envelope)
         if not TYPES[fields.type].logged:
+            self._latest[fields.log] = envelope
             return
+        self._heads.setdefault((fields.log, fields.head_size), envelope)
         self._known.add(envelope.eid)
         self._places.setdefault((fields.log, fields.head_size), envelope)
         if fields.study is not None and fields.session is not None:

@@ -155,7 +155,10 @@ class Membership:
             verify_roster_sig(roster.card(sender), roster.hash, bytes(body["sig"]))  # type: ignore[arg-type]
         except RosterError as error:
             raise RemoteError(sender, "LS-ROSTER", str(error)) from error
-        if roster.hash not in self.candidates and len(self.candidates) >= MAX_CANDIDATES:
+        held = self.candidates.get(roster.hash)
+        if held is not None and sender in held.signed:
+            raise RemoteError(sender, "STATE", "signs a roster a second time")
+        if held is None and len(self.candidates) >= MAX_CANDIDATES:
             raise RemoteError(sender, "LIMIT", f"more than {MAX_CANDIDATES} rosters are under way")
         return roster
 

@@ -395,6 +395,8 @@ class Peer:
             case "PROPOSE":
                 if self.membership.in_force is None:
                     raise RemoteError(fields.sender, "STATE", "proposes before a roster is in force here")
+                if fields.study in self.agreement.proposals:
+                    return
                 data = bytes(payload or b"")
                 plan = self.agreement.check_proposal(envelope, data, self.membership.in_force)
                 step.keep(data)

@@ -159,6 +159,12 @@ class Sender:
             if r == round and who == receiver and (bucket is None or b < bucket) and session.is_open:
                 session.close(MemberState.CLOSED)
 
+    def leave_before(self, round: int) -> None:
+        """Nobody is in a round before this one any more: end and forget its sessions."""
+        for key in [k for k in self._sessions if k[0] < round]:
+            self._sessions[key].close(MemberState.CLOSED)
+            del self._sessions[key], self._deadlines[key]
+
     def tick(self, now_ms: int) -> None:
         """Close what is past its deadline, and forget what is closed."""
         for key, session in list(self._sessions.items()):

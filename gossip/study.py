@@ -30,6 +30,7 @@ from protocol.envelope import Envelope
 
 REJOIN_MS = 10_000
 RETRY_MS = 2_000
+MAX_ABSENTS = 256
 
 
 class Phase(Enum):
@@ -334,6 +335,8 @@ class Study:
         fields = envelope.fields
         match fields.type:
             case "ABSENT":
+                if len(self.context.excused.get(fields.sender, ())) >= MAX_ABSENTS:
+                    raise RemoteError(fields.sender, "LIMIT", f"more than {MAX_ABSENTS} absences in one study")
                 step.received(envelope, None)
                 self.context.mailbox.remember(envelope)
                 self.context.take_absent(envelope)
@@ -446,6 +449,7 @@ class Study:
                     for number in range(self.context.plan.sum_rounds):
                         step.blob(f"sum/{self.id.hex()}/{number}", None)
                     self._vectors.clear()
+                    self._sender.leave_before(self.context.plan.sum_rounds)
                     return self._go_on(step)
             case Phase.REJOINING:
                 answered = any(
