@@ -120,4 +120,3 @@ def home_option(function: Any) -> Any:
         type=click.Path(file_okay=False, path_type=Path),
         help="The region's home (or set LANDSTING_HOME).",
     )(function)
-

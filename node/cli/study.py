@@ -1,8 +1,7 @@
-"""``landsting study``: plan, propose, accept, follow. Any region may propose; every region answers for itself."""
+"""``landsting study``: plan, propose, accept. Any region may propose; every region answers for itself."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +9,13 @@ import click
 
 from node.cli.asking import ask, fact, plan_of_file, studies, study_id
 from node.cli.demo import parse_dp
-from node.cli.output import GAVE_UP, REFUSED, Refusal, emit, note, say, table
+from node.cli.following import follow
+from node.cli.output import Refusal, emit, say, table
 from node.cli.root import common, home_option
 
 REASONS = ("data", "purpose", "privacy", "law", "time", "cost", "technical", "other")
 ROLES = ("technical", "controller", "dpo")
-FOLLOW_S = 0.5
 ARRIVAL_S = 20.0  # how long a command waits for a proposal that is on its way
-OVER = ("ended", "rejected", "done", "stopped", "left")
 
 
 @click.group()
@@ -309,76 +307,4 @@ def _answered(result: dict[str, Any], word: str, as_json: bool) -> None:
         say(f"still to answer: {', '.join(missing)}")
 
 
-@study.command()
-@click.argument("study", metavar="[ID|PLAN]", required=False)
-@home_option
-@click.option(
-    "--timeout",
-    "timeout_s",
-    type=click.FloatRange(0, min_open=True),
-    help="Give up after so many seconds (exit code 3).",
-)
-@common
-def follow(study: str | None, home: Path, timeout_s: float | None, as_json: bool) -> int:
-    """Follow a study until it ends, a line for each change. Exit code 0 if it ran to its end."""
-    whole = study_id(home, study)
-    end = None if timeout_s is None else time.monotonic() + timeout_s
-    last: tuple[object, ...] | None = None
-    while True:
-        one, now = ask(home, "study", {"study": bytes.fromhex(whole)}), ask(home, "status", {})
-        current = now if now.get("study") == whole else {}
-        seen = (one["state"], current.get("state"), current.get("round"))
-        if seen != last:
-            last = seen
-            line = {
-                "study": whole,
-                "state": one["state"],
-                "doing": seen[1],
-                "round": seen[2],
-                "waiting_for": _waits(one, current),
-            }
-            emit(line) if as_json else say(progress_line(line))
-        if one["state"] in OVER:
-            return _over(one, as_json)
-        if end is not None and time.monotonic() > end:
-            waits = ", ".join(_waits(one, current)) or "nobody by name"
-            raise Refusal(
-                "TIMEOUT",
-                f"gave up after {timeout_s:g} s; waited for {waits}",
-                "the end of the study",
-                f"landsting status --home {home}",
-                status=GAVE_UP,
-            )
-        time.sleep(FOLLOW_S)
-
-
-def _waits(one: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Return the regions that hold a study up."""
-    return [wait["region"] for wait in now.get("waiting_for") or []] or list(one.get("waiting_for") or [])
-
-
-def progress_line(line: dict[str, Any]) -> str:
-    """Return one step of a study in words."""
-    from node.cli.status import STATES
-
-    if line["round"] is None:
-        waits = f"; waits for {', '.join(line['waiting_for'])}" if line["waiting_for"] else ""
-        return f"{line['state']}{waits}"
-    return f"round {line['round']}: {STATES.get(line['doing'], line['doing'])}"
-
-
-def _over(one: dict[str, Any], as_json: bool) -> int:
-    if one["state"] == "rejected":
-        raise Refusal(
-            "STOPPED",
-            f"rejected by {', '.join(one['rejected_by'])}",
-            "acceptance by every region",
-            "landsting study new --help",
-        )
-    outcome = one.get("outcome", "done")
-    if outcome != "done":
-        note(f"the study ended early: {outcome} ({one.get('reason') or 'no reason given'})")
-        return REFUSED
-    if not as_json:
-        say("The study has ended. Next: landsting model export, landsting log export")
-    return 0
+study.add_command(follow)

@@ -6,6 +6,7 @@ is whichever the seed points at. This process only types, waits and counts.
 
 from __future__ import annotations
 
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from node.cli.output import Refusal, emit, note, say
@@ -46,6 +48,8 @@ class Played:
 
 def show(wish: Wish, *, as_json: bool) -> int:
     """Play the demo, print its result, clean up; return the exit code."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _ended)  # else its nodes would outlive it
     with play(wish, as_json=as_json) as played:
         if as_json:
             emit(played.result)
@@ -77,6 +81,10 @@ def play(wish: Wish, *, as_json: bool = True) -> Iterator[Played]:
             played = _play(wish, folder, nodes, progress, cleanup)
         played.result["seconds"] = round(time.monotonic() - began, 1)
         yield played
+
+
+def _ended(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
 
 
 def _play(wish: Wish, folder: Path, nodes: list[Node], progress: Progress, cleanup: ExitStack) -> Played:
