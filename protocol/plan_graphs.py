@@ -95,22 +95,17 @@ def may_be_away(graphs: Iterable[Mapping[str, Neighbourhood]]) -> tuple[int, tup
     return least or 0, tuple(sorted(critical))
 
 
-def nearest_maskable(
-    n: int, edges: Edges, colluders: int | None, hidden: int, most: int | None = None
-) -> str | None:
-    """Return the label, ring or complete, that masking allows and that changes the fewest edges; None if neither does.
-
-    Args:
-        most: Largest degree that may be proposed.
-    """
-    ring = {(min(i, j), max(i, j)) for i, j in ((k, (k + 1) % n) for k in range(n))} if n > 2 else set()
-    options = [("complete", {(i, j) for i in range(n) for j in range(i + 1, n)}, n - 1), ("ring", ring, 2)]
+def nearest_maskable(n: int, edges: Edges, colluders: int | None, hidden: int) -> str | None:
+    """Return the label, ring or complete, that masking allows and that changes the fewest edges; None if neither."""
+    have = {(i, j) for i, j in edges}
+    ring = {(min(k, (k + 1) % n), max(k, (k + 1) % n)) for k in range(n)} if n > 2 else set()
+    # Counted, not built: the complete graph on the regions of a stranger's plan may be large.
+    options = [("complete", n * (n - 1) // 2 - len(have), n - 1), ("ring", len(ring ^ have), 2 if ring else 0)]
     if n > 8:  # beyond 8 regions `complete` is many links
         options.reverse()
-    have = {(i, j) for i, j in edges}
     fitting = []
-    for label, wanted, degree in options:
+    for label, changed, degree in options:
         c = (degree - 1) // 3 if colluders is None else colluders
-        if wanted and degree >= hidden + c and (most is None or degree <= most):
-            fitting.append((len(wanted ^ have), label))
+        if degree >= hidden + max(0, c):
+            fitting.append((changed, label))
     return min(fitting, key=lambda option: option[0])[1] if fitting else None

@@ -18,6 +18,7 @@ from protocol.reals import Real, decimal
 HASHES = ("roster", "schema", "layout", "init", "code_sha256s")
 REALS = ("settings", "clip")
 LARGEST_DEFAULT_COMPLETE = 8
+MOST_COMPLETE = 600  # more would not fit into the bytes of a plan
 
 
 def canonical(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,7 +92,7 @@ def _fill_topology(given: dict[str, Any]) -> None:
     if "topology" not in given and n > LARGEST_DEFAULT_COMPLETE:
         raise PlanError(
             rule="key-missing",
-            found=f"no topology is named for {n} regions",
+            found=f"no topology for {n} regions",
             expected=f"a topology; only up to {LARGEST_DEFAULT_COMPLETE} regions is `complete` taken without asking",
             fix="Name one in which each region has at least 3 neighbours: `landsting topology compare` shows them.",
         )
@@ -104,6 +105,13 @@ def _fill_topology(given: dict[str, Any]) -> None:
             found=f"no value for 'graphs' with topology = {label!r}",
             expected="the edges; only `complete` follows from its name",
             fix=f"`landsting study new --topology {label}` draws them.",
+        )
+    if n > MOST_COMPLETE:
+        raise PlanError(
+            rule="size",
+            found=f"the complete graph on {n} regions",
+            expected=f"at most {MOST_COMPLETE}",
+            fix="Name a topology with fewer neighbours: `landsting topology list`.",
         )
     if n:
         given["graphs"] = [complete(n)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 import timeit
 from pathlib import Path
 from typing import Any
@@ -174,7 +175,25 @@ def test_a_key_left_out_of_the_canonical_map_is_refused() -> None:
 
 def test_a_plan_of_more_than_a_mebibyte_is_refused() -> None:
     with pytest.raises(PlanError, match="at most 1048576"):
-        plan_of(670, topology="complete")
+        plan_of(670, topology="edges", graphs=build("complete", 670))
+
+
+def test_a_complete_graph_that_cannot_fit_is_not_drawn() -> None:
+    with pytest.raises(PlanError, match="the complete graph on 601 regions; expected at most 600"):
+        plan_of(601, topology="complete")
+
+
+@pytest.mark.attack("S20")
+def test_a_proposal_of_many_regions_is_refused_quickly() -> None:
+    regions = [f"r{i:05}" for i in range(40_000)]
+    graph = [[i, i + 1] for i in range(39_999)]
+    plan = plan_of(regions=regions, topology="edges", graphs=[graph])
+
+    began_s = time.process_time()
+    with pytest.raises(PlanError, match="r00000 has 1 neighbour"):
+        plan.check()
+
+    assert time.process_time() - began_s < 10  # about 0.3 s; anything quadratic in 40 000 regions would take minutes and gigabytes
 
 
 # ---------------------------------------------------------------- neighbours
@@ -182,7 +201,7 @@ def test_a_plan_of_more_than_a_mebibyte_is_refused() -> None:
 
 def test_the_topology_is_complete_up_to_eight_regions() -> None:
     assert plan_of(8, masking={"mode": "strict"}).degree("aa", 0) == 7
-    with pytest.raises(PlanError, match="no topology is named for 9 regions"):
+    with pytest.raises(PlanError, match="no topology for 9 regions"):
         plan_of(9)
 
 
