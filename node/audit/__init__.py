@@ -2,11 +2,11 @@
 
 from node.audit.archive import BundleError
 from node.audit.bundle import read_bundle, write_bundle
-from node.audit.check_finding import check_finding
-from node.audit.explain import explain
+from node.audit.explanation import explain
 from node.audit.findings import Finding, Severity, Status
+from node.audit.recheck import check_finding
 from node.audit.report import Report
-from node.audit.verify import verify
+from node.audit.verification import verify
 
 __all__ = [
     "BundleError",

@@ -28,7 +28,7 @@ from node.audit.leaves import LeafReader, RawLog, ViewReader, hash_only_line, re
 from protocol.codec import MAX_CONTROL, MAX_PLAN
 from protocol.entries import decode_entry, view
 from protocol.envelope import parse
-from protocol.errors import CodecError
+from protocol.errors import CodecError, PlanError
 from protocol.messages import TYPES
 
 MANIFEST, NOTE, README = "manifest.txt", "manifest.note", "README.txt"
@@ -335,9 +335,11 @@ def _named(
         data = payload(name)
         if data is None:
             continue
+        try:
+            rosters.add(Plan.decode(data).roster)
+        except PlanError:  # a proposal that this version cannot read started nothing
+            continue
         files[f"plans/{name.hex()}.bin"] = data
-        roster = Plan.decode(data).roster
-        rosters.add(roster)
     # Without a plan, the rosters that this region signed; one that was founded in error is no plan's.
     for name in sorted(rosters or wanted.rosters):
         data = payload(name)

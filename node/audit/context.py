@@ -8,7 +8,7 @@ by the keys their own first entry names; that shows that they agree with themsel
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from crypto.errors import CryptoError
@@ -69,7 +69,7 @@ def _holds(check: object) -> bool:
     return True
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Context:
     """One roster and what is audited under it.
 
@@ -133,12 +133,21 @@ def keys_of(roster: Roster) -> dict[str, KeySet]:
 
 
 def contexts(
-    signatures: Signatures, plans: Mapping[bytes, Plan], rosters: Mapping[bytes, Roster], study: bytes | None
+    signatures: Signatures,
+    plans: Mapping[bytes, Plan],
+    rosters: Mapping[bytes, Roster],
+    study: bytes | None,
+    rivals: Collection[bytes] = (),
 ) -> list[Context]:
-    """Return one context for each roster that an audited plan names; without a plan, for each roster."""
+    """Return one context for each roster that an audited plan names; without a plan, for each roster.
+
+    Args:
+        rivals: Rosters of one network that do not follow from each other: with no study named, nobody
+            can say which is the true one, and none is used.
+    """
     audited = {study: plans[study]} if study in plans and study is not None else dict(plans)
-    named = sorted({plan.roster for plan in audited.values()} & rosters.keys())
-    return [_context(signatures, rosters[name], plans, audited, rosters) for name in named or sorted(rosters)]
+    named = sorted({plan.roster for plan in audited.values()} & rosters.keys()) or sorted(rosters)
+    return [_context(signatures, rosters[name], plans, audited, rosters) for name in named if name not in rivals]
 
 
 def _context(

@@ -190,7 +190,7 @@ def report(
     lang: str = "en",
 ) -> Report:
     """Put an audit's outcome into words and a verdict; see ``Report`` for what is what."""
-    entries = sum(log.tree.size for log in logs)
+    entries = sum({(log.origin, log.tree.size, log.tree.root()): log.tree.size for log in logs}.values())
     lacking = list(absent) if "all-logs" in require else []
     verdict, code = _verdict(findings, lacking)
     teller = _Teller(lang, findings, logs, absent, studies, confirmed, entries, signatures, bundles)
@@ -315,11 +315,12 @@ class _Teller:
         first = next((f for f in worst if f.subject), worst[0])
         more = len(grave) + refused - 1
         count = "" if not more else self._say("bad.more.one") if more == 1 else self._say("bad.more", n=more)
-        text = first.to_json(self._lang)
-        plain = str(text["plain"]).split(". ")[0].rstrip(".")
+        said = first.to_json(self._lang)
+        plain = str(said["plain"]).split(". ")[0].rstrip(".")
         where = f"{first.source}: " if first.subject is None and first.source else ""
         what = f"{where}{plain[0].lower() if where else plain[0]}{plain[1:]} ({first.code})"
-        return self._say("bad", verdict=self._say(f"verdict.{verdict}"), what=what, more=count)
+        text = self._say("bad", verdict=self._say(f"verdict.{verdict}"), what=what, more=count)
+        return text if self._confirmed else text + self._say("bad.unconfirmed")
 
     def _counts(self) -> str:
         return self._say(

@@ -285,6 +285,7 @@ PHRASES: Mapping[str, str] = {
     "bad": "{verdict}: {what}{more}.",
     "bad.more": " ({n} more findings)",
     "bad.more.one": " (1 more finding)",
+    "bad.unconfirmed": " The study is not confirmed.",
     "refused": "Not clean: {n} of {of} bundles could not be used; {what}.",
     "incomplete": "Incomplete: nothing contradicts, but the logs of {regions} were not handed over.",
     "masks.off": " Its masks were off: a laboratory study.",

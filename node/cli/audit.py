@@ -72,7 +72,7 @@ def verify(bundles: Sequence[Path], study: bytes | None, require: str, lang: str
     Without --study every study found is checked, and none is confirmed.
     """
     from node.audit.catalogue import LANGUAGES
-    from node.audit.verify import verify as run
+    from node.audit.verification import verify as run
 
     asked = [word for word in require.split(",") if word]
     for word in asked:
@@ -95,8 +95,8 @@ def verify(bundles: Sequence[Path], study: bytes | None, require: str, lang: str
 def explain(code: str | None, lang: str, as_json: bool) -> None:
     """Say what a finding's CODE means; without one, list them all."""
     from node.audit.catalogue import LANGUAGES, words
-    from node.audit.explain import explain as said
-    from node.audit.explain import explain_text
+    from node.audit.explanation import explain as said
+    from node.audit.explanation import explain_text
     from node.audit.findings import CODES
 
     if lang not in LANGUAGES:
@@ -134,8 +134,8 @@ def check_finding(finding: Path, roster: Path, as_json: bool) -> None:
     F is one object of a report's `findings`. Exit code: that of the finding's severity (3, 2, 1)
     if the evidence shows it, 65 if it does not.
     """
-    from node.audit.check_finding import MAX_FINDING
-    from node.audit.check_finding import check_finding as run
+    from node.audit.recheck import MAX_FINDING
+    from node.audit.recheck import check_finding as run
 
     answer = run(_bytes(finding, MAX_FINDING), _bytes(roster, MAX_FINDING))
     if as_json:

@@ -110,6 +110,7 @@ class Small:
         self.roster: Roster = found(home.card for home in self.homes.values())
         self.plan = self._plan()
         self.study = self.plan.study
+        self.cohorts: dict[tuple[str, int], Envelope] = {}
         self.before_receive: Callable[[Home, Envelope], bool] = lambda _home, _envelope: True
 
     def _plan(self) -> Plan:
@@ -239,6 +240,7 @@ class Small:
             session=sid,
             payload=encode_carried([(advert, None) for advert in adverts.values()]),
         )
+        self.cohorts[receiver, round] = cohort
         for name in self.others(receiver):
             vector = hashlib.sha256(f"{name} {receiver} {round}".encode()).digest()[:16]
             masked: dict[str, Value] = {"view": cohort.eid, "self_commit": b""}

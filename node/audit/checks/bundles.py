@@ -24,11 +24,15 @@ _STUDY_LINE = re.compile(rb"study (all|[0-9a-f]{64})")
 
 @dataclass(slots=True)
 class Held:
-    """What the bundles hold together, read: plans by study id, rosters and payloads by SHA-256."""
+    """What the bundles hold together, read: plans by study id, rosters and payloads by SHA-256.
+
+    ``rivals`` are rosters that plans of one network name and that do not follow from each other.
+    """
 
     plans: dict[bytes, Plan] = field(default_factory=dict)
     rosters: dict[bytes, Roster] = field(default_factory=dict)
     payloads: dict[bytes, bytes] = field(default_factory=dict)
+    rivals: set[bytes] = field(default_factory=set)
 
 
 def gather(bundles: Iterable[Bundle], study: bytes | None) -> tuple[Held, list[Finding]]:
@@ -42,6 +46,8 @@ def gather(bundles: Iterable[Bundle], study: bytes | None) -> tuple[Held, list[F
         findings += _views(bundle)
     findings += _named_study(several, held, study)
     findings += _chains(several, held)
+    if study not in held.plans:
+        findings += _rivals(several, held)
     return held, findings
 
 
@@ -127,6 +133,22 @@ def _chains(bundles: list[Bundle], held: Held) -> list[Finding]:
             for name in sorted((bundle.rosters.keys() & held.rosters.keys()) - joined):
                 findings.append(_defect("LS-ROSTER", bundle, f"roster {name.hex()[:8]} follows from no plan"))
     return findings
+
+
+def _rivals(bundles: list[Bundle], held: Held) -> list[Finding]:
+    """With no study named, two lists of regions that do not follow from each other leave it open which is true."""
+    anchors = sorted({plan.roster for plan in held.plans.values()} & held.rosters.keys())
+    for one in anchors:
+        joined = _joined({one}, held.rosters)
+        network = held.rosters[one].network
+        held.rivals |= {other for other in anchors if other not in joined and held.rosters[other].network == network}
+    names = ", ".join(name.hex()[:8] for name in sorted(held.rivals))
+    detail = f"rosters {names} of one network; name the study that you mean"
+    return [
+        _defect("LS-ROSTER", bundle, detail)
+        for bundle in bundles
+        if any(name in held.plans and held.plans[name].roster in held.rivals for name in bundle.plans)
+    ]
 
 
 def _joined(anchors: set[bytes], rosters: Mapping[bytes, Roster]) -> set[bytes]:

@@ -49,15 +49,14 @@ def verify(
     held, findings = gather(read, study)
     outcome.findings += findings
     signatures = Signatures()
-    under = contexts(signatures, held.plans, held.rosters, study)
+    under = contexts(signatures, held.plans, held.rosters, study, held.rivals)
+    found = [(bundle, key) for bundle in read for key in bundle.logs]
+    homes = [_contexts_of(under, bundle, key) for bundle, key in found]
     for context in under:
-        mine = [(bundle, key) for bundle in read for key in bundle.logs if key[0] in context.keys]
-        _audit(context, mine, held, outcome)
-    known = {region for context in under for region in context.keys}
-    for bundle in read:
-        for key in bundle.logs:
-            if key[0] not in known:
-                _audit(_alone(signatures, bundle, key), [(bundle, key)], held, outcome)
+        _audit(context, [place for place, home in zip(found, homes, strict=True) if context in home], held, outcome)
+    for (bundle, key), home in zip(found, homes, strict=True):
+        if not home:
+            _audit(_alone(signatures, bundle, key), [(bundle, key)], held, outcome)
     return report(
         findings=ordered(_labelled(outcome)),
         bundles=len(bundles),
@@ -93,6 +92,13 @@ def _read(paths: Sequence[Path], outcome: _Outcome) -> list[Bundle]:
     return read
 
 
+def _contexts_of(under: Sequence[Context], bundle: Bundle, key: tuple[str, int]) -> list[Context]:
+    """Return the contexts that a log is checked under: where its first entry names the roster's keys, else all."""
+    able = [context for context in under if key[0] in context.keys]
+    named = genesis_keys(bundle.logs[key])
+    return [c for c in able if named and (c.network, c.keys[key[0]]) == named] or able
+
+
 def _alone(signatures: Signatures, bundle: Bundle, key: tuple[str, int]) -> Context:
     """Return the context of a log that no roster covers: the keys its own first entry names."""
     named = genesis_keys(bundle.logs[key])
@@ -122,7 +128,8 @@ def _audit(context: Context, mine: Sequence[tuple[Bundle, tuple[str, int]]], hel
     outcome.findings += [Finding("LS-LOG-ABSENT", subject=name, roster=context.roster_hash) for name in absent]
     for study in sorted(context.studies):
         if context.plans[study].masking["mode"] == "off":
-            outcome.findings.append(Finding("LS-LAB", source=f"study {study.hex()[:8]}", study=study))
+            source = next((bundle.label for bundle, _ in mine if study in bundle.plans), None)
+            outcome.findings.append(Finding("LS-LAB", source=source, study=study))
     outcome.unchecked |= context.unchecked
 
 

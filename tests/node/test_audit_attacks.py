@@ -1,0 +1,478 @@
+"""Ways to be cheated: vgr lies in one way, hands over a bundle that it signs, and is found out.
+
+In no case does an honest region's name stand as subject above info; what convicts vgr convinces
+``check-finding`` again, from the finding and the roster alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from node.audit import Report, Severity, check_finding, verify, write_bundle
+from protocol.codec import Value, encode
+from protocol.entries import decode_entry
+from protocol.envelope import Envelope
+from tests.node.audit_network import CODE, Home, Small, contents, edited, rewrite, with_leaves
+
+FIVE = ("gotland", "halland", "kalmar", "skane", "vgr")
+
+
+@pytest.fixture
+def small() -> Small:
+    """Five regions, an honest study of two rounds, nothing exported yet."""
+    return Small(FIVE).run()
+
+
+@pytest.fixture
+def vgr(small: Small) -> Home:
+    return small.homes["vgr"]
+
+
+def audit(small: Small, bundles: Sequence[Path]) -> Report:
+    """The audit of the study; whoever is named above info is vgr, and the evidence alone shows it."""
+    report = verify(bundles, study=small.study)
+    named = [f for f in report.findings if f.subject is not None and f.severity is not Severity.INFO]
+    assert {finding.subject for finding in named} <= {"vgr"}
+    for finding in named:
+        answer = check_finding(json.dumps(finding.to_json()).encode(), small.roster.encode())
+        assert answer.confirmed, (finding.code, answer.words)
+        assert answer.exit_code == finding.severity.exit_code
+    return report
+
+
+def said(report: Report) -> set[tuple[str, str | None]]:
+    """(code, subject) of everything above info."""
+    return {(f.code, f.subject) for f in report.findings if f.severity is not Severity.INFO}
+
+
+def place_of(home: Home, kind: str, start: int = 0) -> int:
+    """Position of the first entry of a kind."""
+    return next(s for s, leaf in enumerate(home.leaves) if s >= start and decode_entry(leaf).kind == kind)
+
+
+def sent(home: Home, type: str) -> int:
+    """Position of the first message of a type that a region sent."""
+    for seq, leaf in enumerate(home.leaves):
+        entry = decode_entry(leaf)
+        if entry.kind == "env.sent" and type.encode() in bytes(entry.body["header"]):  # type: ignore[arg-type]
+            return seq
+    raise AssertionError(type)
+
+
+# ---------------------------------------------------------------- entries changed
+
+
+@pytest.mark.attack("L01")
+def test_an_entry_changed_under_the_old_checkpoint_is_seen_and_blames_nobody(small: Small, vgr: Home, tmp_path: Path) -> None:
+    bundles = small.export_all(tmp_path)
+    seq = place_of(vgr, "round.mix")
+    leaves = list(vgr.leaves)
+    leaves[seq] = edited(leaves[seq], t_ms=decode_entry(leaves[seq]).t_ms + 1)
+    rewrite(bundles[-1], with_leaves(vgr, leaves, sign=False), signer=vgr)
+    report = audit(small, bundles)
+    assert (said(report), report.exit_code) == ({("LS-LOG-ROOT", None)}, 3)
+    assert report.findings[0].source == "vgr.bundle"
+    assert report.findings[0].source_signed is True
+
+
+@pytest.mark.attack("L02")
+def test_an_entry_changed_and_signed_again_by_its_owner_is_a_fork(small: Small, vgr: Home, tmp_path: Path) -> None:
+    bundles = small.export_all(tmp_path)
+    seq = place_of(vgr, "round.mix")
+    leaves = list(vgr.leaves)
+    leaves[seq] = edited(leaves[seq], t_ms=decode_entry(leaves[seq]).t_ms + 1)
+    rewrite(bundles[-1], with_leaves(vgr, leaves, sign=True), signer=vgr)
+    report = audit(small, bundles)
+    assert {("LS-FORK", "vgr")} <= said(report)
+    assert report.exit_code == 3
+    assert "vgr" in report.sentence
+    fork = next(f for f in report.findings if f.code == "LS-FORK")
+    assert fork.seq is not None
+    assert fork.seq > seq
+
+
+@pytest.mark.attack("L03")
+def test_two_entries_exchanged_under_the_old_checkpoint_blame_nobody(small: Small, vgr: Home, tmp_path: Path) -> None:
+    bundles = small.export_all(tmp_path)
+    leaves = list(vgr.leaves)
+    leaves[10], leaves[11] = leaves[11], leaves[10]
+    rewrite(bundles[-1], with_leaves(vgr, leaves, sign=False), signer=vgr)
+    report = audit(small, bundles)
+    assert (said(report), report.exit_code) == ({("LS-ENTRY-SEQ", None), ("LS-LOG-ROOT", None)}, 3)
+
+
+@pytest.mark.attack("L03")
+def test_two_entries_exchanged_renumbered_and_signed_again_are_a_fork(small: Small, vgr: Home, tmp_path: Path) -> None:
+    bundles = small.export_all(tmp_path)
+    leaves = list(vgr.leaves)
+    seq = place_of(vgr, "env.recv", 10)
+    time = decode_entry(leaves[seq]).t_ms
+    leaves[seq], leaves[seq + 1] = edited(leaves[seq + 1], seq=seq, t_ms=time), edited(leaves[seq], seq=seq + 1)
+    rewrite(bundles[-1], with_leaves(vgr, leaves, sign=True), signer=vgr)
+    report = audit(small, bundles)
+    assert ("LS-FORK", "vgr") in said(report)
+    assert report.exit_code == 3
+
+
+@pytest.mark.attack("L04")
+def test_a_log_cut_under_the_old_checkpoint_is_seen(small: Small, vgr: Home, tmp_path: Path) -> None:
+    bundles = small.export_all(tmp_path)
+    rewrite(bundles[-1], with_leaves(vgr, vgr.leaves[:-9], sign=False), signer=vgr)
+    report = audit(small, bundles)
+    assert (said(report), report.exit_code) == ({("LS-LOG-ROOT", None)}, 3)
+
+
+@pytest.mark.attack("L05")
+def test_a_log_cut_under_a_fresh_checkpoint_is_truncated_and_its_export_unlogged(
+    small: Small, vgr: Home, tmp_path: Path
+) -> None:
+    bundles = small.export_all(tmp_path)
+    leaves = vgr.leaves[: sent(vgr, "MASKED")]
+    rewrite(bundles[-1], with_leaves(vgr, leaves, sign=True), signer=vgr)
+    report = audit(small, bundles)
+    assert (said(report), report.exit_code) == ({("LS-TRUNCATED", "vgr"), ("LS-EXPORT-UNLOGGED", "vgr")}, 2)
+
+
+# ---------------------------------------------------------------- two histories
+
+
+@pytest.mark.attack("L07")
+def test_a_message_that_was_sent_and_left_out_of_the_log_is_found_at_its_receiver(tmp_path: Path) -> None:
+    small = Small(FIVE)
+    small.begin()
+    vgr = small.homes["vgr"]
+    hidden = vgr.twin()
+    advert: dict[str, Value] = {"mask_key": bytes(31) + b"1", "eph": CODE, "need_state": False, "stats": None}
+    place = {"study": small.study, "round": 0, "session": small.sid("halland", 0)}
+    small.say("vgr", "ADVERT", advert, ["halland"], log=hidden, **place)  # type: ignore[arg-type]
+    small.add("vgr", "round.end", {"round": 0, "outcome": "kept", "reason": "too-few"})
+    report = audit(small, small.export_all(tmp_path))
+    assert (said(report), report.exit_code) == ({("LS-OMITTED", "vgr")}, 3)
+
+
+@pytest.mark.attack("L08")
+def test_two_logs_shown_to_two_neighbours_convict_without_the_log(tmp_path: Path) -> None:
+    small = forked(Small(FIVE))
+    report = audit(small, small.export_all(tmp_path, but="vgr"))
+    assert ("LS-FORK", "vgr") in said(report)
+    assert report.exit_code == 3
+    assert {piece["type"] for f in report.findings if f.code == "LS-FORK" for piece in f.evidence} == {"envelope"}
+
+
+@pytest.mark.attack("L08")
+def test_two_logs_shown_to_two_neighbours_convict_beside_the_log(tmp_path: Path) -> None:
+    small = forked(Small(FIVE))
+    report = audit(small, small.export_all(tmp_path))
+    assert ("LS-FORK", "vgr") in said(report)
+
+
+def forked(small: Small) -> Small:
+    """vgr goes on in two copies of its log, and says something else in each."""
+    small.begin()
+    other = small.homes["vgr"].twin()
+    for name, log in (("halland", None), ("kalmar", other)):
+        body: dict[str, Value] = {"mask_key": name.encode().ljust(32), "eph": CODE, "need_state": False, "stats": None}
+        place = {"study": small.study, "round": 0, "session": small.sid(name, 0)}
+        small.say("vgr", "ADVERT", body, [name], log=log, **place)  # type: ignore[arg-type]
+        small.say("vgr", "ADVERT", body | {"eph": bytes(31) + b"2"}, [name], log=log, **place)  # type: ignore[arg-type]
+    return small
+
+
+@pytest.mark.attack("L10")
+def test_a_message_logged_at_a_place_that_its_head_does_not_claim_is_seen_in_the_own_log(tmp_path: Path) -> None:
+    small = Small(FIVE)
+    small.begin()
+    envelope = misplaced(small)
+    vgr = small.homes["vgr"]
+    body: dict[str, Value] = {"header": envelope.header, "sig": envelope.signature, "to": ["halland"]}
+    vgr.add("env.sent", body, study=small.study, now_ms=small.tick())
+    report = audit(small, small.export_all(tmp_path))
+    assert ("LS-HEAD-SELF", "vgr") in said(report)
+    assert report.exit_code == 3
+
+
+@pytest.mark.attack("L10")
+def test_a_message_whose_head_names_a_place_that_holds_something_else_is_omitted_there(tmp_path: Path) -> None:
+    small = Small(FIVE)
+    small.begin()
+    misplaced(small)
+    report = audit(small, small.export_all(tmp_path))
+    assert ("LS-OMITTED", "vgr") in said(report)
+    assert report.exit_code == 3
+
+
+def misplaced(small: Small) -> Envelope:
+    """vgr signs a message with the head of now, and lets its log go on with something else."""
+    twin = small.homes["vgr"].twin()
+    small.add("vgr", "round.end", {"round": 0, "outcome": "kept", "reason": "too-few"})
+    body: dict[str, Value] = {"mask_key": bytes(31) + b"1", "eph": CODE, "need_state": False, "stats": None}
+    place = {"study": small.study, "round": 0, "session": small.sid("halland", 0)}
+    return small.say("vgr", "ADVERT", body, ["halland"], log=twin, **place)  # type: ignore[arg-type]
+
+
+@pytest.mark.attack("L11")
+@pytest.mark.parametrize("type", ["COHORT", "MASKED"])
+def test_two_messages_for_one_session_are_an_equivocation(tmp_path: Path, type: str) -> None:
+    small = Small(FIVE).run()
+    place = {"study": small.study, "round": 1, "session": small.sid("vgr" if type == "COHORT" else "halland", 1)}
+    masked: dict[str, Value] = {"view": bytes(31) + b"1", "self_commit": b""}
+    if type == "COHORT":
+        body = small.cohorts["vgr", 1].fields.body | {"eph": bytes(31) + b"2"}
+        small.say("vgr", "COHORT", body, ["halland"], payload=b"\x90", keep=False, **place)  # type: ignore[arg-type]
+    else:
+        small.say("vgr", "MASKED", masked, ["halland"], payload=bytes(16), keep=False, **place)  # type: ignore[arg-type]
+    report = audit(small, small.export_all(tmp_path))
+    assert (said(report), report.exit_code) == ({("LS-EQUIVOCATION", "vgr")}, 3)
+
+
+# ---------------------------------------------------------------- time
+
+
+@pytest.mark.attack("L16")
+def test_an_entry_dated_before_its_predecessor_is_seen(small: Small, vgr: Home, tmp_path: Path) -> None:
+    bundles = small.export_all(tmp_path)
+    leaves = [*vgr.leaves[:-1], edited(vgr.leaves[-1], t_ms=1)]
+    rewrite(bundles[-1], with_leaves(vgr, leaves, sign=True), signer=vgr)
+    report = audit(small, bundles)
+    assert (said(report), report.exit_code) == ({("LS-TIME-ORDER", "vgr")}, 2)
+
+
+# ---------------------------------------------------------------- plans, payloads, views
+
+
+@pytest.mark.attack("L28")
+def test_the_plan_of_another_study_in_the_bundle_is_not_the_one_that_was_named(small: Small, tmp_path: Path) -> None:
+    bundles = small.export_all(tmp_path)
+    report = verify(bundles, study=bytes(32))
+    assert said(report) == {("LS-STUDY-ID", None)}
+    assert report.exit_code == 3
+
+
+@pytest.mark.attack("L28")
+def test_a_changed_plan_under_the_old_name_is_not_the_one_that_was_named(small: Small, vgr: Home, tmp_path: Path) -> None:
+    bundles = small.export_all(tmp_path)
+
+    def change(files: dict[str, bytes]) -> None:
+        name = f"plans/{small.study.hex()}.bin"
+        files[name] = files[name].replace(b"research", b"resource")
+
+    rewrite(bundles[-1], change, signer=vgr)
+    report = audit(small, bundles)
+    assert (said(report), report.exit_code) == ({("LS-STUDY-ID", None)}, 3)
+    assert report.findings[0].source == "vgr.bundle"
+
+
+@pytest.mark.attack("L28")
+def test_a_roster_with_another_key_does_not_follow_from_the_plan(small: Small, vgr: Home, tmp_path: Path) -> None:
+    other = Small((*FIVE, "zulu"))
+
+    def change(files: dict[str, bytes]) -> None:
+        files[f"rosters/{other.roster.hash.hex()}.bin"] = other.roster.encode()
+
+    bundles = small.export_all(tmp_path)
+    rewrite(bundles[-1], change, signer=vgr)
+    report = audit(small, bundles)
+    assert (said(report), report.exit_code) == ({("LS-ROSTER", None)}, 3)
+
+
+@pytest.mark.attack("L30")
+def test_a_changed_payload_is_not_the_one_its_name_says(small: Small, vgr: Home, tmp_path: Path) -> None:
+    bundles = small.export_all(tmp_path)
+
+    def change(files: dict[str, bytes]) -> None:
+        name = next(name for name in files if name.startswith("payloads/"))
+        files[name] = files[name][:-1] + b"x"
+
+    rewrite(bundles[-1], change, signer=vgr)
+    report = audit(small, bundles)
+    assert (said(report), report.exit_code) == ({("LS-PAYLOAD-HASH", None)}, 2)
+
+
+@pytest.mark.attack("L30")
+def test_a_changed_reading_view_differs_from_the_entries(small: Small, vgr: Home, tmp_path: Path) -> None:
+    bundles = small.export_all(tmp_path)
+
+    def change(files: dict[str, bytes]) -> None:
+        lines = files["logs/vgr.1/leaves.jsonl"].split(b"\n")
+        lines[20] = lines[20].replace(b'"at":20', b'"at":21')
+        files["logs/vgr.1/leaves.jsonl"] = b"\n".join(lines)
+
+    rewrite(bundles[-1], change, signer=vgr)
+    report = audit(small, bundles)
+    assert (said(report), report.exit_code) == ({("LS-VIEW", None)}, 1)
+    assert report.findings[0].seq == 20
+
+
+# ---------------------------------------------------------------- false signatures
+
+
+@pytest.mark.attack("L31")
+def test_a_false_cosignature_in_the_checkpoint_says_nothing_about_its_name(small: Small, vgr: Home, tmp_path: Path) -> None:
+    bundles = small.export_all(tmp_path)
+    line = "\u2014 test.example/kalmar/witness " + "AAAA" * 25 + "AA==\n"
+
+    def change(files: dict[str, bytes]) -> None:
+        files["logs/vgr.1/checkpoint.note"] += line.encode()
+
+    rewrite(bundles[-1], change, signer=vgr)
+    report = audit(small, bundles)
+    assert (said(report), report.exit_code) == ({("LS-COSIG", None)}, 2)
+
+
+@pytest.mark.attack("L31")
+def test_a_message_with_a_false_signature_in_a_signed_log_blames_its_holder(tmp_path: Path) -> None:
+    small = Small(FIVE)
+    small.begin()
+    body: dict[str, Value] = {"mask_key": bytes(31) + b"1", "eph": CODE, "need_state": False, "stats": None}
+    place = {"study": small.study, "round": 0, "session": small.sid("vgr", 0)}
+    envelope = small.say("kalmar", "ADVERT", body, [], **place)  # type: ignore[arg-type]
+    forged: dict[str, Value] = {"header": envelope.header, "sig": bytes(32) + envelope.signature[32:], "via": None}
+    small.homes["vgr"].add("env.recv", forged, study=small.study, now_ms=small.tick())
+    report = audit(small, small.export_all(tmp_path))
+    assert (said(report), report.exit_code) == ({("LS-ENV-SIG", "vgr")}, 3)
+
+
+def test_a_message_with_a_false_signature_inside_a_carrier_blames_who_signed_the_carrier(tmp_path: Path) -> None:
+    small = Small(FIVE)
+    small.begin()
+    advert = small.advert("kalmar", "vgr", 0)
+    payload = encode([[advert.header, bytes(64), None]])
+    place = {"study": small.study, "round": 0, "session": small.sid("vgr", 0)}
+    small.say("vgr", "COHORT", small.cohort_body({"kalmar": advert}), ["halland"], payload=payload, **place)  # type: ignore[arg-type]
+    report = verify(small.export_all(tmp_path), study=small.study)
+    assert said(report) == {("LS-ENV-SIG", "vgr")}
+    answer = check_finding(json.dumps(report.findings[0].to_json()).encode(), small.roster.encode())
+    assert (answer.confirmed, answer.exit_code) == (False, 65)
+    assert "needs the bundle" in answer.words
+
+
+# ---------------------------------------------------------------- nothing handed over
+
+
+@pytest.mark.attack("L32")
+def test_a_region_that_hands_over_nothing_is_audited_by_what_others_hold(small: Small, tmp_path: Path) -> None:
+    bundles = small.export_all(tmp_path, but="vgr")
+    report = audit(small, bundles)
+    assert [(f.code, f.subject) for f in report.findings] == [("LS-LOG-ABSENT", "vgr")]
+    assert (report.verdict, report.exit_code) == ("clean", 0)
+    assert report.sentence.endswith("No log of vgr was handed over.")
+    assert next(row for row in report.coverage if row.region == "vgr").held > 10
+    required = verify(bundles, study=small.study, require=["all-logs"])
+    assert (required.verdict, required.exit_code) == ("incomplete", 4)
+
+
+# ---------------------------------------------------------------- entries in another form
+
+LOOSE_FORMS: dict[str, bytes] = {
+    "a key twice": b"\x82\xa1a\x01\xa1a\x01",
+    "keys out of order": b"\x82\xa1b\x01\xa1a\x01",
+    "an integer in a longer form": b"\x81\xa1a\xcc\x01",
+    "a float": b"\x81\xa1a\xcb\x3f\xf0\x00\x00\x00\x00\x00\x00",
+    "an extension": b"\x81\xa1a\xd4\x01\x00",
+    "ten thousand arrays in each other": b"\x91" * 10_000 + b"\xc0",
+    "invalid UTF-8": b"\x81\xa1a\xa1\xff",
+    "a byte too many": b"\x81\xa1a\x01\x00",
+    "2^53": b"\x81\xa1a\xcf\x00\x20\x00\x00\x00\x00\x00\x00",
+    "nothing but a nil": b"\xc0",
+    "a map cut short": b"\x85",
+    "no byte of msgpack": b"\xc1",
+}
+
+
+@pytest.mark.attack("L34")
+@pytest.mark.parametrize("form", LOOSE_FORMS)
+@pytest.mark.parametrize("sign", [False, True], ids=["unsigned", "signed"])
+def test_an_entry_in_a_loose_form_is_named_with_its_place_and_the_others_go_on(
+    small: Small, vgr: Home, tmp_path: Path, form: str, sign: bool
+) -> None:
+    bundles = small.export_all(tmp_path)
+    leaves = [*vgr.leaves[:-1], LOOSE_FORMS[form], vgr.leaves[-1]]
+    leaves[-1] = edited(leaves[-1], seq=len(leaves) - 1)
+    rewrite(bundles[-1], with_leaves(vgr, leaves, sign=sign), signer=vgr)
+    report = audit(small, bundles)
+    finding = next(f for f in report.findings if f.code in ("LS-ENTRY-FORMAT", "LS-ENTRY-SCHEMA"))
+    assert (finding.seq, finding.subject) == (len(leaves) - 2, "vgr" if sign else None)
+    assert report.exit_code == 3
+    assert report.entries == sum(len(home.leaves) for home in small.homes.values()) + 1
+
+
+@pytest.mark.attack("L34")
+@pytest.mark.parametrize(
+    "tail", [b"\x00\x00\x00", b"\x00\x02\x00\x00" + bytes(9), b"\xff\xff\xff\xff"], ids=["short", "long", "largest"]
+)
+def test_a_record_that_is_none_ends_that_log_and_the_others_go_on(
+    small: Small, vgr: Home, tmp_path: Path, tail: bytes
+) -> None:
+    bundles = small.export_all(tmp_path)
+
+    def change(files: dict[str, bytes]) -> None:
+        files["logs/vgr.1/leaves.bin"] += tail
+
+    rewrite(bundles[-1], change, signer=vgr)
+    report = audit(small, bundles)
+    assert {(f.code, f.seq) for f in report.findings} == {("LS-ENTRY-FORMAT", len(vgr.leaves))}
+    assert report.exit_code == 3
+
+
+@pytest.mark.attack("L35")
+@pytest.mark.parametrize(
+    "note",
+    [
+        b"",
+        b"x",
+        b"a\nb\nc\n",
+        b"\xff\xfe",
+        b"test.example/vgr/1\n007\n" + b"A" * 43 + b"=\n\n\xe2\x80\x94 x AAAAAAAA\n",
+        b"test.example/vgr/1\n9223372036854775808\n" + b"A" * 43 + b"=\n\n\xe2\x80\x94 x AAAAAAAA\n",
+        b"test.example/vgr/1\n5\n" + b"A" * 43 + b"=\n\n" + b"\xe2\x80\x94 x AAAAAAAA\n" * 1000,
+        b"test.example/vgr/1\n5\n" + b"A" * 42 + b"B=\n\n\xe2\x80\x94 x AAAAAAAA\n",
+        b"test.example/vgr/1\n5\n" + b"A" * 43 + b"=\n\n\xe2\x80\x94 test.example/vgr/1 AAAAAAAA\n",
+    ],
+    ids=["empty", "x", "unsigned", "not-utf8", "007", "2^63", "1000-lines", "loose-base64", "wrong-key"],
+)
+def test_a_checkpoint_in_another_form_is_a_defect_of_the_bundle(small: Small, tmp_path: Path, note: bytes) -> None:
+    bundles = small.export_all(tmp_path)
+
+    def change(files: dict[str, bytes]) -> None:
+        files["logs/vgr.1/checkpoint.note"] = note
+
+    rewrite(bundles[-1], change)
+    report = audit(small, bundles)
+    assert {f.code for f in report.findings} & {"LS-CHECKPOINT-FORMAT", "LS-CHECKPOINT-SIG"}
+    assert report.exit_code == 3
+
+
+def test_two_exports_of_one_history_agree_and_of_two_are_a_fork(small: Small, vgr: Home, tmp_path: Path) -> None:
+    bundles = small.export_all(tmp_path)
+    early = tmp_path / "early"
+    early.mkdir()
+    first = small.write("vgr", early, vgr.leaves)
+    small.add("vgr", "round.end", {"round": 1, "outcome": "kept", "reason": "done"})
+    bundles[-1] = small.export("vgr", tmp_path)
+    assert said(audit(small, [*bundles, first])) == set()
+    other = [*vgr.leaves[:-3], edited(vgr.leaves[-3], t_ms=decode_entry(vgr.leaves[-3]).t_ms + 1)]
+    rewrite(first, with_leaves(vgr, other, sign=True), signer=vgr)
+    assert ("LS-FORK", "vgr") in said(audit(small, [*bundles, first]))
+
+
+def test_a_bundle_of_one_study_shows_other_entries_as_hashes(small: Small, vgr: Home, tmp_path: Path) -> None:
+    other = Small(FIVE, rounds=3)
+    small.say("kalmar", "PROPOSE", {}, small.others("kalmar"), study=other.study, payload=other.plan.encode())
+    bundles = small.export_all(tmp_path)
+    write_bundle(
+        bundles[-1],
+        origin=vgr.origin,
+        note_key=vgr.keys.log,
+        leaves=vgr.leaves,
+        checkpoint=vgr.checkpoint(),
+        payload=vgr.kept.get,
+        study=small.study,
+    )
+    assert f"plans/{other.study.hex()}.bin" not in contents(bundles[-1])
+    report = audit(small, bundles)
+    assert [(f.code, f.subject) for f in report.findings] == [("LS-LEAF-WITHHELD", "vgr")]
+    assert (report.verdict, report.exit_code) == ("clean", 0)
