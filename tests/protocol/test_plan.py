@@ -193,7 +193,7 @@ def test_a_proposal_of_many_regions_is_refused_quickly() -> None:
     with pytest.raises(PlanError, match="r00000 has 1 neighbour"):
         plan.check()
 
-    assert time.process_time() - began_s < 10  # about 0.3 s; anything quadratic in 40 000 regions would take minutes and gigabytes
+    assert time.process_time() - began_s < 10  # about 0.3 s; what is quadratic in the regions takes minutes
 
 
 # ---------------------------------------------------------------- neighbours
