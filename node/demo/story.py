@@ -74,12 +74,21 @@ def play(wish: Wish, *, as_json: bool = True) -> Iterator[Played]:
     folder = _folder(wish)
     nodes: list[Node] = []
     with ExitStack() as cleanup:
-        if not wish.keep:
-            cleanup.callback(rmtree, folder, ignore_errors=True)
+        files = cleanup.enter_context(ExitStack())
+        files.callback(rmtree, folder, ignore_errors=True)
         cleanup.callback(stop_all, nodes)
-        with progress_for(wish.names, as_json=as_json) as progress:
-            played = _play(wish, folder, nodes, progress, cleanup)
+        try:
+            with progress_for(wish.names, as_json=as_json) as progress:
+                played = _play(wish, folder, nodes, progress, cleanup)
+        except Exception:
+            if nodes:  # before that there is nothing to read
+                files.pop_all()
+                if not as_json:
+                    note(f"what happened can be read in {folder}")
+            raise
         played.result["seconds"] = round(time.monotonic() - began, 1)
+        if wish.keep:
+            files.pop_all()
         yield played
 
 

@@ -100,6 +100,9 @@ def check(wish: Wish) -> None:
     Raises:
         Refusal: Too few neighbours to hide behind, or options that contradict each other.
     """
+    if wish.data.endswith(".csv") and not Path(wish.data).is_file():
+        fix = "landsting demo --data FILE.csv, with its manifest FILE.toml beside it"
+        raise Refusal("FILE", f"there is no file {wish.data}", "a table with a manifest", fix)
     if wish.regions == 1:
         raise Refusal(
             "UNMASKABLE", "one region has nobody to train with", "at least 3 regions", wish.command(regions=4)
