@@ -5,12 +5,13 @@ Everything is computed from the graph; nothing is read but an edge list.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from node.cli.output import Refusal, emit, say, table
-from node.cli.root import common
+from node.cli.root import EXTRA, common
 
 if TYPE_CHECKING:
     from topologies import Overview
@@ -22,6 +23,7 @@ gap             spectral gap a round: 1 mixes at once, 0 never
 rounds to 1e-6  until a millionth of any disagreement between regions is left, with uniform weights
 sent a round    models that a region sends, mean
 may be away     regions that may be absent before somebody has too few neighbours to hide behind, and trains alone"""
+PICTURES = (".svg", ".png", ".pdf")
 MOST_DRAWN = 32
 MOST_SHOWN = 5
 
@@ -80,12 +82,17 @@ def show(label: str, nodes: int, seed: int, as_json: bool) -> None:
 @topology.command()
 @_nodes
 @_seed
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Draw them (.svg, .png).")
 @common
-def compare(nodes: int, seed: int, as_json: bool) -> None:
+def compare(nodes: int, seed: int, plot: Path | None, as_json: bool) -> None:
     """Show the topologies that fit N regions, side by side."""
     from topologies import fitting, overview
 
+    if plot is not None and plot.suffix not in PICTURES:
+        raise Refusal("FILE", f"--plot {plot}", f"a name that ends in {', '.join(PICTURES)}", f"--plot {plot.stem}.svg")
     found = [overview(label, nodes, seed=seed) for label in fitting(nodes)]
+    if plot is not None:
+        _draw(found, plot)
     if as_json:
         emit({"nodes": nodes, "seed": seed, "topologies": [_value(one) for one in found]})
         return
@@ -95,8 +102,6 @@ def compare(nodes: int, seed: int, as_json: bool) -> None:
 
 def _overview(label: str, nodes: int, seed: int) -> Overview:
     """Return the figures of a label; ``edges:FILE`` reads the file."""
-    from pathlib import Path
-
     from topologies import overview
 
     family, _, file = label.partition(":")
@@ -110,6 +115,15 @@ def _overview(label: str, nodes: int, seed: int) -> Overview:
     except UnicodeDecodeError as error:
         raise Refusal("FILE", f"{file} is not UTF-8 text", "an edge list, one edge a line", f"file {file}") from error
     return overview("edges", nodes, edges_text=text)
+
+
+def _draw(found: list[Overview], plot: Path) -> None:
+    from node.cli.topology_picture import draw
+
+    try:
+        draw(found, plot)
+    except ModuleNotFoundError as error:
+        raise Refusal("INSTALL", f"{error.name} is not installed", "the node's installation", EXTRA) from error
 
 
 def _cells(one: Overview) -> tuple[str, ...]:

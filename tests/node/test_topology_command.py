@@ -66,3 +66,16 @@ def test_a_graph_in_pieces_is_refused(tmp_path: Path) -> None:
 def test_edges_without_a_file_says_how() -> None:
     with pytest.raises(Refusal, match="edges:FILE --nodes 4"):
         CliRunner().invoke(topology, ["show", "edges", "--nodes", "4"], catch_exceptions=False)
+
+
+def test_plot_draws_the_same_bytes_each_time(tmp_path: Path) -> None:
+    files = [tmp_path / "a.svg", tmp_path / "b.svg"]
+    for file in files:
+        _run("compare", "--nodes", "6", "--plot", str(file))
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert b"<svg" in files[0].read_bytes()
+
+
+def test_plot_refuses_a_name_that_says_no_format(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match=r"\.svg"):
+        CliRunner().invoke(topology, ["compare", "--nodes", "6", "--plot", "picture"], catch_exceptions=False)
