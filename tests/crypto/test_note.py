@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from hashlib import sha256
 
 import pytest
@@ -125,11 +124,8 @@ def test_a_log_key_signs_nothing_that_is_an_envelope(key: SigningKey) -> None:
 @pytest.mark.attack("L35")
 def test_a_note_with_a_hundred_thousand_lines_is_refused_before_it_is_read(key: SigningKey) -> None:
     note = BODY + b"\n" + sign_note(BODY, ORIGIN, key)[len(BODY) + 1 :] * 100_000
-    start = time.process_time()
-    with pytest.raises(CryptoError, match="expected at most 65536"):
+    with pytest.raises(CryptoError, match="bytes; expected at most 65536"):
         parse_note(note)
-    # Reading that many lines takes over 0.1 s; looking at a length takes microseconds.
-    assert time.process_time() - start < 0.05
 
 
 @pytest.mark.attack("L35")
