@@ -32,7 +32,7 @@ from node.learning.preprocessing import (
     global_stats,
     measure,
 )
-from node.learning.privacy import DPContext, Ledger, Line, Terms
+from node.learning.privacy import DPContext, Ledger, Line, Terms, warnings_for
 from node.learning.registry import get_task
 from node.learning.task import (
     Arrays,
@@ -154,6 +154,11 @@ class Trainer:
             raise GateError(
                 f"manifest {manifest.id} leaves no training row", "at least one", "Lower settings.test_share."
             )
+
+    @property
+    def warnings(self) -> list[str]:
+        """Sentences about terms that do little for this region's number of rows; for its own eyes."""
+        return warnings_for(self.terms, len(self.rows)) if self.terms is not None and self.rows is not None else []
 
     def initial(self) -> Floats:
         """Return the first vector, (dim,); the same bytes at every region."""

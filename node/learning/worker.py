@@ -97,7 +97,7 @@ class Worker:
         self.studies[request["study"]] = trainer
         self.max_frame = max(self.max_frame, FRAME + 8 * trainer.layout.dim)
         columns = [column.name for column in trainer.schema.features] if trainer.schema else []
-        return {"vector": _bytes(trainer.initial(), "<f4"), "columns": columns}
+        return {"vector": _bytes(trainer.initial(), "<f4"), "columns": columns, "warnings": trainer.warnings}
 
     def _close(self, request: dict[str, Any]) -> Reply:
         self.studies.pop(request["study"], None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 
 from node.learning import ConfigError, GateError, code_sha256
 from node.learning.data.check import check_manifest
+from node.learning.data.manifest import parse
 from node.learning.demo_data import breast_cancer, digits, dirichlet, held_out, odd_even, write
 from node.learning.evaluate import auroc, disagreement, figures
 
@@ -150,3 +153,28 @@ def test_disagreement_of_two_models_by_hand() -> None:
 def test_the_code_hash_is_stable_in_a_process() -> None:
     assert len(code_sha256()) == 32
     assert code_sha256() == code_sha256()
+
+
+# ---------------------------------------------------------------- the README of the folder
+
+
+def test_the_readmes_example_and_figures_run(tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[2] / "node" / "learning" / "README.md").read_text(encoding="utf-8")
+    example = readme.split("```python\n")[1].split("```")[0]
+    command = [sys.executable, "-m", "node.learning.measured", "--data", "breast-cancer", "--seeds", "1"]
+
+    ran = subprocess.run([sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True, check=False)
+    table = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.startswith("Score(accuracy=0.9")
+    assert table.returncode == 0, table.stderr
+    assert float(table.stdout.splitlines()[1].split()[3]) >= 0.94
+
+
+def test_the_readmes_manifest_is_one() -> None:
+    readme = (Path(__file__).parents[2] / "node" / "learning" / "README.md").read_text(encoding="utf-8")
+
+    manifest = parse(readme.split("```toml\n")[1].split("```")[0], Path("heart.toml"))
+
+    assert [column.name for column in manifest.schema_().features] == ["chol"]
