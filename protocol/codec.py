@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import msgpack  # type: ignore[import-untyped]  # ships no types
+import msgpack
 
 from crypto.hashing import tagged_hash
 from protocol.errors import CodecError

@@ -23,7 +23,7 @@ class PlanError(Exception):
     """A plan breaks a rule.
 
     Attributes:
-        rule: Name of the rule, in capitals.
+        rule: Name of the rule, a word or two with hyphens.
         found: What the plan says.
         expected: What the rule asks for.
         fix: What to change, as a sentence.

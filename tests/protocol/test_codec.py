@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-import msgpack  # type: ignore[import-untyped]  # ships no types
+import msgpack
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
