@@ -1,4 +1,4 @@
-"""Differential privacy: what a step may use, what it costs, and the ledger of all that was spent.
+"""Differential privacy: what a step may use, and the ledger of all that was spent (costs: ``accounting``).
 
 Rules kept here, and nowhere else:
   * rows are drawn by Poisson sampling at rate q; an empty draw is a step like any other, and a sum
@@ -14,88 +14,18 @@ Opacus is imported in functions: it takes seconds, and only a study with privacy
 from __future__ import annotations
 
 import json
-import math
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from node.learning.accounting import MICRO, Spent, epsilon, micro_up, noise_for
 from node.learning.errors import BudgetError, ConfigError
 from node.learning.task import file_bytes, tagged_hash
-
-MICRO = 1_000_000
-ORDERS = (*(1 + x / 10 for x in range(1, 100)), *range(12, 64))  # what accountant "rdp" stands for
-MAX_SIGMA = 10_000.0
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """Steps of one mechanism: sampling rate, noise multiplier, how many."""
-
-    q_u: int
-    sigma_u: int
-    steps: int
-
-
-def epsilon(spent: Iterable[Spent], delta: float) -> float:
-    """Return the epsilon of all steps together, by Renyi DP; 0 for none.
-
-    Source: Opacus' accountant (Mironov, Talwar and Zhang 2019), over ``ORDERS``.
-    """
-    total: Any = np.zeros(len(ORDERS))
-    steps: dict[tuple[int, int], int] = {}
-    for s in spent:
-        steps[s.q_u, s.sigma_u] = steps.get((s.q_u, s.sigma_u), 0) + s.steps
-    if not any(steps.values()):
-        return 0.0
-    for (q_u, sigma_u), count in sorted(steps.items()):
-        total = total + count * _one_step(q_u, sigma_u)
-    from opacus.accountants.analysis import rdp
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # on the best order being the first or the last: the orders are agreed
-        value, _ = rdp.get_privacy_spent(orders=ORDERS, rdp=total, delta=delta)
-    return float(value)
-
-
-@lru_cache(maxsize=256)
-def _one_step(q_u: int, sigma_u: int) -> Any:
-    """Return the Renyi divergence of one step at each order; it adds up over steps."""
-    from opacus.accountants.analysis import rdp
-
-    return np.asarray(rdp.compute_rdp(q=q_u / MICRO, noise_multiplier=sigma_u / MICRO, steps=1, orders=ORDERS))
-
-
-def noise_for(epsilon_wanted: float, delta: float, q: float, steps: int) -> float:
-    """Return the least noise multiplier, in steps of 0.001, that keeps ``steps`` steps within epsilon.
-
-    Raises:
-        ConfigError: Epsilon, delta or q is out of range, or no noise suffices.
-    """
-    if not (epsilon_wanted > 0 and 0 < delta < 1 and 0 < q <= 1 and steps > 0):
-        found = f"epsilon {epsilon_wanted}, delta {delta}, q {q}, {steps} steps"
-        raise ConfigError(found, "epsilon > 0, 0 < delta < 1, 0 < q <= 1, steps > 0", "Correct --dp.")
-    q_u = round(q * MICRO)
-
-    def fits(milli: int) -> bool:
-        return epsilon([Spent(q_u, milli * 1000, steps)], delta) <= epsilon_wanted
-
-    low, high = 0, 500
-    while not fits(high):
-        low, high = high, high * 2
-        if high > MAX_SIGMA * 1000:
-            raise ConfigError(
-                f"epsilon {epsilon_wanted} with delta {delta}", "a larger epsilon", "No noise suffices; raise it."
-            )
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if fits(middle) else (middle, high)
-    return high / 1000
 
 
 def plan_values(
@@ -266,11 +196,6 @@ class Ledger:
             "eps_study_u": micro_up(in_study),
             "eps_data_u": micro_up(in_data),
         }
-
-
-def micro_up(value: float) -> int:
-    """Return a number in millionths, rounded up."""
-    return math.ceil(value * MICRO)
 
 
 @dataclass(slots=True)

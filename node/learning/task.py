@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
@@ -285,8 +285,3 @@ def check_vector(vector: Floats, dim: int) -> None:
         raise ConfigError(
             "a vector with values that are not finite", "finite numbers", "Lower the learning rate of the study."
         )
-
-
-def names_of(stages: Sequence[str]) -> str:
-    """Return stages as words."""
-    return ", ".join(stages) or "none"

@@ -7,9 +7,8 @@ What stays (modules, optimizer state, the secret of DP) lies in ``state``, one f
 
 from __future__ import annotations
 
-import contextlib
+import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +33,7 @@ from node.learning.preprocessing import (
 )
 from node.learning.privacy import DPContext, Ledger, Line, Terms, warnings_for
 from node.learning.registry import get_task
+from node.learning.state import State, write_whole
 from node.learning.task import (
     Arrays,
     Encoded,
@@ -52,7 +52,6 @@ from node.learning.task import (
 )
 
 Totals = Sequence[NDArray[np.int64]]
-KEPT_ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +110,9 @@ class Trainer:
                 f"{agreed.dim} in the plan's order",
                 "Install the version of the plan.",
             )
-        self._state = state / study if state is not None else None
+        self._state = State(state / study if state is not None else None)
         self._ledger: Ledger | None = None
         self._budget_u = budget_u
-        self._memory: dict[str, Floats] = {}
         if self.terms is not None:
             if not self.task.with_dp:
                 raise ConfigError(
@@ -132,7 +130,7 @@ class Trainer:
                     "Make one row a patient.",
                 )
             self._ledger = Ledger(ledger)
-        self._secret = self._read_secret() if self.terms is not None else b""
+        self._secret = self._state.secret() if self.terms is not None else b""
         self._encoded: tuple[bytes, Encoded, Encoded, GlobalStats | None] | None = None
 
     def _read(self, path: Path | None, schema: bytes | None) -> None:
@@ -211,7 +209,7 @@ class Trainer:
         rows, _, stats = self._rows(totals)
         base = tagged_hash("base", np.ascontiguousarray(vector, "<f4").tobytes())
         context, facts = self._pay(round, base)
-        private = self._load_private(round)
+        private = self._state.before(round)
         rng = np.random.Generator(stream("train", self.seed, self.region, round))
         local = Local(rows, stats, private, rng, context)
         arrays = self._all_modules(vector, private)
@@ -235,17 +233,6 @@ class Trainer:
         where = json.dumps([self.study, round, base.hex(), self._data.hex(), terms.q_u, terms.sigma_u, steps])
         return DPContext(terms, tagged_hash("dp-round", self._secret + where.encode())), facts
 
-    def _read_secret(self) -> bytes:
-        if self._state is None:
-            return os.urandom(32)
-        path = self._state / "chance"
-        if not path.exists():
-            _write(path, os.urandom(32))
-        secret = path.read_bytes()
-        if len(secret) != 32:
-            raise ConfigError(f"{path} is damaged", "32 bytes", "Restore it from a backup.")
-        return secret
-
     def _all_modules(self, vector: Floats, private: dict[str, Floats]) -> Arrays:
         arrays = unflatten(vector, self.layout)
         staying = [module for module, policy in self.task.shared().items() if policy is SharePolicy.STAYS]
@@ -255,36 +242,12 @@ class Trainer:
                 arrays[module] = {name: private.get(f"{module}.{name}", value) for name, value in first[module].items()}
         return arrays
 
-    def _load_private(self, round: int) -> dict[str, Floats]:
-        """Return what stayed after the newest round before this one; a repeated round starts as it did before."""
-        if self._state is None:
-            return dict(self._memory)
-        rounds = [r for r in self._saved() if r < round]
-        if not rounds:
-            return {}
-        from safetensors.numpy import load
-
-        return dict(load((self._state / f"{max(rounds)}.safetensors").read_bytes()))
-
     def _save_private(self, round: int, after: Arrays, private: dict[str, Floats]) -> None:
         for module, policy in self.task.shared().items():
             if policy is SharePolicy.STAYS:
                 private.update({f"{module}.{name}": value for name, value in after[module].items()})
-        if not private:
-            return
-        if self._state is None:
-            self._memory = private
-            return
-        from safetensors.numpy import save
-
-        _write(self._state / f"{round}.safetensors", save(dict(sorted(private.items()))))
-        for old in self._saved():
-            if not round - KEPT_ROUNDS < old <= round:
-                (self._state / f"{old}.safetensors").unlink()
-
-    def _saved(self) -> list[int]:
-        assert self._state is not None
-        return [int(path.stem) for path in self._state.glob("*.safetensors") if path.stem.isdigit()]
+        if private:
+            self._state.save(round, private)
 
     def evaluate(self, vector: Floats, totals: Totals = ()) -> dict[str, float | None]:
         """Return figures on the region's own validation rows, and with ``train_`` on its training rows."""
@@ -329,27 +292,6 @@ class Trainer:
                 "inputs": list(self.encoder(totals).names),
                 "encoder": self.encoder(totals).value(),
             }
-        _write(path, data, 0o644)
-        _write(path.with_suffix(".json"), json.dumps(about, sort_keys=True, indent=1).encode() + b"\n", 0o644)
-        import hashlib
-
+        write_whole(path, data, 0o644)
+        write_whole(path.with_suffix(".json"), json.dumps(about, sort_keys=True, indent=1).encode() + b"\n", 0o644)
         return hashlib.sha256(data).hexdigest()
-
-
-def _write(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """Write a file whole or not at all, and have it on disk when this returns."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    with contextlib.suppress(FileNotFoundError):
-        part.unlink()
-    try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        raise ConfigError(
-            f"{path} cannot be written ({error.strerror})", "a writable folder with room", "Make room."
-        ) from error

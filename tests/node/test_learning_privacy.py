@@ -9,19 +9,9 @@ import numpy as np
 import pytest
 
 from node.learning import BudgetError, ConfigError
+from node.learning.accounting import ORDERS, Spent, epsilon, noise_for
 from node.learning.demo_data import PRIVATE_SETTINGS, DemoData, write
-from node.learning.privacy import (
-    ORDERS,
-    DPContext,
-    Ledger,
-    Line,
-    Spent,
-    Terms,
-    epsilon,
-    noise_for,
-    plan_values,
-    warnings_for,
-)
+from node.learning.privacy import DPContext, Ledger, Line, Terms, plan_values, warnings_for
 from node.learning.trainer import Agreed, Trainer
 
 TERMS = Terms(eps_max_u=3_000_000, delta_u12=10**9, clip_u=1_000_000, q_u=200_000, sigma_u=2_490_000)
