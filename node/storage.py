@@ -321,6 +321,8 @@ def _unwritable(home: Path, error: sqlite3.Error) -> StoreError:
             f"the disk of {home} is full", "room for the log", "make room, then start the node again", code="DISK"
         )
     return StoreError(
-        f"the log in {home} cannot be written ({error})", "a disk that takes writes", "check the disk, then start again",
+        f"the log in {home} cannot be written ({error})",
+        "a disk that takes writes",
+        "check the disk, then start again",
         code="DISK",
-    )  # fmt: skip
+    )
