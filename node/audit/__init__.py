@@ -1,9 +1,10 @@
 """The auditor: evidence bundles in, findings out; no torch, no sockets, no store. Rules: README.md."""
 
 from node.audit.archive import BundleError
-from node.audit.bundle import read_bundle, write_bundle
+from node.audit.bundle import write_bundle
 from node.audit.explanation import explain
 from node.audit.findings import Finding, Severity, Status
+from node.audit.reading import read_bundle
 from node.audit.recheck import check_finding
 from node.audit.report import Report
 from node.audit.verification import verify

@@ -81,6 +81,7 @@ class Context:
         others: Further rosters at hand, for ROSTER envelopes that speak of them.
         accepts: By study, the regions whose signed ACCEPT was seen.
         unchecked: Envelopes whose sender this context has no key for.
+        inside: What carriers' payloads hold, by their SHA-256; each is read once.
     """
 
     signatures: Signatures
@@ -92,6 +93,7 @@ class Context:
     others: Mapping[bytes, Roster] = field(default_factory=dict)
     accepts: dict[bytes, set[str]] = field(default_factory=dict)
     unchecked: set[bytes] = field(default_factory=set)
+    inside: dict[bytes, list[Envelope]] = field(default_factory=dict)
 
     @property
     def roster_hash(self) -> bytes | None:

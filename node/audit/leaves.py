@@ -12,9 +12,12 @@ import struct
 from dataclasses import dataclass, field
 
 from crypto.merkle import leaf_hash
+from node.audit.archive import BundleError
 from protocol.codec import MAX_ENTRY
 from protocol.entries import view
 from protocol.errors import CodecError
+
+MAX_LEAVES = 4_000_000
 
 _LENGTH = struct.Struct(">I")
 
@@ -60,7 +63,11 @@ class LeafReader:
         self._rest = b""
 
     def feed(self, chunk: bytes) -> None:
-        """Take the next bytes of the file."""
+        """Take the next bytes of the file.
+
+        Raises:
+            BundleError: More entries than this version reads.
+        """
         log = self._log
         if log.broken is not None:
             return
@@ -74,6 +81,8 @@ class LeafReader:
             end = at + _LENGTH.size + (length or 32)
             if end > len(data):
                 break
+            if len(log.hashes) == MAX_LEAVES:
+                raise BundleError("LS-BUNDLE-LIMIT", f"a log of more than {MAX_LEAVES} entries is not in this version")
             body = data[at + _LENGTH.size : end]
             log.leaves.append(body if length else None)
             log.hashes.append(leaf_hash(body) if length else body)

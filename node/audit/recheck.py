@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from crypto.errors import CryptoError
-from node.audit.evidence import EvidenceError, check
+from node.audit.evidence import EvidenceError
 from node.audit.findings import CODES, Json
+from node.audit.proofs import check
 from protocol.codec import MAX_PLAN
 from protocol.errors import CodecError, RosterError
 from protocol.roster import decode_roster

@@ -10,44 +10,11 @@ from dataclasses import dataclass
 
 from node.audit.catalogue import phrase
 from node.audit.checks.cross import Match
-from node.audit.checks.own import CheckedLog
+from node.audit.checks.logs import CheckedLog
 from node.audit.findings import Finding, Json, Severity
+from node.audit.telling import Question, StudyRow, Teller
 
 FORMAT = "landsting-report/v1"
-PROVEN, CONTRADICTED, NOT_CHECKED, UNDECIDABLE = "PROVEN", "CONTRADICTED", "NOT CHECKED", "UNDECIDABLE"
-
-_HISTORY = {"LS-FORK", "LS-OMITTED", "LS-HEAD-SELF", "LS-EQUIVOCATION"}
-_ENTRIES = {"LS-LOG-ROOT", "LS-CHECKPOINT-FORMAT", "LS-CHECKPOINT-SIG", "LS-ENTRY-FORMAT", "LS-ENTRY-SCHEMA"}
-_ENTRIES |= {"LS-ENTRY-SEQ", "LS-ENV-SIG", "LS-TIME-ORDER"}
-
-
-@dataclass(frozen=True, slots=True)
-class StudyRow:
-    """One study that was audited; ``confirmed`` if it is the one the auditor named."""
-
-    study: bytes
-    roster: bytes
-    regions: tuple[str, ...]
-    rounds: int
-    masking: str
-    lab: bool
-    accepted: tuple[str, ...]
-    confirmed: bool
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """Regions whose ACCEPT was not seen."""
-        return tuple(sorted(set(self.regions) - set(self.accepted)))
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A question of the report, its answer in one of four words, and a note."""
-
-    question: str
-    answer: str
-    note: str
-
 
 @dataclass(frozen=True, slots=True)
 class LogRow:
@@ -193,7 +160,7 @@ def report(
     entries = sum({(log.origin, log.tree.size, log.tree.root()): log.tree.size for log in logs}.values())
     lacking = list(absent) if "all-logs" in require else []
     verdict, code = _verdict(findings, lacking)
-    teller = _Teller(lang, findings, logs, absent, studies, confirmed, entries, signatures, bundles)
+    teller = Teller(lang, findings, logs, absent, studies, confirmed, entries, signatures, bundles)
     modes = sorted({row.masking for row in studies})
     return Report(
         verdict=verdict,
@@ -244,134 +211,3 @@ def _coverage(logs: Sequence[CheckedLog], matches: Mapping[str, Match], absent: 
     for region in absent:
         rows.append(LogRow(region, None, None, 0, 0, False, matches.get(region, Match()).held, 0))
     return sorted(rows, key=lambda row: (row.region, row.epoch or 0, row.bundle or ""))
-
-
-class _Teller:
-    """Finds the words for an outcome."""
-
-    def __init__(
-        self,
-        lang: str,
-        findings: Sequence[Finding],
-        logs: Sequence[CheckedLog],
-        absent: Sequence[str],
-        studies: Sequence[StudyRow],
-        confirmed: bool,
-        entries: int,
-        signatures: int,
-        bundles: int,
-    ) -> None:
-        self._lang = lang
-        self._findings = findings
-        self._logs = logs
-        self._absent = absent
-        self._studies = studies
-        self._confirmed = confirmed
-        self._entries = entries
-        self._signatures = signatures
-        self._bundles = bundles
-
-    def _say(self, key: str, **values: str | int) -> str:
-        return phrase(key, self._lang).format_map(values)
-
-    def sentence(self, verdict: str, lacking: Sequence[str]) -> str:
-        """Return the verdict in one sentence; it says so when masks were off."""
-        refused = [f for f in self._findings if f.severity is Severity.REFUSED]
-        grave = [f for f in self._findings if f.severity not in (Severity.INFO, Severity.REFUSED)]
-        if verdict in ("critical", "major", "minor"):
-            text = self._bad(verdict, grave, len(refused))
-        elif refused:
-            what = f"{refused[0].place}: {refused[0].code}, {refused[0].values.get('detail', '')}"
-            text = self._say("refused", n=len(refused), of=self._bundles, what=what)
-        elif lacking:
-            text = self._say("incomplete", regions=_and(lacking))
-        elif self._confirmed:
-            text = self._clean()
-        else:
-            text = self._unconfirmed()
-        if any(row.masking == "off" for row in self._studies):
-            text += self._say("masks.off")
-        elif any(row.lab for row in self._studies):
-            text += self._say("lab")
-        return text
-
-    def _clean(self) -> str:
-        row = next(row for row in self._studies if row.confirmed)
-        name = _short(row.study)
-        key = "accepted.not" if row.missing else "accepted"
-        accepted = self._say(key, regions=_and(row.missing), study=name)
-        text = self._say("clean.short" if self._absent else "clean", counts=self._counts(), accepted=accepted)
-        return text + (self._say("absent", regions=_and(self._absent)) if self._absent else "")
-
-    def _unconfirmed(self) -> str:
-        names = ", ".join(row.study.hex() for row in self._studies)
-        key = "none" if not self._studies else "one" if len(self._studies) == 1 else "many"
-        text = self._say("unconfirmed", counts=self._counts(), studies=self._say(f"unconfirmed.{key}", list=names))
-        return text + (self._say("absent", regions=_and(self._absent)) if self._absent else "")
-
-    def _bad(self, verdict: str, grave: Sequence[Finding], refused: int) -> str:
-        # What names a region says most; within one severity it comes first.
-        worst = [f for f in grave if f.severity is grave[0].severity]
-        first = next((f for f in worst if f.subject), worst[0])
-        more = len(grave) + refused - 1
-        count = "" if not more else self._say("bad.more.one") if more == 1 else self._say("bad.more", n=more)
-        said = first.to_json(self._lang)
-        plain = str(said["plain"]).split(". ")[0].rstrip(".")
-        where = f"{first.source}: " if first.subject is None and first.source else ""
-        what = f"{where}{plain[0].lower() if where else plain[0]}{plain[1:]} ({first.code})"
-        text = self._say("bad", verdict=self._say(f"verdict.{verdict}"), what=what, more=count)
-        return text if self._confirmed else text + self._say("bad.unconfirmed")
-
-    def _counts(self) -> str:
-        return self._say(
-            "counts",
-            logs=self._number("log", len(self._logs)),
-            entries=self._number("entr", self._entries, "y", "ies"),
-            signatures=self._number("signature", self._signatures),
-        )
-
-    def _number(self, stem: str, n: int, one: str = "", many: str = "s") -> str:
-        return self._say(stem + one) if n == 1 else self._say(stem + many, n=n)
-
-    def questions(self, matches: Mapping[str, Match]) -> list[Question]:
-        """Return the questions of a report with their answers."""
-        codes = {f.code for f in self._findings if f.severity is not Severity.INFO}
-        defective = any(f.subject is None and f.severity is Severity.CRITICAL for f in self._findings)
-        held = sum(match.held for match in matches.values())
-        histories = CONTRADICTED if codes & _HISTORY else NOT_CHECKED if defective or not held else PROVEN
-        blamed = any(f.subject and f.code in _ENTRIES for f in self._findings)
-        if blamed:
-            entries = CONTRADICTED
-        elif self._logs and all(log.is_sound for log in self._logs) and not codes & _ENTRIES:
-            entries = PROVEN
-        else:
-            entries = NOT_CHECKED
-        return [
-            self._accepted(),
-            Question(self._say("question.histories"), histories, self._matched(matches)),
-            Question(self._say("question.entries"), entries, ""),
-            Question(self._say("question.model"), NOT_CHECKED, self._say("note.model")),
-            Question(self._say("question.budget"), NOT_CHECKED, self._say("note.budget")),
-            Question(self._say("question.data"), UNDECIDABLE, self._say("note.data")),
-        ]
-
-    def _matched(self, matches: Mapping[str, Match]) -> str:
-        held = sum(match.held for match in matches.values())
-        return self._say("note.histories", held=held, matched=sum(match.matched for match in matches.values()))
-
-    def _accepted(self) -> Question:
-        missing = sorted({name for row in self._studies for name in row.missing})
-        if not self._studies:
-            return Question(self._say("question.accept"), NOT_CHECKED, self._say("note.accept.none"))
-        if missing:
-            note = self._say("note.accept.missing", regions=_and(missing))
-            return Question(self._say("question.accept"), NOT_CHECKED, note)
-        return Question(self._say("question.accept"), PROVEN, "")
-
-
-def _short(study: bytes) -> str:
-    return study.hex()[:8] + "…"
-
-
-def _and(names: Sequence[str]) -> str:
-    return ", ".join(names)

@@ -11,13 +11,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from node.audit.archive import BundleError
-from node.audit.bundle import Bundle, label_of, read_bundle
+from node.audit.bundle import Bundle
 from node.audit.checks.bundles import Held, gather, note_fault
 from node.audit.checks.cross import Match, cross
-from node.audit.checks.own import CheckedLog, LogCheck, Statements, genesis_keys
+from node.audit.checks.logs import CheckedLog, Statements, genesis_keys
+from node.audit.checks.own import LogCheck
 from node.audit.context import Context, Signatures, contexts
 from node.audit.findings import Finding, ordered
-from node.audit.report import Report, StudyRow, report
+from node.audit.reading import label_of, read_bundle
+from node.audit.report import Report, report
+from node.audit.telling import StudyRow
 
 
 @dataclass(slots=True)

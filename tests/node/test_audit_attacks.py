@@ -67,7 +67,7 @@ def sent(home: Home, type: str) -> int:
 
 
 @pytest.mark.attack("L01")
-def test_an_entry_changed_under_the_old_checkpoint_is_seen_and_blames_nobody(small: Small, vgr: Home, tmp_path: Path) -> None:
+def test_an_entry_changed_under_the_old_checkpoint_blames_nobody(small: Small, vgr: Home, tmp_path: Path) -> None:
     bundles = small.export_all(tmp_path)
     seq = place_of(vgr, "round.mix")
     leaves = list(vgr.leaves)
@@ -253,7 +253,7 @@ def test_the_plan_of_another_study_in_the_bundle_is_not_the_one_that_was_named(s
 
 
 @pytest.mark.attack("L28")
-def test_a_changed_plan_under_the_old_name_is_not_the_one_that_was_named(small: Small, vgr: Home, tmp_path: Path) -> None:
+def test_a_changed_plan_under_the_old_name_is_not_the_one_named(small: Small, vgr: Home, tmp_path: Path) -> None:
     bundles = small.export_all(tmp_path)
 
     def change(files: dict[str, bytes]) -> None:
@@ -311,7 +311,7 @@ def test_a_changed_reading_view_differs_from_the_entries(small: Small, vgr: Home
 
 
 @pytest.mark.attack("L31")
-def test_a_false_cosignature_in_the_checkpoint_says_nothing_about_its_name(small: Small, vgr: Home, tmp_path: Path) -> None:
+def test_a_false_cosignature_says_nothing_about_its_name(small: Small, vgr: Home, tmp_path: Path) -> None:
     bundles = small.export_all(tmp_path)
     line = "\u2014 test.example/kalmar/witness " + "AAAA" * 25 + "AA==\n"
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from node.audit.checks.own import CheckedLog, Statement, Statements
+from node.audit.checks.logs import CheckedLog, Statement, Statements
+from node.audit.claims import slot
 from node.audit.context import Context
-from node.audit.evidence import envelope_piece, slot
+from node.audit.evidence import envelope_piece
 from node.audit.findings import Finding, Json, Severity
 
 
@@ -229,13 +230,14 @@ def _equivocations(context: Context, statements: Iterable[Statement]) -> list[Fi
         other = first.setdefault(place, statement)
         fields = statement.envelope.fields
         if other is not statement and fields.sender not in found:
+            holders = " and ".join(sorted({other.holder, statement.holder}))
             found[fields.sender] = Finding(
                 "LS-EQUIVOCATION",
                 subject=fields.sender,
                 study=fields.study,
                 round=fields.round,
                 seq=fields.head_size,
-                values={"detail": f"two {fields.type} for one session, held by {other.holder} and {statement.holder}"},
+                values={"detail": f"two {fields.type} for one session, held by {holders}"},
                 evidence=[_piece(other), _piece(statement)],
                 roster=context.roster_hash,
             )

@@ -1,4 +1,4 @@
-"""Checks of one log by itself (level L1): its checkpoint, its entries, the messages in it.
+"""Checks of one log by itself (level L1): its entries, and the messages in it.
 
 A log is *sound* when its checkpoint is signed by its key and covers just these entries. Only then
 does anything in it accuse its region: what an unsound one shows may be a courier's work.
@@ -7,112 +7,22 @@ does anything in it accuse its region: what an unsound one shows may be a courie
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
-from crypto.errors import CryptoError
 from crypto.merkle import Tree
-from crypto.note import Checkpoint, Note, NoteSignature, note_key_id, parse_checkpoint, parse_note
-from node.audit.archive import printable
 from node.audit.bundle import Bundle
 from node.audit.checks.bundles import ascii_words
-from node.audit.context import Context, KeySet
-from node.audit.evidence import (
-    consistency_piece,
-    envelope_piece,
-    head_fault,
-    leaf_piece,
-    note_piece,
-    payload_piece,
-    place_fault,
-)
+from node.audit.checks.checkpoint import judge_checkpoint
+from node.audit.checks.logs import CheckedLog, Statement, Statements
+from node.audit.claims import head_fault, place_fault
+from node.audit.context import Context
+from node.audit.evidence import envelope_piece, payload_piece
 from node.audit.findings import Finding, Json, Severity
-from node.audit.leaves import RawLog
 from protocol.entries import Entry, decode_entry
 from protocol.envelope import Envelope, decode_carried, parse
 from protocol.errors import CodecError, SchemaError
 from protocol.messages import TYPES
-
-_COSIGNATURE = 0x04
-
-
-@dataclass(slots=True)
-class Statement:
-    """One validly signed message, wherever it was found.
-
-    Attributes:
-        holders: Regions whose logs or payloads show it, besides its sender.
-        at: Position in its sender's own log as handed over; None if only others show it.
-    """
-
-    envelope: Envelope
-    holders: set[str] = field(default_factory=set)
-    at: int | None = None
-
-    @property
-    def holder(self) -> str:
-        """One who holds it: another region where there is one."""
-        return min(self.holders, default=self.envelope.fields.sender)
-
-
-Statements = dict[bytes, Statement]
-
-
-@dataclass(slots=True)
-class CheckedLog:
-    """One log as handed over, after its own checks.
-
-    Attributes:
-        tree: Over all leaf hashes handed over.
-        checkpoint, note: The signed checkpoint, None where it cannot be read.
-        is_signed: The checkpoint is signed by the log's key.
-        is_sound: It also covers just these entries.
-        sent: eid of each own message by position.
-        faulty: Positions of messages with a false head.
-        withheld: How many entries came as hashes only.
-    """
-
-    bundle: Bundle
-    region: str
-    epoch: int
-    origin: str
-    raw: RawLog
-    tree: Tree
-    checkpoint: Checkpoint | None = None
-    is_signed: bool = False
-    is_sound: bool = False
-    sent: dict[int, bytes] = field(default_factory=dict)
-    faulty: set[int] = field(default_factory=set)
-    withheld: int = 0
-
-    @property
-    def note(self) -> dict[str, Json]:
-        """The checkpoint as a piece of evidence."""
-        return note_piece(self.raw.checkpoint or b"")
-
-    def proof(self, seq: int) -> dict[str, Json]:
-        """The entry with its path to the checkpoint, as a piece of evidence."""
-        leaf = self.raw.leaves[seq]
-        assert leaf is not None
-        return leaf_piece(leaf, seq, self.tree.size, self.tree.inclusion_path(seq))
-
-    def earlier(self, size: int) -> dict[str, Json]:
-        """The root of the first ``size`` entries with its path, as a piece of evidence."""
-        return consistency_piece(size, self.tree.root_at(size), self.tree.consistency_path(size))
-
-
-def genesis_keys(raw: RawLog) -> tuple[str, KeySet] | None:
-    """Return network and keys that a log's first entry names; None where it cannot be read."""
-    if not raw.leaves or raw.leaves[0] is None:
-        return None
-    try:
-        entry = decode_entry(raw.leaves[0])
-    except CodecError:
-        return None
-    if entry.kind != "log.genesis":
-        return None
-    keys: Any = entry.body["keys"]
-    return str(entry.body["network"]), KeySet(keys["sign"], keys["log"], keys["witness"])
 
 
 class LogCheck:
@@ -138,7 +48,8 @@ class LogCheck:
 
     def run(self) -> tuple[CheckedLog, list[Finding]]:
         """Return the checked log and the findings about it."""
-        self._checkpoint()
+        for code, detail in judge_checkpoint(self.log, self._context):
+            self._defect(code, detail)
         self._entries()
         if self.log.is_sound:
             self._ending()
@@ -146,52 +57,6 @@ class LogCheck:
             values: dict[str, str | int] = {"n": self.log.withheld, "detail": " (other studies)"}
             self.findings.append(Finding("LS-LEAF-WITHHELD", subject=self.log.region, values=values))
         return self.log, [self._counted(finding) for finding in self.findings]
-
-    # ------------------------------------------------------------ checkpoint
-
-    def _checkpoint(self) -> None:
-        log, keys = self.log, self._context.keys.get(self.log.region)
-        if log.raw.checkpoint is None:
-            self._defect("LS-CHECKPOINT-FORMAT", "checkpoint.note is missing")
-            return
-        try:
-            note = parse_note(log.raw.checkpoint)
-            log.checkpoint = parse_checkpoint(note.body)
-        except CryptoError as error:
-            self._defect("LS-CHECKPOINT-FORMAT", ascii_words(error))
-            return
-        if log.checkpoint.origin != log.origin:
-            self._defect("LS-CHECKPOINT-SIG", f"it is of the log {printable(log.checkpoint.origin)}")
-            return
-        if keys is None or not self._context.signatures.note(log.raw.checkpoint, log.origin, keys.log):
-            self._defect("LS-CHECKPOINT-SIG", f"the key is that of {log.origin}")
-            return
-        log.is_signed = True
-        self._cosignatures(note)
-        size, root = log.checkpoint.size, log.tree.root()
-        if size != log.tree.size:
-            self._defect("LS-LOG-ROOT", f"{log.tree.size} entries, and a checkpoint over {size}")
-        elif root != log.checkpoint.root:
-            signed = log.checkpoint.root.hex()[:8]
-            self._defect("LS-LOG-ROOT", f"the root of the {size} entries is {root.hex()[:8]}, signed is {signed}")
-        else:
-            log.is_sound = True
-
-    def _cosignatures(self, note: Note) -> None:
-        """Lines by a witness of the roster must hold; unknown names are ignored, as C2SP asks."""
-        witnesses = {f"{self._context.network}/{name}/witness": keys for name, keys in self._context.keys.items()}
-        for line in note.signatures:
-            keys = witnesses.get(line.name)
-            if keys is not None and not self._cosigned(note, line, keys):
-                self._defect("LS-COSIG", f"the line of {line.name}")
-
-    def _cosigned(self, note: Note, line: NoteSignature, keys: KeySet) -> bool:
-        # C2SP tlog-cosignature: u64 time, then Ed25519 over a header with that time and the body.
-        if line.key_id != note_key_id(line.name, _COSIGNATURE, keys.witness) or len(line.signature) != 72:
-            return False
-        time_s = int.from_bytes(line.signature[:8], "big")
-        message = b"cosignature/v1\ntime %d\n" % time_s + note.body
-        return self._context.signatures.plain(keys.witness, line.signature[8:], message)
 
     # ------------------------------------------------------------ entries
 
@@ -225,6 +90,8 @@ class LogCheck:
             except CodecError as error:
                 self._covered("LS-ENTRY-FORMAT", seq, f"the message in it: {ascii_words(error)}")
                 return
+            if entry.kind == "env.sent":
+                self.log.sent[seq] = envelope.eid
         fault = place_fault(entry, self.log.origin, seq)
         if fault is not None:
             self._covered("LS-ENTRY-SEQ", seq, fault)
@@ -243,8 +110,6 @@ class LogCheck:
 
     def _message(self, seq: int, kind: str, envelope: Envelope) -> None:
         log, context, sender = self.log, self._context, envelope.fields.sender
-        if kind == "env.sent":
-            log.sent[seq] = envelope.eid
         match context.judge(envelope):
             case None:
                 context.unchecked.add(envelope.eid)
@@ -259,7 +124,7 @@ class LogCheck:
                 if kind == "env.sent":
                     statement.at = seq
                     self._head(seq, envelope)
-                else:
+                elif sender != log.region:
                     statement.holders.add(log.region)
                 self._accept(envelope)
                 self._carried(envelope)
@@ -308,10 +173,13 @@ class LogCheck:
                     self._statements.setdefault(envelope.eid, Statement(envelope)).holders.add(self.log.region)
 
     def _inside(self, sha: bytes) -> list[Envelope]:
-        try:
-            return [envelope for envelope, _ in decode_carried(self._payloads[sha])]
-        except CodecError:
-            return []
+        inside = self._context.inside
+        if sha not in inside:
+            try:
+                inside[sha] = [envelope for envelope, _ in decode_carried(self._payloads[sha])]
+            except CodecError:
+                inside[sha] = []
+        return inside[sha]
 
     def _ending(self) -> None:
         last = self.log.raw.leaves[-1] if self.log.raw.leaves else None
@@ -372,18 +240,7 @@ class LogCheck:
             return finding
         detail = str(finding.values.get("detail", ""))
         values = dict(finding.values) | {"detail": f"{detail}{'; ' if detail else ''}and {more} more of this kind"}
-        return Finding(
-            finding.code,
-            finding.subject,
-            finding.source,
-            finding.source_signed,
-            finding.study,
-            finding.round,
-            finding.seq,
-            values,
-            finding.evidence,
-            finding.roster,
-        )
+        return replace(finding, values=values)
 
 
 def _bin(entry: Entry, name: str) -> bytes:

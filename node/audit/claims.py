@@ -1,0 +1,53 @@
+"""What one message or one entry claims about its own place, and whether that can be.
+
+Used twice: by the checks that find a fault, and by ``proofs``, which sees it again from a finding alone.
+"""
+
+from __future__ import annotations
+
+from protocol.entries import Entry
+from protocol.envelope import Envelope, parse
+
+
+def slot(envelope: Envelope) -> tuple[object, ...] | None:
+    """Return the place that one statement only may have; None for types without a session."""
+    fields = envelope.fields
+    if fields.session is None:
+        return None
+    return (fields.study, fields.session, fields.type, fields.sender, fields.body.get("about"))
+
+
+def head_fault(envelope: Envelope, origin: str, at: int, root: bytes | None) -> str | None:
+    """Return what is false in the head of a message that its sender logged as entry ``at``, or None.
+
+    Args:
+        root: Root of the first ``at`` entries; None if it is not known.
+    """
+    fields = envelope.fields
+    if fields.log != origin:
+        return f"the head is of the log {fields.log}"
+    if fields.head_size != at:
+        return f"the head says entry {fields.head_size}"
+    if root is not None and fields.head_root != root:
+        return f"the head has another root over the first {at} entries"
+    return None
+
+
+def place_fault(entry: Entry, origin: str, at: int) -> str | None:
+    """Return what is false in the place that an entry claims, or None."""
+    if entry.seq != at or entry.log != origin:
+        return f"says it is entry {entry.seq} of {entry.log}"
+    if (entry.kind == "log.genesis") != (at == 0):
+        return f"is {entry.kind}; a log begins with log.genesis, and only begins so"
+    if at == 0:
+        network, region, _ = origin.split("/")
+        named = str(entry.body["network"]), str(entry.body["region"])
+        if named != (network, region):
+            return f"founds the log of {'/'.join(named)}"
+    if entry.kind == "env.sent":
+        header = parse(bytes(entry.body["header"]), bytes(entry.body["sig"]))  # type: ignore[arg-type]
+        if header.fields.sender != origin.split("/")[1]:
+            return f"holds as sent a message of {header.fields.sender}"
+        if header.fields.study != entry.study:
+            return "is filed under another study than its message"
+    return None

@@ -1,0 +1,172 @@
+"""What the evidence of a finding shows about its subject, code by code; no bundle is needed.
+
+``check(finding, roster)`` believes no word of the finding: it opens each piece with the subject's own
+keys and sees for itself that two of the subject's signed statements exclude each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from crypto.errors import CryptoError
+from node.audit.claims import head_fault, place_fault, slot
+from node.audit.evidence import EvidenceError, Exhibit, NeedsBundleError, card_of
+from node.audit.findings import Json
+from protocol.entries import decode_entry
+from protocol.envelope import parse, verify
+from protocol.errors import CodecError
+from protocol.roster import Roster
+
+
+def check(finding: Mapping[str, Json], roster: Roster) -> str:
+    """Return in words what the evidence of a finding shows about its subject.
+
+    Raises:
+        EvidenceError: It does not show it, belongs to another roster, or names nobody.
+        NeedsBundleError: A bundle is needed.
+    """
+    code, subject, evidence = finding.get("code"), finding.get("subject"), finding.get("evidence")
+    if not isinstance(code, str) or not isinstance(evidence, list):
+        raise EvidenceError("this is no finding: code or evidence is missing")
+    if subject is None:
+        raise EvidenceError(f"{code} names nobody, so there is nothing to prove")
+    if finding.get("roster") != "0x" + roster.hash.hex():
+        raise EvidenceError(f"the finding was made with roster {finding.get('roster')}, not 0x{roster.hash.hex()}")
+    if code not in _SHOWS:
+        raise EvidenceError(f"{code} is no accusation that evidence could prove")
+    pieces = [piece for piece in evidence if isinstance(piece, dict)]
+    if len(pieces) != len(evidence):
+        raise EvidenceError("a piece of evidence is no object")
+    return _SHOWS[code](Exhibit(str(subject), roster, pieces))
+
+
+def _fork(exhibit: Exhibit) -> str:
+    heads: list[tuple[str, int, bytes, bytes | None]] = [
+        (e.fields.log, e.fields.head_size, e.fields.head_root, e.eid) for e in exhibit.envelopes
+    ]
+    heads += [(note.origin, note.size, note.root, None) for note in exhibit.notes]
+    for origin, size, root, _ in heads:
+        if exhibit.notes and origin == exhibit.note.origin and exhibit.earlier.get(size, root) != root:
+            return f"the log of {exhibit.subject} has another root over its first {size} entries than it signed"
+    for index, (origin, size, root, eid) in enumerate(heads):
+        for other, other_size, other_root, other_eid in heads[index + 1 :]:
+            if (origin, size) != (other, other_size):
+                continue
+            if root != other_root or (None not in (eid, other_eid) and eid != other_eid):
+                return f"{exhibit.subject} signed two statements about place {size} of its log that exclude each other"
+    raise EvidenceError("the statements do not exclude each other")
+
+
+def _omitted(exhibit: Exhibit) -> str:
+    envelope = exhibit.envelope()
+    place = envelope.fields.head_size
+    if envelope.fields.log != exhibit.note.origin or exhibit.leaf(place).at != place:
+        raise EvidenceError("message and checkpoint are of different logs")
+    try:
+        entry = decode_entry(exhibit.leaf(place).leaf)
+    except CodecError:
+        return f"entry {place} of {exhibit.subject} is unreadable where it signed a message"
+    if entry.kind == "env.sent" and entry.body["header"] == envelope.header:
+        raise EvidenceError(f"entry {place} does hold the message")
+    return f"{exhibit.subject} signed a message as entry {place}; its log has {entry.kind} there"
+
+
+def _truncated(exhibit: Exhibit) -> str:
+    envelope, note = exhibit.envelope(), exhibit.note
+    if envelope.fields.log != note.origin or envelope.fields.head_size < note.size:
+        raise EvidenceError(f"the message is entry {envelope.fields.head_size}, and {note.size} were handed over")
+    return f"{exhibit.subject} signed a message as entry {envelope.fields.head_size}; {note.size} were handed over"
+
+
+def _equivocation(exhibit: Exhibit) -> str:
+    if len(exhibit.envelopes) != 2:
+        raise EvidenceError("two messages are needed")
+    one, two = exhibit.envelopes
+    if one.eid == two.eid or slot(one) is None or slot(one) != slot(two):
+        raise EvidenceError("the two messages do not exclude each other")
+    return f"{exhibit.subject} signed two different {one.fields.type} for one session"
+
+
+def _head_self(exhibit: Exhibit) -> str:
+    leaf = exhibit.leaf()
+    entry = exhibit.entry(leaf.at)
+    if entry.kind != "env.sent":
+        raise EvidenceError(f"entry {leaf.at} is no env.sent")
+    envelope = exhibit.signed(bytes(entry.body["header"]), bytes(entry.body["sig"]))  # type: ignore[arg-type]
+    fault = head_fault(envelope, exhibit.note.origin, leaf.at, exhibit.earlier.get(leaf.at))
+    if fault is None:
+        raise EvidenceError("the head in the message is the one of its place")
+    return f"entry {leaf.at} of {exhibit.subject}: {fault}"
+
+
+def _env_sig(exhibit: Exhibit) -> str:
+    if exhibit.payloads:
+        raise NeedsBundleError("the message travelled inside a payload: this needs the bundle that holds it")
+    leaf = exhibit.leaf()
+    entry = exhibit.entry(leaf.at)
+    if entry.kind not in ("env.sent", "env.recv"):
+        raise EvidenceError(f"entry {leaf.at} holds no message")
+    try:
+        envelope = parse(bytes(entry.body["header"]), bytes(entry.body["sig"]))  # type: ignore[arg-type]
+    except CodecError as error:
+        raise EvidenceError(f"the message cannot be read: {error}") from error
+    try:
+        verify(envelope, card_of(exhibit.roster, envelope.fields.sender).keys.sign)
+    except CryptoError:
+        return f"entry {leaf.at} of {exhibit.subject} holds a message that {envelope.fields.sender} did not sign"
+    raise EvidenceError("the signature of the message verifies")
+
+
+def _time_order(exhibit: Exhibit) -> str:
+    first, second = sorted(exhibit.leaves, key=lambda leaf: leaf.at)[:2] if len(exhibit.leaves) > 1 else (None, None)
+    if first is None or second is None or second.at != first.at + 1:
+        raise EvidenceError("an entry and its predecessor are needed")
+    before, after = exhibit.entry(first.at), exhibit.entry(second.at)
+    if after.t_ms >= before.t_ms:
+        raise EvidenceError("the entries are in the order of their times")
+    return f"entry {second.at} of {exhibit.subject} is dated {before.t_ms - after.t_ms} ms before entry {first.at}"
+
+
+def _export(exhibit: Exhibit) -> str:
+    last = exhibit.note.size - 1
+    if exhibit.leaf(last).at != last:
+        raise EvidenceError("the last entry is missing")
+    kind = exhibit.entry(last).kind
+    if kind == "audit.export":
+        raise EvidenceError("the last entry is the hand-over")
+    return f"the log of {exhibit.subject} ends in {kind}"
+
+
+def _entry_form(exhibit: Exhibit) -> str:
+    leaf = exhibit.leaf()
+    try:
+        entry = decode_entry(leaf.leaf)
+        if entry.kind in ("env.sent", "env.recv"):
+            parse(bytes(entry.body["header"]), bytes(entry.body["sig"]))  # type: ignore[arg-type]
+    except CodecError as error:
+        return f"{exhibit.subject} signed a log whose entry {leaf.at} is unreadable: {error}"
+    raise EvidenceError(f"entry {leaf.at} is in the allowed form")
+
+
+def _entry_place(exhibit: Exhibit) -> str:
+    leaf = exhibit.leaf()
+    entry = exhibit.entry(leaf.at)
+    fault = place_fault(entry, exhibit.note.origin, leaf.at)
+    if fault is None:
+        raise EvidenceError(f"entry {leaf.at} is at its place")
+    return f"{exhibit.subject} signed a log whose entry {leaf.at} {fault}"
+
+
+_SHOWS: Mapping[str, Callable[[Exhibit], str]] = {
+    "LS-FORK": _fork,
+    "LS-OMITTED": _omitted,
+    "LS-TRUNCATED": _truncated,
+    "LS-EQUIVOCATION": _equivocation,
+    "LS-HEAD-SELF": _head_self,
+    "LS-ENV-SIG": _env_sig,
+    "LS-TIME-ORDER": _time_order,
+    "LS-EXPORT-UNLOGGED": _export,
+    "LS-ENTRY-FORMAT": _entry_form,
+    "LS-ENTRY-SCHEMA": _entry_form,
+    "LS-ENTRY-SEQ": _entry_place,
+}

@@ -1,0 +1,146 @@
+"""The strict reader of bundles: container (``archive``), names, sizes, manifest, and the bytes it names.
+
+Nothing is extracted to disk, nothing is read twice, and what is refused is refused whole. Whether
+the log inside is right is not judged here; that is ``checks``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from node.audit.archive import BundleError, Member, chunks, members, printable
+from node.audit.bundle import MANIFEST, NOTE, Bundle
+from node.audit.leaves import LeafReader, RawLog, ViewReader
+from protocol.codec import MAX_CONTROL, MAX_PLAN
+
+MAX_NOTE = 64 * 1024
+MAX_README = 64 * 1024
+MAX_MANIFEST = 16 * 2**20
+MAX_PAYLOADS = 2**30  # together: they are held while the audit runs
+
+_HEX = r"[0-9a-f]{64}"
+_LOG = r"logs/(?P<region>[a-z0-9-]{1,40})\.(?P<epoch>[1-9]\d{0,5})/(?P<file>leaves\.bin|leaves\.jsonl|checkpoint\.note)"
+_NAMES: tuple[tuple[re.Pattern[str], int], ...] = (
+    (re.compile(r"manifest\.txt"), MAX_MANIFEST),
+    (re.compile(r"manifest\.note"), MAX_NOTE),
+    (re.compile(r"README\.txt"), MAX_README),
+    (re.compile(rf"plans/{_HEX}\.bin"), MAX_PLAN),
+    (re.compile(rf"rosters/{_HEX}\.bin"), MAX_PLAN),
+    (re.compile(rf"payloads/{_HEX}"), MAX_CONTROL),
+    (re.compile(r"logs/[a-z0-9-]{1,40}\.[1-9]\d{0,5}/leaves\.(bin|jsonl)"), 2**30),
+    (re.compile(r"logs/[a-z0-9-]{1,40}\.[1-9]\d{0,5}/checkpoint\.note"), MAX_NOTE),
+)
+_LINE = re.compile(rf"({_HEX})  (\S+)\n")
+_LABEL = re.compile(r"[^A-Za-z0-9._-]")
+
+def label_of(path: Path) -> str:
+    """Return how a report calls a file: its name without directory, ASCII, at most 64 characters."""
+    return _LABEL.sub("_", path.name)[:64] or "_"
+
+
+def read_bundle(path: Path) -> Bundle:
+    """Return what a bundle holds; reads the file once, writes nothing.
+
+    Raises:
+        BundleError: Not a sound bundle; nothing of it may be used.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise BundleError("LS-BUNDLE-FORMAT", "not a regular file")
+        with path.open("rb") as file:
+            return _read(file, label_of(path))
+    except OSError as error:
+        raise BundleError("LS-BUNDLE-FORMAT", f"the file cannot be read: {error.strerror or 'unknown'}") from error
+
+
+def _read(file: BinaryIO, label: str) -> Bundle:
+    found = {member.name: member for member in members(file)}
+    for member in found.values():
+        _check_name(member)
+    if sum(member.size for member in found.values() if member.name.startswith("payloads/")) > MAX_PAYLOADS:
+        raise BundleError("LS-BUNDLE-LIMIT", f"payloads of more than {MAX_PAYLOADS} bytes together")
+    bundle = Bundle(label)
+    if MANIFEST not in found:
+        raise BundleError("LS-BUNDLE-MANIFEST", "manifest.txt is missing")
+    bundle.manifest = b"".join(chunks(file, found.pop(MANIFEST)))
+    hashes = _parse_manifest(bundle.manifest)
+    if NOTE in found:
+        bundle.note = b"".join(chunks(file, found.pop(NOTE)))
+    if hashes.keys() != found.keys():
+        odd = sorted(hashes.keys() ^ found.keys())[0]
+        where = "in manifest.txt and not in the file" if odd in hashes else "in the file and not in manifest.txt"
+        raise BundleError("LS-BUNDLE-MANIFEST", f"{printable(odd)} is {where}")
+    # In the order of names leaves.bin comes before the leaves.jsonl that is compared with it.
+    for name in sorted(found):
+        digest = hashlib.sha256()
+        _take(bundle, name, _hashed(chunks(file, found[name]), digest.update))
+        if digest.hexdigest() != hashes[name]:
+            raise BundleError("LS-BUNDLE-MANIFEST", f"{name}: its bytes are not those that manifest.txt names")
+    for (region, epoch), log in bundle.logs.items():
+        if not log.has_leaves:
+            raise BundleError("LS-BUNDLE-FORMAT", f"logs/{region}.{epoch}/leaves.bin is missing")
+    if len({region for region, _ in bundle.logs}) != 1:
+        raise BundleError("LS-BUNDLE-FORMAT", f"{len(bundle.logs)} logs; a bundle holds those of one region")
+    return bundle
+
+
+def _check_name(member: Member) -> None:
+    for pattern, limit in _NAMES:
+        if pattern.fullmatch(member.name):
+            if member.size > limit:
+                raise BundleError(
+                    "LS-BUNDLE-LIMIT", f"{member.name} has {member.size} bytes; at most {limit} are allowed"
+                )
+            return
+    raise BundleError("LS-BUNDLE-PATH", f"a file of the name {printable(member.name)} belongs to no bundle")
+
+
+def _parse_manifest(data: bytes) -> dict[str, str]:
+    try:
+        text = data.decode("ascii")
+    except UnicodeDecodeError:
+        raise BundleError("LS-BUNDLE-MANIFEST", "manifest.txt is not ASCII") from None
+    hashes: dict[str, str] = {}
+    at, last = 0, ""
+    while at < len(text):
+        line = _LINE.match(text, at)
+        if line is None or line[2] <= last:
+            where = f"line {len(hashes) + 1} of manifest.txt"
+            raise BundleError("LS-BUNDLE-MANIFEST", f"{where} is not in its form or order")
+        last = line[2]
+        hashes[last] = line[1]
+        at = line.end()
+    return hashes
+
+
+def _hashed(data: Iterator[bytes], update: Callable[[bytes], None]) -> Iterator[bytes]:
+    for chunk in data:
+        update(chunk)
+        yield chunk
+
+
+def _take(bundle: Bundle, name: str, data: Iterator[bytes]) -> None:
+    """Put one member where it belongs; always reads it to its end."""
+    folder, _, rest = name.partition("/")
+    if folder in ("plans", "rosters", "payloads"):
+        key = bytes.fromhex(rest.removesuffix(".bin"))
+        {"plans": bundle.plans, "rosters": bundle.rosters, "payloads": bundle.payloads}[folder][key] = b"".join(data)
+        return
+    place = re.fullmatch(_LOG, name)
+    if place is None:
+        for _ in data:  # README.txt: never parsed
+            pass
+        return
+    log = bundle.logs.setdefault((place["region"], int(place["epoch"])), RawLog())
+    if place["file"] == "checkpoint.note":
+        log.checkpoint = b"".join(data)
+        return
+    reader = LeafReader(log) if place["file"] == "leaves.bin" else ViewReader(log)
+    for chunk in data:
+        reader.feed(chunk)
+    reader.close()
