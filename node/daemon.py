@@ -1,27 +1,27 @@
-"""The daemon: one thread, one loop over sockets, control socket and worker, around one ``Peer``.
+"""A region's node: one thread, one loop, between ``Peer`` and the world.
 
 Rules kept here, and nowhere else:
-  * what ``Peer`` wants done is done in its order, after its step is on disk;
-  * time is monotonic: the wall clock is read once, at start;
-  * a step that cannot be written ends the daemon, with words; nothing goes on without its log.
+  * an event goes to ``Peer``, its commit to disk, and only then are its effects carried out, in order;
+  * what cannot be written ends the node, in words; nothing goes on without its log;
+  * nothing blocks: links, operators and the worker are polled together, training runs in its own process.
 
-It decides nothing about a study. After a study's end it stays up, and answers who comes late.
+Program logs hold no values, keys or weights. What must be provable is in the update log.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import logging.handlers
 import os
 import signal
 import socket
-import sys
-import time
-from collections.abc import Callable
+import threading
+from collections import deque
+from collections.abc import Iterator
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Any
+from types import FrameType
 
-import numpy as np
 import zmq
 
 from gossip.events import (
@@ -32,12 +32,9 @@ from gossip.events import (
     Effect,
     Ended,
     Event,
-    Failed,
     Links,
     Measure,
-    Measured,
     Open,
-    Opened,
     Reply,
     Send,
     SetTimer,
@@ -46,288 +43,260 @@ from gossip.events import (
     Suspect,
     Tick,
     Train,
-    Trained,
-    TrainReport,
 )
+from gossip.requests import status as peer_status
+from node.clock import Clock
 from node.control_socket import ControlSocket, Request
-from node.errors import NodeError, Refused, StoreError
-from node.region import Region, wall_ms, words_of
+from node.errors import NodeError, Refused
+from node.region import Region, words_of
 from node.status import Disk, Traffic, completed
+from node.training import Training
 from node.transport import Transport, listening_address
-from node.worker import Answer, WorkerProcess
-from protocol.plan import Plan
+from node.worker import TrainingWorker
 
 logger = logging.getLogger(__name__)
 
-LOG_BYTES = 5 * 2**20
-LOG_FILES = 3
 IDLE_MS = 1_000
-# Why the worker refused, as ``study.end`` has it; anything else is tried again.
-_FINAL = {"BUDGET": "budget", "CONFIG": "data", "GATE": "data"}
-_MIB = 2**20
+LOG_BYTES, LOG_FILES = 5 * 2**20, 3
 
 
 class Daemon:
-    """One region's node, from its start to its end."""
+    """A running node.
 
-    def __init__(self, region: Region) -> None:
+    Args:
+        region: Its home, owned.
+        bind: Where to listen; None as the home says.
+    """
+
+    def __init__(self, region: Region, *, bind: str | None = None) -> None:
+        home = region.home
+        self.clock = Clock()
         self._region = region
-        self._wall_ms, self._monotonic_ns = wall_ms(), time.monotonic_ns()
         self._poller = zmq.Poller()
-        config = region.home.config
-        self._transport = Transport(
-            region.home.name, region.home.keys(), self._poller, links=config.links, limits=config.limits
-        )
-        self._control = ControlSocket(region.home.path, self._poller)
-        self._worker = WorkerProcess(self._poller)
-        self._limits = config.limits
-        self._timer_ms: int | None = None
-        self._plans: dict[bytes, Plan] = {}
-        self._models: dict[bytes, tuple[int, np.ndarray[Any, np.dtype[np.float32]]]] = {}
-        self._open_in: dict[bytes, int] = {}
-        self._metrics: dict[str, object] = {}
-        self._disk = Disk(region.home.path)
+        self._signals, self._wake = socket.socketpair()
+        self._signals.setblocking(False)
+        self._wake.setblocking(False)
+        self._poller.register(self._signals.fileno(), zmq.POLLIN)
+        self._control = ControlSocket(home.path, self._poller)
+        config = home.config
+        self.transport = Transport(home.name, home.keys(), self._poller, links=config.links, limits=config.limits)
+        self._worker = TrainingWorker(home.path, self._poller, config.limits)
+        self._training = Training(home.path, home.name, self._worker, region.manifest)
+        self._disk = Disk(home.path)
         self._traffic = Traffic()
-        self._wake, self._woken = socket.socketpair()
-        self._is_stopping = False
-
-    def now_ms(self) -> int:
-        """Unix time in ms that never goes back."""
-        return self._wall_ms + (time.monotonic_ns() - self._monotonic_ns) // 10**6
+        self._events: deque[Event] = deque()
+        self._timer_ms: int | None = None
+        self._stop: str | None = None
+        address = bind or listening_address(config)
+        try:
+            if address is not None:
+                self.transport.bind(address)
+        except BaseException:
+            self.close()
+            raise
 
     # ---------------------------------------------------------------- the loop
 
     def run(self) -> None:
-        """Run until SIGTERM or SIGINT.
+        """Run until ``stop``.
 
         Raises:
-            NodeError: The address is taken, or the log cannot be written.
+            StoreError: A step could not be written.
         """
-        self._wake.setblocking(False)
-        self._woken.setblocking(False)
-        self._poller.register(self._woken.fileno(), zmq.POLLIN)
-        signal.set_wakeup_fd(self._wake.fileno())
-        for one in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(one, self._signalled)
-        try:
-            address = listening_address(self._region.home.config)
-            if address is not None:
-                port = self._transport.bind(address)
-                logger.info("listening on port %d", port)
-            self._handle(
-                Started(self.now_ms(), self._region.home.config_sha256(), self._region.clean)
-            )
-            if self._region.peer.agreement.proposals:
-                self._worker.start(self.now_ms())
-            while not self._is_stopping:
-                self._turn()
-            self._handle(Stopping(self.now_ms(), "signal"))
-        finally:
-            signal.set_wakeup_fd(-1)
-            self._worker.close()
-            self._control.close()
-            self._transport.close()
-            self._wake.close()
-            self._woken.close()
+        now_ms = self.clock.now_ms()
+        home = self._region.home
+        self._handle(Started(now_ms, home.config_sha256(), self._region.clean))
+        logger.info("node of %s is up, process %d, listening at %s", home.name, os.getpid(), self.transport.address)
+        while self._stop is None:
+            self._once(dict(self._poller.poll(self._timeout_ms())))
+        self._handle(Stopping(self.clock.now_ms(), self._stop))
+        logger.info("node of %s stops (%s)", home.name, self._stop)
 
-    def _signalled(self, number: int, frame: object) -> None:
-        self._is_stopping = True
-
-    def _turn(self) -> None:
-        now = self.now_ms()
-        wakes = [now + IDLE_MS, self._transport.wake_ms(now)]
-        wakes += [at for at in (self._timer_ms, self._worker.wake_ms(now)) if at is not None]
-        ready: dict[object, int] = dict(self._poller.poll(max(0, min(wakes) - now)))
-        if self._woken.fileno() in ready:
-            self._woken.recv(64)
-        for event in self._transport.events(ready, self.now_ms()):
+    def _once(self, ready: dict[object, int]) -> None:
+        if self._signals.fileno() in ready:
+            with contextlib.suppress(BlockingIOError):
+                self._signals.recv(64)
+        for event in self.transport.events(ready, self.clock.now_ms()):
             self._handle(event)
-        for request in self._control.requests(ready, self.now_ms()):
-            self._asked(request)
-        self._worker.serve(ready, self.now_ms())
-        if self._timer_ms is not None and self.now_ms() >= self._timer_ms:
+        for answer in self._worker.answers(ready, self.clock.now_ms()):
+            heard = self._training.event(answer, self.clock.now_ms())
+            if heard is not None:
+                self._handle(heard)
+        for request in self._control.requests(ready, self.clock.now_ms()):
+            self._request(request)
+        now_ms = self.clock.now_ms()
+        if self._timer_ms is not None and now_ms >= self._timer_ms:
             self._timer_ms = None
-            self._handle(Tick(self.now_ms()))
+            self._handle(Tick(now_ms))
+
+    def _timeout_ms(self) -> int:
+        now_ms = self.clock.now_ms()
+        wakes = [now_ms + IDLE_MS, self.transport.wake_ms(now_ms), self._worker.wake_ms(now_ms), self._timer_ms]
+        return max(0, min(wake for wake in wakes if wake is not None) - now_ms)
+
+    def stop(self, reason: str) -> None:
+        """End the loop after the event at hand; from a signal handler or another thread."""
+        self._stop = reason
+        with contextlib.suppress(OSError):
+            self._wake.send(b"\0")
+
+    def close(self) -> None:
+        """Let go of sockets and worker; the home is the caller's."""
+        self._control.close()
+        self._worker.close()
+        self.transport.close()
+        self._signals.close()
+        self._wake.close()
+
+    # ---------------------------------------------------------------- events and effects
 
     def _handle(self, event: Event) -> None:
         for effect in self._region.handle(event):
             self._do(effect)
         study = self._region.peer.current
-        self._traffic.at(
-            study.round if study is not None else None, self._transport.sent, self._transport.received
-        )
+        self._traffic.at(study.round if study is not None else None, self.transport.sent, self.transport.received)
+        if self._worker.pid is None and self._is_study_near():
+            self._worker.start(event.now_ms)
 
-    def _asked(self, request: Request) -> None:
-        try:
-            self._region.prepare(request.op, request.args)
-            self._handle(Asked(self.now_ms(), request.ticket, request.op, request.args))
-        except StoreError:
-            raise
-        except NodeError as error:
-            self._control.reply(request.ticket, None, words_of(error))
-
-    # ---------------------------------------------------------------- what Peer wants
+    def _is_study_near(self) -> bool:
+        proposals = self._region.peer.agreement.proposals.values()
+        return any(not one.has_ended for one in proposals)
 
     def _do(self, effect: Effect) -> None:
+        now_ms = self.clock.now_ms()
         match effect:
             case Send():
-                self._transport.send(effect, self.now_ms())
-            case Admit():
-                self._transport.admit(effect.link, effect.eid, effect.size, effect.sha256, self.now_ms())
+                self.transport.send(effect, now_ms)
+            case Admit(link=link, eid=eid, size=size, sha256=sha256):
+                self.transport.admit(link, eid, size, sha256, now_ms)
             case SetTimer(at_ms=at_ms):
                 self._timer_ms = at_ms
-            case Open():
-                self._open(effect.study, effect.plan)
-            case Measure():
-                self._measure(effect)
-            case Train():
-                self._train(effect)
-            case Adopt():
-                self._adopted(effect)
-            case Ended():
-                self._ended(effect)
+            case Open() | Measure() | Train() | Adopt() | Ended():
+                self._note(effect)
+                self._training.do(effect, now_ms)
             case Links(roster=roster):
-                self._transport.set_roster(roster, self._region.home.card())
+                logger.info("links to the regions of roster %s", roster.hash.hex()[:12])
+                self.transport.set_roster(roster, self._region.home.card())
             case Suspect(region=region, code=code, reason=reason):
-                logger.warning("%s: %s: %s", region, code, reason)
+                logger.warning("%s: %s: %s", region or "somebody", code, reason)
             case CloseLink(region=region, reason=reason):
-                self._transport.close_link(region, reason, self.now_ms())
-            case Reply():
-                self._reply(effect)
+                self.transport.close_link(region, reason, now_ms)
+            case Reply(ticket=ticket, result=result, error=error):
+                self._control.reply(ticket, result, error)
             case _:
-                raise AssertionError(f"{type(effect).__name__} is no effect that a daemon carries out")
+                raise AssertionError(f"no such effect: {type(effect).__name__}")
 
-    def _reply(self, reply: Reply) -> None:
-        result = reply.result
-        if result is not None and "rounds_mixed" in result:
-            more = {
-                "traffic": self._traffic.value(self._transport.sent, self._transport.received),
-                "metrics": self._metrics,
-                "address": self._transport.address,
-            }
-            disk = self._disk.value(self.now_ms(), _number(result.get("round")))
-            result = completed(result, self._region.home, pid=os.getpid(), disk=disk, more=more)
-        self._control.reply(reply.ticket, result, reply.error)
+    def _note(self, effect: Open | Measure | Train | Adopt | Ended) -> None:
+        match effect:
+            case Open(study=study, plan=plan):
+                logger.info("study %s begins", study.hex()[:12])
+                # What a round keeps in memory here: own vectors, and what each neighbour sends.
+                most = max(plan.degree(self._region.home.name, round) for round in (0, plan.first_round))
+                vector = plan.dim * 8
+                self.transport.guard.allowance_bytes = (2 * most + 16) * vector
+            case Adopt(round=round, senders=senders):
+                logger.info("round %d: %s", round, f"mixed with {len(senders)}" if senders else "kept own model")
+            case Ended(study=study, outcome=outcome, reason=reason):
+                logger.info("study %s has ended: %s%s", study.hex()[:12], outcome, f" ({reason})" if reason else "")
+            case _:
+                pass
 
-    # ---------------------------------------------------------------- training
+    # ---------------------------------------------------------------- operators
 
-    def _open(self, study: bytes, plan: Plan) -> None:
-        self._plans[study] = plan
-        self._worker.expect(plan.dim)
-        # Own model, reference and code, and a payload for and from each neighbour in two rounds.
-        self._transport.guard.allowance_bytes = plan.dim * (24 + 16 * plan.n) + 64 * _MIB
-        self._ask_open(study, lambda answer: self._opened(study, answer))
-
-    def _ask_open(self, study: bytes, then: Callable[[Answer | None], None]) -> None:
-        plan, home = self._plans[study], self._region.home.path
-        manifest = self._region.manifest(study)
-        request = {
-            "op": "open", "study": study.hex(), "task": plan.task["name"], "version": plan.task["version"],
-            "settings": dict(plan.settings), "schema": plan.schema, "layout": plan.layout, "dim": plan.dim,
-            "seed": plan.seed, "region": self._region.home.name, "rounds": plan.rounds,
-            "manifest": str(manifest) if manifest is not None else None,
-            "dp": dict(plan.dp) if plan.dp is not None else None,
-            "state": str(home / "state" / "private"), "ledger": str(home / "ledger.jsonl"),
-        }
-        self._worker.ask(request, int(self._limits.open_s * 1000), then, self.now_ms())
-        self._open_in[study] = self._worker.life
-
-    def _ask(self, study: bytes, request: dict[str, Any], then: Callable[[Answer | None], None]) -> None:
-        """Ask about a study; a worker that was started anew opens it first."""
-        if self._open_in.get(study) != self._worker.life:
-            self._ask_open(study, lambda _answer: None)
-        self._worker.ask({**request, "study": study.hex()}, int(self._limits.train_s * 1000), then, self.now_ms())
-
-    def _opened(self, study: bytes, answer: Answer | None) -> None:
-        if not self._is_good(study, None, answer):
+    def _request(self, request: Request) -> None:
+        try:
+            self._region.prepare(request.op, request.args)
+        except Refused as error:
+            self._control.reply(request.ticket, None, words_of(error))
             return
-        assert answer is not None
-        for warning in answer.get("warnings", ()):
-            logger.warning("study %s: %s", study.hex()[:12], warning)
-        self._handle(Opened(self.now_ms(), study, np.frombuffer(answer["vector"], "<f4")))
-
-    def _measure(self, effect: Measure) -> None:
-        def then(answer: Answer | None) -> None:
-            if self._is_good(effect.study, effect.round, answer):
-                assert answer is not None
-                columns = tuple((str(name), int(width)) for name, width in answer["columns"])
-                vector = np.frombuffer(answer["vector"], "<i8")
-                self._handle(Measured(self.now_ms(), effect.study, effect.round, vector, columns))
-
-        totals = [total.astype("<i8").tobytes() for total in effect.totals]
-        self._ask(effect.study, {"op": "measure", "stage": effect.stage, "totals": totals}, then)
-
-    def _train(self, effect: Train) -> None:
-        def then(answer: Answer | None) -> None:
-            if self._is_good(effect.study, effect.round, answer):
-                assert answer is not None
-                facts = answer["report"]
-                report = TrainReport(int(facts["steps"]), float(facts["norm"]), facts["loss"], facts["dp"])
-                vector = np.frombuffer(answer["vector"], "<f4")
-                self._handle(Trained(self.now_ms(), effect.study, effect.round, vector, report))
-
-        vector = np.ascontiguousarray(effect.vector, "<f4").data.cast("B")
-        totals = [total.astype("<i8").tobytes() for total in effect.totals]
-        request = {"op": "train", "round": effect.round, "vector": vector, "totals": totals}
-        self._ask(effect.study, request, then)
-
-    def _is_good(self, study: bytes, round: int | None, answer: Answer | None) -> bool:
-        """Whether the worker did what was asked; if not, Peer hears that it could not."""
-        if answer is not None and answer.get("ok") is True:
-            return True
-        code = str(answer.get("code", "WORKER")) if answer is not None else "LOST"
-        if answer is not None:
-            logger.error("study %s: %s", study.hex()[:12], answer.get("error"))
-        self._handle(Failed(self.now_ms(), study, round, _FINAL.get(code, "training")))
-        return False
-
-    def _adopted(self, effect: Adopt) -> None:
-        self._models[effect.study] = (effect.round, effect.vector)
-        senders = ", ".join(effect.senders)
-        logger.info("round %d: %s", effect.round, f"mixed with {senders}" if senders else "kept its own model")
-
-    def _ended(self, effect: Ended) -> None:
-        logger.info("study %s: %s %s", effect.study.hex()[:12], effect.outcome, effect.reason or "")
-        model = self._models.pop(effect.study, None)
-        study = self._region.peer.studies.get(effect.study)
-        if model is None or study is None:
+        now_ms = self.clock.now_ms()
+        if request.op == "status":
+            self._control.reply(request.ticket, self.status(now_ms), None)
             return
+        self._handle(Asked(now_ms, request.ticket, request.op, request.args))
 
-        def then(answer: Answer | None) -> None:
-            if answer is not None and answer.get("ok") is True:
-                self._metrics = dict(answer["metrics"])
+    def status(self, now_ms: int) -> dict[str, object]:
+        """Return what ``landsting status --json`` prints."""
+        peer = self._region.peer
+        found = peer_status(peer, now_ms)
+        study = peer.current
+        complaint = self._training.complaint(study.id if study is not None else None)
+        if complaint is not None:
+            alarms = found["alarms"]
+            assert isinstance(alarms, list)
+            found["alarms"] = [*alarms, {"code": "WORKER", "since": None, "fix": complaint}]
+        return completed(
+            found,
+            self._region.home,
+            pid=os.getpid(),
+            disk=self._disk.value(now_ms, study.round if study is not None else None),
+            more={
+                "address": self.transport.address,
+                "traffic": self._traffic.value(self.transport.sent, self.transport.received),
+                **self._training.metrics(study.id if study is not None else None),
+            },
+        )
 
-        vector = np.ascontiguousarray(model[1], "<f4").data.cast("B")
-        totals = [total.astype("<i8").tobytes() for total in study.context.totals()]
-        self._ask(effect.study, {"op": "evaluate", "round": model[0], "vector": vector, "totals": totals}, then)
 
-
-def _number(value: object) -> int | None:
-    return value if isinstance(value, int) else None
-
-
-def run(home: Path) -> int:
-    """Run a home's daemon until it is told to stop; returns the exit code.
+def run(home: Path, *, bind: str | None = None) -> int:
+    """Run the node of a home until SIGTERM or Ctrl-C; returns the exit code 0.
 
     Raises:
-        NodeError: It cannot start, or had to stop: in words.
+        ConfigError: There is no home of this version, its port is in use, or the clock is behind the log.
+        BusyError: Another node runs in this home.
+        StoreError: The log is damaged or was rolled back, or could not be written.
     """
-    with Region.open(home) as region:
-        handler = logging.handlers.RotatingFileHandler(
-            region.home.path / "daemon.log", maxBytes=LOG_BYTES, backupCount=LOG_FILES - 1
-        )
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s %(message)s"))
-        logging.getLogger().addHandler(handler)
+    home = home.absolute()
+    with Region.open(home) as region, _log_file(home):
+        daemon = Daemon(region, bind=bind)
         try:
-            Daemon(region).run()
-        except StoreError as error:
-            logger.error("stopped: %s", error)
+            with _signals(daemon):
+                daemon.run()
+        except NodeError as error:
+            logger.error("the node stops: %s", error)
             raise
         finally:
-            logging.getLogger().removeHandler(handler)
-            handler.close()
-            sys.stdout.flush()
+            daemon.close()
     return 0
 
 
-__all__ = ["Daemon", "Refused", "run"]
+@contextlib.contextmanager
+def _signals(daemon: Daemon) -> Iterator[None]:
+    """Stop on SIGTERM and SIGINT while it runs; elsewhere than in the main thread, who started it stops it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        daemon.stop("signal")
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _log_file(home: Path) -> Iterator[None]:
+    """Write the program's log to ``daemon.log`` while it runs; old parts go by themselves."""
+    root = logging.getLogger()
+    before = os.umask(0o177)
+    try:
+        handler = RotatingFileHandler(
+            home / "daemon.log", maxBytes=LOG_BYTES, backupCount=LOG_FILES - 1, encoding="utf-8"
+        )
+    finally:
+        os.umask(before)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s %(message)s"))
+    level = root.level
+    if level > logging.INFO or level == logging.NOTSET:
+        root.setLevel(logging.INFO)
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+        handler.close()

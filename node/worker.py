@@ -1,11 +1,13 @@
-"""The daemon's side of the training worker: a process of its own, asked in msgpack frames, never waited for.
+"""The daemon's side of the training worker: one process that trains, so that the daemon never waits.
 
 Rules kept here, and nowhere else:
-  * a frame is bounded before it is read, and nothing is unpickled;
-  * one request is under way at a time; the others wait in order;
-  * a worker that dies or hangs loses what was asked of it; the next request starts another, after a pause
-    that doubles;
-  * the worker gets no secret: an environment of a few names, lower priority.
+  * one request at a time; training goes before evaluation, and of evaluations only the newest is kept;
+  * a worker that dies is started again after a pause, with its studies opened anew; one that takes too long
+    is killed first: either is a failed request, never a failed node;
+  * one worker a home: what an earlier daemon left running is ended before another starts;
+  * its environment holds no secrets, and it knows no keys and no network.
+
+The process is ``node.learning.worker``; frames are in ``node.frames``.
 """
 
 from __future__ import annotations
@@ -14,244 +16,331 @@ import contextlib
 import fcntl
 import logging
 import os
-import struct
+import signal
 import subprocess
 import sys
-from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-import msgpack
 import zmq
+
+from node.config import Limits
+from node.frames import MAX_FRAME, FrameError, Reader, Writer, frame
 
 logger = logging.getLogger(__name__)
 
-FRAME = 64 * 2**20
-PIPE_BYTES = 2**20
-PAUSE_MS = 500
-PAUSE_MAX_MS = 30_000
-_SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ, Linux
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
-
-Answer = dict[str, Any]
-
-
-@dataclass(slots=True)
-class _Request:
-    """What is asked, how long it may take, and whom to tell: None stands for a lost worker."""
-
-    value: dict[str, Any]
-    limit_ms: int
-    then: Callable[[Answer | None], None]
+COMMAND = (sys.executable, "-P", "-m", "node.learning.worker")
+RETRY_MS, MAX_RETRY_MS = 500, 60_000
+_PASSED_ON = (
+    "PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "VIRTUAL_ENV",
+    # A machine's choice of kernels, and with it every bit of a result, is the worker's too.
+    "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "MKL_CBWR",
+)  # fmt: skip
+_ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_PIPE_BYTES = 2**20
+_F_SETPIPE_SZ = 1031
 
 
-class WorkerProcess:
-    """One region's training process.
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One request to the worker.
 
-    Args:
-        poller: Its pipes are registered here.
+    Attributes:
+        op: ``open, measure, train, evaluate`` or ``close``.
+        study: Study id.
+        round: Where there is one.
+        fields: What the operation needs beside ``id, op, study``; arrays travel as bytes.
+        dim: Parameters of the study's vector, which bound the answer.
     """
 
-    def __init__(self, poller: zmq.Poller) -> None:
+    op: str
+    study: bytes
+    round: int | None = None
+    fields: Mapping[str, object] = field(default_factory=dict)
+    dim: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a job.
+
+    Attributes:
+        reply: The worker's map; None if it failed.
+        code, words: Why it failed: a code of the worker, or ``DIED`` or ``HUNG``; words without values.
+        seconds: Time it took.
+    """
+
+    job: Job
+    reply: dict[str, Any] | None
+    code: str = ""
+    words: str = ""
+    seconds: float = 0.0
+
+
+class TrainingWorker:
+    """Starts, feeds, watches and ends the worker of one home.
+
+    Args:
+        home: The home; the worker's own words go to ``worker.log`` there.
+        poller: The pipes are registered here.
+        command: What to run; for tests.
+    """
+
+    def __init__(
+        self, home: Path, poller: zmq.Poller, limits: Limits | None = None, *, command: tuple[str, ...] = COMMAND
+    ) -> None:
+        self._home = home
         self._poller = poller
+        self._limits = limits or Limits()
+        self._command = command
         self._process: subprocess.Popen[bytes] | None = None
-        self._queue: deque[_Request] = deque()
-        self._current: _Request | None = None
-        self._deadline_ms = 0
+        self._reader: Reader | None = None
+        self._writer: Writer | None = None
+        self._fds = (-1, -1)
+        self._queue: list[Job] = []
+        self._current: tuple[Job, int, float] | None = None
+        self._is_inner = False
         self._count = 0
-        self._limit = FRAME
-        self._outgoing: deque[memoryview] = deque()
-        self._incoming = bytearray()
-        self._view: memoryview | None = None
-        self._filled = 0
-        self._pause_ms = PAUSE_MS
-        self._not_before_ms = 0
-        self.life = 0
+        self._failures = 0
+        self._next_ms = 0
+        self._studies: dict[bytes, Job] = {}
+        self._open: set[bytes] = set()
+        self._answers: list[Answer] = []
 
-    # ---------------------------------------------------------------- asking
+    @property
+    def pid(self) -> int | None:
+        """Process id; None while it does not run."""
+        return self._process.pid if self._process is not None else None
 
-    def expect(self, parameters: int) -> None:
-        """Allow frames as large as a study of so many parameters needs."""
-        self._limit = max(self._limit, FRAME + 8 * parameters)
-
-    def ask(self, value: dict[str, Any], limit_ms: int, then: Callable[[Answer | None], None], now_ms: int) -> None:
-        """Ask the worker, starting one if there is none; ``then`` gets its answer, or None if it was lost."""
-        self._queue.append(_Request(value, limit_ms, then))
-        self._go_on(now_ms)
-
-    def wake_ms(self, now_ms: int) -> int | None:
-        """When ``serve`` wants to be called though no pipe is ready."""
-        if self._current is not None:
-            return self._deadline_ms
-        if self._queue:
-            return max(self._not_before_ms, now_ms)
-        return None
-
-    def serve(self, ready: dict[object, int], now_ms: int) -> None:
-        """Read and write what the poller found ready; answers go to who asked."""
-        process = self._process
-        if process is not None:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            if process.stdin.fileno() in ready:
-                self._write(now_ms)
-            if self._process is process and process.stdout.fileno() in ready:
-                for answer in self._read(now_ms):
-                    self._answered(answer)
-        if self._current is not None and now_ms >= self._deadline_ms:
-            self._lose(now_ms, "gave no answer in time")
-        self._go_on(now_ms)
+    @property
+    def is_busy(self) -> bool:
+        """Whether a job runs or waits."""
+        return self._current is not None or bool(self._queue)
 
     def start(self, now_ms: int) -> None:
-        """Start the process ahead of the first request, so that it is there when it is needed."""
-        if self._process is None and now_ms >= self._not_before_ms:
-            self._spawn()
+        """Start it now, so that it is there when it is needed."""
+        if self._process is None and now_ms >= self._next_ms:
+            self._spawn(now_ms)
+
+    def put(self, job: Job, now_ms: int) -> None:
+        """Queue a job; it is answered once."""
+        if job.op == "open":
+            self._studies[job.study] = job
+        if job.op == "evaluate":
+            self._queue = [one for one in self._queue if one.op != "evaluate"]
+            self._queue.append(job)
+        else:
+            at = next((i for i, one in enumerate(self._queue) if one.op == "evaluate"), len(self._queue))
+            self._queue.insert(at, job)
+        self._go_on(now_ms)
+
+    def forget(self, study: bytes) -> None:
+        """Drop what waits for a study, and do not open it again."""
+        self._queue = [job for job in self._queue if job.study != study or job.op == "evaluate"]
+        self._studies.pop(study, None)
+
+    def wake_ms(self, now_ms: int) -> int | None:
+        """When ``answers`` wants to be called whether or not a pipe is ready; None: whenever."""
+        if self._answers:
+            return now_ms
+        if self._current is not None:
+            return int(self._current[2] * 1000) + now_ms - int(time.monotonic() * 1000)
+        return max(now_ms, self._next_ms) if self._queue else None
+
+    def answers(self, ready: dict[object, int], now_ms: int) -> Iterator[Answer]:
+        """Yield what has come, given what the poller found ready."""
+        if self._writer is not None and self._fds[0] in ready:
+            self._flush(now_ms)
+        if self._reader is not None and self._fds[1] in ready:
+            self._read(now_ms)
+        if self._current is not None and time.monotonic() > self._current[2]:
+            job = self._current[0]
+            limit = self._limit_s(job)
+            logger.error("the training worker took more than %g s for %s; it is killed", limit, job.op)
+            self._end("HUNG", f"{job.op} took more than {limit:g} s", now_ms)
+        self._go_on(now_ms)
+        while self._answers:
+            yield self._answers.pop(0)
+
+    def close(self) -> None:
+        """End it."""
+        self._queue.clear()
+        self._current = None
+        self._stop()
+
+    # ---------------------------------------------------------------- jobs
+
+    def _limit_s(self, job: Job) -> float:
+        return self._limits.open_s if job.op == "open" else self._limits.train_s
+
+    def _go_on(self, now_ms: int) -> None:
+        """Begin the next job if there is one and the worker is free."""
+        if self._current is not None or not self._queue or now_ms < self._next_ms:
+            return
+        if self._process is None and not self._spawn(now_ms):
+            return
+        job = self._queue[0]
+        self._is_inner = job.op not in ("open", "close") and job.study not in self._open and job.study in self._studies
+        if self._is_inner:
+            job = self._studies[job.study]  # opened before, in a process that is gone
+        else:
+            self._queue.pop(0)
+        assert self._reader is not None
+        assert self._writer is not None
+        self._count += 1
+        self._reader.max_bytes = max(self._reader.max_bytes, MAX_FRAME + 8 * job.dim)
+        self._current = (job, self._count, time.monotonic() + self._limit_s(job))
+        self._writer.put(frame({"id": self._count, "op": job.op, "study": job.study.hex(), **job.fields}))
+        self._flush(now_ms)
+
+    def _flush(self, now_ms: int) -> None:
+        assert self._writer is not None
+        try:
+            self._writer.flush()
+        except OSError:
+            self._end("DIED", "the training worker died", now_ms)
+            return
+        if self._writer.is_done:
+            with contextlib.suppress(KeyError):
+                self._poller.unregister(self._fds[0])
+        else:
+            self._poller.register(self._fds[0], zmq.POLLOUT)
+
+    def _read(self, now_ms: int) -> None:
+        assert self._reader is not None
+        try:
+            frames, is_gone = self._reader.read()
+        except FrameError as error:
+            logger.error("the training worker sent %s; it is ended", error)
+            self._end("DIED", "the training worker did not speak in frames", now_ms)
+            return
+        except OSError:
+            frames, is_gone = [], True
+        for reply in frames:
+            self._take(reply)
+        if is_gone:
+            self._end("DIED", "the training worker died", now_ms)
+
+    def _take(self, reply: dict[str, Any]) -> None:
+        if self._current is None or reply.get("id") != self._current[1]:
+            logger.warning("the training worker answered what was not asked")
+            return
+        job, _, limit = self._current
+        self._current = None
+        self._failures = 0
+        seconds = time.monotonic() - (limit - self._limit_s(job))
+        is_inner, self._is_inner = self._is_inner, False
+        if reply.get("ok") is True:
+            if job.op == "open":
+                self._open.add(job.study)
+            if not is_inner:
+                self._answers.append(Answer(job, reply, seconds=seconds))
+            return
+        if is_inner:
+            job = self._queue.pop(0)
+        code, words = str(reply.get("code", "WORKER")), str(reply.get("error", "no reason given"))
+        self._answers.append(Answer(job, None, code, words, seconds))
 
     # ---------------------------------------------------------------- the process
 
-    def _spawn(self) -> None:
-        environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-        environment |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "node.learning.worker"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, bufsize=0,
-            start_new_session=True,
-        )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        for stream in (self._process.stdin, self._process.stdout):
-            os.set_blocking(stream.fileno(), False)
-            with contextlib.suppress(OSError):
-                fcntl.fcntl(stream.fileno(), _SET_PIPE_SIZE, PIPE_BYTES)
-        self._poller.register(self._process.stdout.fileno(), zmq.POLLIN)
-        self._reset()
-        self.life += 1
-        logger.info("training worker started, process %d", self._process.pid)
-
-    def _reset(self) -> None:
-        self._outgoing.clear()
-        self._incoming, self._view, self._filled = bytearray(), None, 0
-
-    def _lose(self, now_ms: int, why: str) -> None:
-        """The worker is gone: kill what is left, tell who waits, and pause before the next."""
-        logger.warning("the training worker %s", why)
-        self._stop()
-        self._not_before_ms = now_ms + self._pause_ms
-        self._pause_ms = min(2 * self._pause_ms, PAUSE_MAX_MS)
-        lost = [self._current] if self._current is not None else []
-        lost += self._queue
-        self._current = None
-        self._queue.clear()
-        for request in lost:
-            request.then(None)
-
-    def _stop(self) -> None:
-        process = self._process
-        if process is None:
-            return
-        self._process = None
+    def _spawn(self, now_ms: int) -> bool:
+        try:
+            lock = _take_over(self._home / "worker.lock")
+            with (self._home / "worker.log").open("ab") as log:
+                process = subprocess.Popen(
+                    self._command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    cwd=self._home,
+                    env=environment(),
+                    pass_fds=(lock,),
+                    bufsize=0,
+                    start_new_session=True,  # Ctrl-C is for the daemon, which then ends its worker
+                )
+        except OSError as error:
+            logger.error("the training worker cannot be started: %s", error.strerror)
+            self._pause(now_ms)
+            if self._queue:
+                self._answers.append(Answer(self._queue.pop(0), None, "DIED", "the training worker cannot be started"))
+            return False
+        os.pwrite(lock, f"{process.pid}\n".encode(), 0)
+        os.close(lock)  # held by the worker from now on
         assert process.stdin is not None
         assert process.stdout is not None
-        for stream in (process.stdin, process.stdout):
-            with contextlib.suppress(KeyError):
-                self._poller.unregister(stream.fileno())
+        self._process = process
+        self._fds = (process.stdin.fileno(), process.stdout.fileno())
+        for fd in self._fds:
+            os.set_blocking(fd, False)
             with contextlib.suppress(OSError):
-                stream.close()
-        process.kill()
-        process.wait()
-        self._reset()
+                fcntl.fcntl(fd, _F_SETPIPE_SZ, _PIPE_BYTES)
+        self._writer, self._reader = Writer(self._fds[0]), Reader(self._fds[1])
+        self._open.clear()
+        self._poller.register(self._fds[1], zmq.POLLIN)
+        logger.info("training worker started, process %d", process.pid)
+        return True
 
-    def close(self) -> None:
-        """End the process; whoever waits is told nothing."""
-        self._queue.clear()
-        self._current = None
+    def _end(self, code: str, words: str, now_ms: int) -> None:
+        """The process is dead or to be killed: answer what it was at, and pause before the next."""
         self._stop()
+        self._pause(now_ms)
+        if self._current is not None:
+            job, self._current = self._current[0], None
+            if self._is_inner:
+                job, self._is_inner = self._queue.pop(0), False
+            logger.warning("%s in %s", words, job.op)
+            self._answers.append(Answer(job, None, code, words))
 
-    # ---------------------------------------------------------------- frames
+    def _pause(self, now_ms: int) -> None:
+        self._next_ms = now_ms + min(RETRY_MS * 2**self._failures, MAX_RETRY_MS)
+        self._failures = min(self._failures + 1, 10)
 
-    def _go_on(self, now_ms: int) -> None:
-        if self._current is not None or not self._queue or now_ms < self._not_before_ms:
+    def _stop(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
             return
-        if self._process is None:
-            self._spawn()
-        self._current = self._queue.popleft()
-        self._count += 1
-        self._deadline_ms = now_ms + self._current.limit_ms
-        data = msgpack.packb({**self._current.value, "id": self._count}, use_bin_type=True)
-        self._outgoing.extend((memoryview(struct.pack(">I", len(data))), memoryview(data)))
-        assert self._process is not None
-        assert self._process.stdin is not None
-        self._poller.register(self._process.stdin.fileno(), zmq.POLLOUT)
-        self._write(now_ms)
+        for fd in self._fds:
+            with contextlib.suppress(KeyError):
+                self._poller.unregister(fd)
+        self._fds = (-1, -1)
+        self._writer = self._reader = None
+        process.kill()  # it keeps nothing that is not on disk
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            assert pipe is not None
+            pipe.close()
 
-    def _write(self, now_ms: int) -> None:
-        assert self._process is not None
-        assert self._process.stdin is not None
-        fd = self._process.stdin.fileno()
+
+def environment() -> dict[str, str]:
+    """Return the worker's environment: a short list of names passed on, and one thread for each library."""
+    kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    root = str(Path(__file__).resolve().parents[1])
+    return kept | dict.fromkeys(_ONE_THREAD, "1") | {"PYTHONPATH": root}
+
+
+def _take_over(path: Path) -> int:
+    """Return a descriptor that holds the lock of a home's worker; a worker that still has it is ended.
+
+    The lock lives as long as the process that inherited it, so the pid beside it is that process and no other.
+    """
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    end = time.monotonic() + 5.0
+    while True:
         try:
-            while self._outgoing:
-                written = os.write(fd, self._outgoing[0])
-                if written < len(self._outgoing[0]):
-                    self._outgoing[0] = self._outgoing[0][written:]
-                else:
-                    self._outgoing.popleft()
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
         except BlockingIOError:
-            return
-        except OSError:
-            self._lose(now_ms, "has ended")
-            return
-        with contextlib.suppress(KeyError):
-            self._poller.unregister(fd)
-
-    def _read(self, now_ms: int) -> Iterator[Answer]:
-        assert self._process is not None
-        assert self._process.stdout is not None
-        fd = self._process.stdout.fileno()
-        while True:
-            wanted = 4 if self._view is None else len(self._view)
-            try:
-                if self._view is None:
-                    part = os.read(fd, wanted - len(self._incoming))
-                    count = len(part)
-                    self._incoming += part
-                else:
-                    count = os.readv(fd, [self._view[self._filled :]])
-                    self._filled += count
-            except BlockingIOError:
-                return
-            except OSError:
-                count = 0
-            if count == 0:
-                self._lose(now_ms, "has ended")
-                return
-            if self._view is None:
-                if len(self._incoming) < 4:
-                    continue
-                (size,) = struct.unpack(">I", self._incoming)
-                if not 0 < size <= self._limit:
-                    self._lose(now_ms, f"announced a frame of {size} bytes; at most {self._limit} are taken")
-                    return
-                self._view, self._filled = memoryview(bytearray(size)), 0
-            elif self._filled == len(self._view):
-                data, self._view, self._incoming = self._view, None, bytearray()
-                answer = self._parsed(data)
-                if answer is None:
-                    self._lose(now_ms, "answered in a form that is not the agreed one")
-                    return
-                yield answer
-                if self._process is None:
-                    return
-
-    def _parsed(self, data: memoryview) -> Answer | None:
-        try:
-            value = msgpack.unpackb(data, raw=False, max_ext_len=0, max_bin_len=len(data), max_str_len=2**20)
-        except (ValueError, msgpack.UnpackException, RecursionError):
-            return None
-        return value if isinstance(value, dict) and value.get("id") == self._count else None
-
-    def _answered(self, answer: Answer) -> None:
-        request, self._current = self._current, None
-        self._pause_ms = PAUSE_MS
-        if request is not None:
-            request.then(answer)
+            text = os.pread(lock, 32, 0).strip()
+            if text.isdigit():
+                logger.warning("process %s is the training worker of an earlier run; it is ended", text.decode())
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(int(text), signal.SIGKILL)
+            if time.monotonic() > end:
+                os.close(lock)
+                raise
+            time.sleep(0.02)
+    os.ftruncate(lock, 0)
+    return lock
