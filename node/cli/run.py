@@ -8,16 +8,15 @@ from pathlib import Path
 
 import click
 
+from node.cli.output import Refusal
 from node.cli.root import common, home_option
+
+logger = logging.getLogger(__name__)
 
 
 @click.command()
 @home_option
-@click.option(
-    "--alone",
-    is_flag=True,
-    help="Start without asking the neighbours whether this log is the newest; stays in the log.",
-)
+@click.option("--alone", is_flag=True, help="Not in this version, which starts without asking the neighbours.")
 @click.option("--verbose", is_flag=True, help="Write each event to standard error.")
 @common
 def run(home: Path, alone: bool, verbose: bool, as_json: bool) -> int:
@@ -26,14 +25,25 @@ def run(home: Path, alone: bool, verbose: bool, as_json: bool) -> int:
     Answers to other regions of the roster only. What it does is in 'landsting status'; what it
     said and heard is in its signed log.
     """
+    if alone:
+        found = (
+            "--alone: this version never asks the neighbours whether its log is the newest, so there is nothing to skip"
+        )
+        raise Refusal("NOT_IN_VERSION", found, "no --alone", f"landsting run --home {home}")
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO,
         format="%(asctime)s %(levelname)-7s %(name)s %(message)s",
         stream=sys.stderr,
     )
+    from node.cli.faults import refusal_of
     from node.cli.start import check_installation
     from node.daemon import run as run_daemon
 
     check_installation()
-    result = run_daemon(home)
-    return result if isinstance(result, int) else 0
+    try:
+        return run_daemon(home)
+    except Exception as error:
+        if refusal_of(error) is None:
+            # A node runs unattended: what went wrong must be in its log, not only with --debug.
+            logger.exception("the node stops: a fault of its own")
+        raise

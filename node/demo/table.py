@@ -94,11 +94,12 @@ def in_words(result: Mapping[str, Any], wish: Wish, plan: Plan, nodes: Sequence[
     rows.append(["pooled", "", "", figure(pooled["accuracy"]), figure(pooled["auroc"]), "", "", ""])
     lines = [
         "",
-        f"Accuracy and AUROC on test rows that no region trained on ({_data(wish)}):",
+        _data(wish),
+        "accuracy and AUROC on test rows that no region trained on:",
         "",
         table(rows, header, right=range(1, len(header))),
         "",
-        f"disagreement between the regions' models: {result['disagreement']:.4f}; took {result['seconds']:.0f} s",
+        f"disagreement between the regions' models: {result['disagreement']:.3g}; took {result['seconds']:.0f} s",
     ]
     lines += _privacy(result, wish, plan)
     for name, rounds in ((node.name, lonely(node.last)) for node in nodes if lonely(node.last)):
@@ -117,9 +118,9 @@ def in_words(result: Mapping[str, Any], wish: Wish, plan: Plan, nodes: Sequence[
 
 def _data(wish: Wish) -> str:
     return {
-        "breast-cancer": "Wisconsin breast cancer, Dirichlet(0.5) over the regions; the regions' names are borrowed",
-        "digits-odd-even": "handwritten digits, not medical: half of the regions saw even digits only, half odd ones",
-    }.get(wish.data, wish.data)
+        "breast-cancer": "Wisconsin breast cancer, split unevenly (Dirichlet 0.5) over regions whose names are borrowed;",
+        "digits-odd-even": "handwritten digits, not medical; half of the regions saw even digits only, half odd ones;",
+    }.get(wish.data, f"{wish.data}, split unevenly (Dirichlet 0.5) over regions with borrowed names;")
 
 
 def _privacy(result: Mapping[str, Any], wish: Wish, plan: Plan) -> list[str]:
