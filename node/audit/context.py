@@ -78,7 +78,6 @@ class Context:
         keys: By region.
         plans: Every plan at hand that names this roster, by study id.
         studies: Ids of those that are audited.
-        others: Further rosters at hand, for ROSTER envelopes that speak of them.
         accepts: By study, the regions whose signed ACCEPT was seen.
         unchecked: Envelopes whose sender this context has no key for.
         inside: What carriers' payloads hold, by their SHA-256; each is read once.
@@ -90,7 +89,6 @@ class Context:
     keys: Mapping[str, KeySet] = field(default_factory=dict)
     plans: Mapping[bytes, Plan] = field(default_factory=dict)
     studies: frozenset[bytes] = frozenset()
-    others: Mapping[bytes, Roster] = field(default_factory=dict)
     accepts: dict[bytes, set[str]] = field(default_factory=dict)
     unchecked: set[bytes] = field(default_factory=set)
     inside: dict[bytes, list[Envelope]] = field(default_factory=dict)
@@ -109,24 +107,22 @@ class Context:
     def judge(self, envelope: Envelope) -> bool | None:
         """Return whether an envelope is its sender's; None where this context cannot tell."""
         fields = envelope.fields
-        public = self._key_for(envelope)
-        if public is None or fields.log.rpartition("/")[0] != f"{self.network}/{fields.sender}":
-            return None
-        held = self.signatures.envelope(envelope, public)
-        if not held and fields.study is not None and fields.study not in self.plans:
-            return None  # a study of another roster: its keys may be others
-        return held
-
-    def _key_for(self, envelope: Envelope) -> bytes | None:
-        fields = envelope.fields
-        if fields.type == "ROSTER" and self.roster is not None:
-            named = fields.body["roster"]
-            if named != self.roster.hash:
-                other = self.others.get(named) if isinstance(named, bytes) else None
-                known = other is not None and other.network == self.network and fields.sender in other.names
-                return other.card(fields.sender).keys.sign if known and other is not None else None
         keys = self.keys.get(fields.sender)
-        return keys.sign if keys else None
+        if keys is None or fields.log.rpartition("/")[0] != f"{self.network}/{fields.sender}":
+            return None
+        if self.signatures.envelope(envelope, keys.sign):
+            return True
+        return False if self._is_ours(envelope) else None
+
+    def _is_ours(self, envelope: Envelope) -> bool:
+        """Whether it speaks of this roster or a study under it; else its sender may have had other keys then.
+
+        Keys of any other roster in a bundle are worth nothing: whoever made the bundle can have made them.
+        """
+        fields = envelope.fields
+        if fields.study is not None:
+            return fields.study in self.plans
+        return self.roster is None or fields.body.get("roster") == self.roster.hash
 
 
 def keys_of(roster: Roster) -> dict[str, KeySet]:
@@ -149,7 +145,7 @@ def contexts(
     """
     audited = {study: plans[study]} if study in plans and study is not None else dict(plans)
     named = sorted({plan.roster for plan in audited.values()} & rosters.keys()) or sorted(rosters)
-    return [_context(signatures, rosters[name], plans, audited, rosters) for name in named if name not in rivals]
+    return [_context(signatures, rosters[name], plans, audited) for name in named if name not in rivals]
 
 
 def _context(
@@ -157,7 +153,6 @@ def _context(
     roster: Roster,
     plans: Mapping[bytes, Plan],
     audited: Iterable[bytes],
-    rosters: Mapping[bytes, Roster],
 ) -> Context:
     mine = {name: plan for name, plan in plans.items() if plan.roster == roster.hash}
     return Context(
@@ -167,5 +162,4 @@ def _context(
         keys_of(roster),
         mine,
         frozenset(name for name in audited if name in mine),
-        rosters,
     )

@@ -150,7 +150,7 @@ class Finding:
     def filled(self) -> dict[str, str | int]:
         """Everything the catalogue's words may ask for."""
         base: dict[str, str | int] = {
-            "subject": self.subject or "?",
+            "subject": self.subject or self.source or "?",
             "source": self.source or "?",
             "seq": "?" if self.seq is None else self.seq,
             "round": "?" if self.round is None else self.round,

@@ -17,7 +17,7 @@ from protocol.codec import MAX_ENTRY
 from protocol.entries import view
 from protocol.errors import CodecError
 
-MAX_LEAVES = 4_000_000
+MAX_LEAVES = 1_000_000
 
 _LENGTH = struct.Struct(">I")
 

@@ -17,7 +17,7 @@ from node.audit.checks.cross import Match, cross
 from node.audit.checks.logs import CheckedLog, Statements, genesis_keys
 from node.audit.checks.own import LogCheck
 from node.audit.context import Context, Signatures, contexts
-from node.audit.findings import Finding, ordered
+from node.audit.findings import Finding, Severity, ordered
 from node.audit.reading import label_of, read_bundle
 from node.audit.report import Report, report
 from node.audit.telling import StudyRow
@@ -33,6 +33,15 @@ class _Outcome:
     matches: dict[str, Match] = field(default_factory=dict)
     absent: set[str] = field(default_factory=set)
     unchecked: set[bytes] = field(default_factory=set)
+
+    def add_unnamed(self, other: _Outcome, source: str) -> None:
+        """Take over what was found with keys that no roster holds: anybody can have made them, so nobody is named."""
+        self.findings += [
+            replace(f, subject=None, source=source) if f.severity is not Severity.INFO else f for f in other.findings
+        ]
+        self.logs |= other.logs
+        self.signed |= other.signed
+        self.unchecked |= other.unchecked
 
 
 def verify(
@@ -59,7 +68,9 @@ def verify(
         _audit(context, [place for place, home in zip(found, homes, strict=True) if context in home], held, outcome)
     for (bundle, key), home in zip(found, homes, strict=True):
         if not home:
-            _audit(_alone(signatures, bundle, key), [(bundle, key)], held, outcome)
+            apart = _Outcome()
+            _audit(_alone(signatures, bundle, key), [(bundle, key)], held, apart)
+            outcome.add_unnamed(apart, bundle.label)
     return report(
         findings=ordered(_labelled(outcome)),
         bundles=len(bundles),

@@ -95,7 +95,12 @@ class Small:
     """A network of a few regions on ``complete`` and one study."""
 
     def __init__(
-        self, names: Sequence[str] = ("halland", "kalmar", "vgr"), *, rounds: int = 2, masking: str = "strict"
+        self,
+        names: Sequence[str] = ("halland", "kalmar", "vgr"),
+        *,
+        rounds: int = 2,
+        masking: str = "strict",
+        salt: str = "",
     ) -> None:
         self.names = tuple(sorted(names))
         self.rounds = rounds
@@ -103,7 +108,7 @@ class Small:
         self.masking = masking
         self.homes: dict[str, Home] = {}
         for name in self.names:
-            keys = PrivateKeys.generate(seeded("audit", name))
+            keys = PrivateKeys.generate(seeded("audit", name, salt))
             card = make_card(NETWORK, name, [f"tcp://{name}.example:7700"], keys)
             log = Log(network=NETWORK, region=name, sign_key=keys.sign, log_key=keys.log)
             self.homes[name] = Home(name, keys, card, log)
