@@ -247,7 +247,8 @@ class TrainingRound:
             self._session.void(reason or "left")
         prefix = f"model/{study.hex()}"
         step.blob(f"{prefix}/{self.number}", np.ascontiguousarray(model, dtype="<f4").data.cast("B"))
-        step.blob(f"{prefix}/{self.number - 2}", None)
+        if self.number - 2 >= self._context.plan.sum_rounds:
+            step.blob(f"{prefix}/{self.number - 2}", None)
         step.publish()
         step.do(Adopt(study, self.number, model, self.senders))
 
