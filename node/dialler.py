@@ -53,10 +53,10 @@ def times_for(links: Links, host: str) -> Times:
     return Times(int(heartbeat * 1000), int(silence * 1000), int(retry * 1000))
 
 
-def configure(socket: zmq.Socket[bytes], times: Times) -> None:
+def configure(socket: zmq.Socket[bytes], times: Times, address: str) -> None:
     """Set what both kinds of sockets have in common."""
     socket.linger = 0
-    socket.ipv6 = True
+    socket.ipv6 = "[" in address
     socket.sndhwm = socket.rcvhwm = HIGH_WATER
     socket.maxmsgsize = MAX_FRAME
     socket.heartbeat_ivl = times.heartbeat
@@ -144,7 +144,7 @@ class Dialler:
     def _connect(self, address: str, now_ms: int) -> None:
         self._lookup = None
         socket = self._context.socket(zmq.DEALER)
-        configure(socket, self.times)
+        configure(socket, self.times, address)
         socket.immediate = True  # queue only on a connection that is there
         socket.reconnect_ivl = RECONNECT_MS
         socket.reconnect_ivl_max = self.times.retry_max

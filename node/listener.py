@@ -74,7 +74,7 @@ class Listener:
         self._dead: deque[bytes] = deque(maxlen=256)
         self._gone: list[Connection] = []
         self.socket = context.socket(zmq.ROUTER)
-        configure(self.socket, self.times)
+        configure(self.socket, self.times, address)
         self.socket.curve_server = True
         self.socket.curve_publickey, self.socket.curve_secretkey = keys
         self.socket.zap_domain = DOMAIN

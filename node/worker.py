@@ -249,7 +249,7 @@ class TrainingWorker:
     def _spawn(self, now_ms: int) -> bool:
         try:
             lock = _take_over(self._home / "worker.lock")
-            with (self._home / "worker.log").open("ab") as log:
+            with open(self._home / "worker.log", "ab", opener=_private) as log:
                 process = subprocess.Popen(
                     self._command,
                     stdin=subprocess.PIPE,
@@ -319,6 +319,10 @@ def environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     root = str(Path(__file__).resolve().parents[1])
     return kept | dict.fromkeys(_ONE_THREAD, "1") | {"PYTHONPATH": root}
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _take_over(path: Path) -> int:

@@ -1,0 +1,325 @@
+"""The store: what is on disk when, what is found at a start, and what is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import node.files
+import node.storage
+from crypto.note import open_note, parse_checkpoint
+from gossip.events import Blob, Commit
+from gossip.network import SeededEntropy
+from node.errors import ConfigError, StoreError
+from node.home import Home
+from node.soundness import check_clock, check_log, stopped_cleanly
+from node.storage import Store, StoreReader
+from protocol.codec import Value
+from protocol.log import Log
+
+NOW_MS = 1_800_000_000_000
+PAYLOAD = b"a kept payload"
+SHA256 = hashlib.sha256(PAYLOAD).digest()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home.create(
+        tmp_path / "vgr", "test.example", "vgr", ["tcp://127.0.0.1:7700"], None, entropy=SeededEntropy("store")
+    )
+
+
+def loaded(home: Home) -> tuple[Store, Log, list[bytes]]:
+    store = Store.open(home)
+    leaves = list(store.leaves())
+    return store, home.log(leaves), leaves
+
+
+def check(home: Home) -> None:
+    store, log, leaves = loaded(home)
+    try:
+        check_log(store, log.tree, leaves, home.origin, home.keys().log.public)
+    finally:
+        store.close()
+
+
+def step(log: Log, *, publish: bool = False, kept: bool = False, blobs: tuple[Blob, ...] = ()) -> Commit:
+    """One step with two entries, one of them a message that was sent."""
+    log.add("node.stop", {"reason": "signal"}, study=None, now_ms=NOW_MS)
+    log.seal("ROSTER", {"roster": bytes(32), "serial": 1, "sig": bytes(64)}, payload=b"x", to=["skane"], now_ms=NOW_MS)
+    pending = log.pending()
+    assert pending is not None
+    leaves, checkpoint, signature = pending
+    return Commit(
+        tuple(leaves), checkpoint, signature, kept=((SHA256, PAYLOAD),) if kept else (), blobs=blobs, publish=publish
+    )
+
+
+def append(home: Home, **what: object) -> Log:
+    store, log, _ = loaded(home)
+    store.commit(step(log, **what))  # type: ignore[arg-type]
+    store.close()
+    return log
+
+
+# ---------------------------------------------------------------- what is there afterwards
+
+
+def test_a_committed_step_is_there_after_reopening(home: Home) -> None:
+    log = append(home, publish=True, kept=True, blobs=(Blob("model/ab/1", b"weights"),))
+    store, again, _ = loaded(home)
+    assert (again.size, again.root) == (log.size, log.root)
+    assert store.kept(SHA256) == PAYLOAD
+    assert store.blob("model/ab/1") == b"weights"
+    head = store.head()
+    assert head is not None
+    assert (head.size, head.root) == (log.size, log.root)
+    store.close()
+    check(home)
+
+
+def test_a_reader_beside_the_owner_sees_each_step_with_its_signed_checkpoint(home: Home) -> None:
+    store, log, _ = loaded(home)
+    with StoreReader(home) as reader:
+        store.commit(step(log))
+        body = open_note(reader.checkpoint_note(), home.origin, home.keys().log.public)
+        assert parse_checkpoint(body).size == len(list(reader.leaves())) == log.size
+    store.close()
+
+
+def test_a_reader_cannot_write(home: Home) -> None:
+    with StoreReader(home) as reader, pytest.raises(sqlite3.OperationalError, match="readonly"):
+        reader._db.execute("INSERT INTO entry VALUES (99, NULL, zeroblob(32))")
+
+
+def test_a_head_is_replaced_only_when_asked(home: Home) -> None:
+    before = (home.path / "HEAD").read_bytes()
+    append(home)
+    assert (home.path / "HEAD").read_bytes() == before
+
+
+def test_a_removed_state_file_is_gone(home: Home) -> None:
+    append(home, blobs=(Blob("sum/ab/0", b"own", durable=True),))
+    append(home, blobs=(Blob("sum/ab/0", None),))
+    store = Store.open(home)
+    assert store.blob("sum/ab/0") is None
+    store.close()
+
+
+@pytest.mark.parametrize("name", ["../keys", "/etc/passwd", "a/../../keys", "", "A", "a//b", ".hidden"])
+def test_a_state_file_outside_its_folder_is_refused(home: Home, name: str) -> None:
+    store = Store.open(home)
+    with pytest.raises(ValueError, match="not a name of a state file"):
+        store.blob(name)
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE entry SET leaf = x'00'", "DELETE FROM entry", "UPDATE ckpt SET root = zeroblob(32)", "DELETE FROM ckpt"],
+)
+def test_what_is_in_the_log_is_never_changed_or_removed(home: Home, statement: str) -> None:
+    database = sqlite3.connect(home.path / "log" / "log.sqlite")
+    with pytest.raises(sqlite3.IntegrityError, match="never"):
+        database.execute(statement)
+    database.close()
+
+
+# ---------------------------------------------------------------- a crash at every step
+
+
+def crash_at(module: object, name: str, before: bool, count: int = 1) -> Callable[[pytest.MonkeyPatch], None]:
+    """End the process where a function is called for the ``count``-th time, before or after its work."""
+
+    def plant(patch: pytest.MonkeyPatch) -> None:
+        real, calls = getattr(module, name), [0]
+
+        def planted(*args: object, **named: object) -> object:
+            calls[0] += 1
+            if before and calls[0] == count:
+                os._exit(9)
+            out = real(*args, **named)
+            if not before and calls[0] == count:
+                os._exit(9)
+            return out
+
+        patch.setattr(module, name, planted)
+
+    return plant
+
+
+CRASHES = {
+    "before the kept payload": (crash_at(node.files, "write", True), False),
+    "before its folder is on disk": (crash_at(node.files, "sync_folder", True), False),
+    "after the kept payload": (crash_at(node.files.Files, "put_kept", False), False),
+    "after the state file": (crash_at(node.files.Files, "put_blob", False), False),
+    "before the transaction": (crash_at(node.storage.Store, "_append", True), False),
+    "inside the transaction": (crash_at(node.storage, "_round", True), False),
+    "after the transaction": (crash_at(node.storage.Store, "_append", False), True),
+    "before HEAD is replaced": (crash_at(node.storage, "write", True), True),
+    "after HEAD is replaced": (crash_at(node.storage.Store, "_publish", False), True),
+}
+
+
+@pytest.mark.attack("L39")
+@pytest.mark.parametrize("where", CRASHES, ids=list(CRASHES))
+def test_after_a_crash_at_any_step_the_log_is_whole_and_goes_on(
+    home: Home, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    plant, is_committed = CRASHES[where]
+    child = os.fork()
+    if child == 0:
+        plant(monkeypatch)
+        append(home, publish=True, kept=True, blobs=(Blob("model/ab/1", b"weights"),))
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 9, "the crash did not happen"
+    check(home)
+    store, log, _ = loaded(home)
+    assert log.size == (3 if is_committed else 1)
+    if is_committed:
+        assert store.kept(SHA256) == PAYLOAD
+    store.commit(step(log, publish=True))
+    store.close()
+    check(home)
+
+
+def test_a_full_disk_ends_the_step_in_words_and_leaves_the_log_as_it_was(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, log, _ = loaded(home)
+
+    def full(*_: object, **__: object) -> set[Path]:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(node.files, "write", full)
+    with pytest.raises(StoreError, match=r"the disk of .* is full.*make room"):
+        store.commit(step(log, kept=True))
+    store.close()
+    check(home)
+    assert loaded(home)[1].size == 1
+
+
+def test_a_full_disk_under_the_database_is_told_in_the_same_words(home: Home) -> None:
+    store, log, _ = loaded(home)
+    pages = store._db.execute("PRAGMA page_count").fetchone()[0]
+    store._db.execute(f"PRAGMA max_page_count={pages}")
+    big = ["region-" + "x" * 30 + f"{i:03d}" for i in range(1000)]
+    log.seal("ROSTER", {"roster": bytes(32), "serial": 1, "sig": bytes(64)}, payload=b"x", to=big, now_ms=NOW_MS)
+    with pytest.raises(StoreError, match="is full"):
+        store.commit(step(log))
+    store.close()
+    check(home)
+
+
+# ---------------------------------------------------------------- what is refused at a start
+
+
+def tampered(home: Home, sql: str) -> None:
+    database = sqlite3.connect(home.path / "log" / "log.sqlite")
+    for trigger in ("entry_update", "entry_delete", "ckpt_update", "ckpt_delete"):
+        database.execute(f"DROP TRIGGER {trigger}")
+    database.execute(sql)
+    database.commit()
+    database.close()
+
+
+@pytest.mark.attack("L15")
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE entry SET leaf = CAST(substr(leaf, 1, 10) || x'01' || substr(leaf, 12) AS BLOB) WHERE seq = 1",
+        "UPDATE entry SET hash = zeroblob(32) WHERE seq = 1",
+        "DELETE FROM entry WHERE seq = 2",
+        "DELETE FROM entry WHERE seq = 1",
+        "DELETE FROM ckpt WHERE size = 3",
+        "UPDATE ckpt SET sig = zeroblob(64) WHERE size = 3",
+        "UPDATE ckpt SET root = zeroblob(32) WHERE size = 3",
+    ],
+    ids=["an entry", "a hash", "the last entry", "an entry in the middle", "a checkpoint", "a signature", "a root"],
+)
+def test_a_log_that_was_altered_is_not_appended_to(home: Home, sql: str) -> None:
+    append(home)
+    tampered(home, sql)
+    with pytest.raises(StoreError, match="LS-LOG-ROOT"):
+        check(home)
+
+
+@pytest.mark.attack("L15")
+def test_a_flipped_byte_in_the_file_is_found(home: Home) -> None:
+    append(home)
+    file = home.path / "log" / "log.sqlite"
+    database = sqlite3.connect(file)
+    (leaf,) = database.execute("SELECT leaf FROM entry WHERE seq = 1").fetchone()
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.close()
+    data = file.read_bytes()
+    at = data.index(leaf) + 20
+    file.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+    with pytest.raises(StoreError, match=r"LS-LOG-ROOT|cannot be read"):
+        check(home)
+
+
+@pytest.mark.attack("L13")
+def test_a_log_that_was_put_back_is_refused(home: Home) -> None:
+    before = (home.path / "log" / "log.sqlite").read_bytes()
+    append(home, publish=True)
+    for file in (home.path / "log").iterdir():
+        file.unlink()
+    (home.path / "log" / "log.sqlite").write_bytes(before)
+    with pytest.raises(StoreError, match="ROLLED-BACK: this log has 1 entries, but has had 3"):
+        check(home)
+
+
+@pytest.mark.attack("L13")
+def test_a_log_that_was_put_back_and_continued_is_refused(home: Home) -> None:
+    before = (home.path / "log" / "log.sqlite").read_bytes()
+    append(home, publish=True)
+    for file in (home.path / "log").iterdir():
+        file.unlink()
+    (home.path / "log" / "log.sqlite").write_bytes(before)
+    store, log, _ = loaded(home)
+    log.add("node.stop", {"reason": "done"}, study=None, now_ms=NOW_MS)
+    store.commit(step(log))
+    store.close()
+    with pytest.raises(StoreError, match="ROLLED-BACK: the first 3 entries are not those"):
+        check(home)
+
+
+def test_a_head_of_another_hand_is_refused(home: Home) -> None:
+    note = (home.path / "HEAD").read_bytes()
+    (home.path / "HEAD").write_bytes(note.replace(b"\n1\n", b"\n2\n"))
+    with pytest.raises(StoreError, match="HEAD is damaged"):
+        check(home)
+
+
+def test_a_log_of_another_format_is_refused(home: Home) -> None:
+    database = sqlite3.connect(home.path / "log" / "log.sqlite")
+    database.execute("PRAGMA user_version = 2")
+    database.close()
+    with pytest.raises(StoreError, match="a log of format 2"):
+        Store.open(home)
+
+
+def test_a_clock_behind_the_log_is_refused(home: Home) -> None:
+    with pytest.raises(ConfigError, match=r"clock says 2027-01-15 07:00:00 UTC.*last entry.*2027-01-15 08:00:00 UTC"):
+        check_clock(NOW_MS, NOW_MS - 3_600_000, home.path)
+    check_clock(NOW_MS, NOW_MS - 60_000, home.path)
+
+
+def test_a_run_that_did_not_stop_in_order_is_known(home: Home) -> None:
+    _, log, leaves = loaded(home)
+    assert stopped_cleanly(leaves)
+    start: dict[str, Value] = {
+        "software": {"name": "landsting", "version": "1", "source_sha256": bytes(32)},
+        "config_sha256": bytes(32), "clean": True, "heard": [], "alone": False,
+    }  # fmt: skip
+    log.add("node.start", start, study=None, now_ms=NOW_MS)
+    pending = log.pending()
+    assert pending is not None
+    assert not stopped_cleanly([*leaves, *(one.leaf for one in pending[0])])
