@@ -118,7 +118,7 @@ def in_words(result: Mapping[str, Any], wish: Wish, plan: Plan, nodes: Sequence[
 
 def _data(wish: Wish) -> str:
     return {
-        "breast-cancer": "Wisconsin breast cancer, split unevenly (Dirichlet 0.5) over regions whose names are borrowed;",
+        "breast-cancer": "Wisconsin breast cancer, split unevenly (Dirichlet 0.5) over regions with borrowed names;",
         "digits-odd-even": "handwritten digits, not medical; half of the regions saw even digits only, half odd ones;",
     }.get(wish.data, f"{wish.data}, split unevenly (Dirichlet 0.5) over regions with borrowed names;")
 
