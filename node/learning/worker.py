@@ -84,7 +84,10 @@ class Worker:
         agreed = Agreed(**{key: request[key] for key in keys if key in request})
         if agreed.task != "idle":
             names = ["torch", "opacus"] if agreed.dp is not None else ["torch"]
-            threading.Thread(target=_import, args=(names,), daemon=True).start()
+            imports = threading.Thread(target=_import, args=(names,), daemon=True)
+            imports.start()
+            if agreed.dp is not None:
+                imports.join()  # no sum rounds hide the import: the first round's deadline would pass meanwhile
         trainer = Trainer(
             agreed,
             study=request["study"],
