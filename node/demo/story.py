@@ -25,7 +25,7 @@ from node.demo.nodes import Node, stop_all
 from node.demo.outcome import Baselines, audit, export_bundles, export_models
 from node.demo.progress import Progress, progress_for
 from node.demo.table import in_words, result_of
-from node.demo.wish import PACED_S, TIMEOUT_S, Wish, check, kills
+from node.demo.wish import PACED_S, PRIVATE_TIMEOUT_S, TIMEOUT_S, Wish, check, kills
 from protocol.errors import PlanError
 from protocol.plan import Plan
 
@@ -157,7 +157,7 @@ def _plan(wish: Wish, data: DemoData, roster: bytes) -> Plan:
             dp=wish.dp,
             lab=True,
             title=f"demo: {data.name}",
-            round_timeout_s=TIMEOUT_S,
+            round_timeout_s=PRIVATE_TIMEOUT_S if wish.dp else TIMEOUT_S,
             round_min_s=PACED_S if wish.kills else 0,
         )
     )

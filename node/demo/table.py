@@ -91,7 +91,8 @@ def in_words(result: Mapping[str, Any], wish: Wish, plan: Plan, nodes: Sequence[
             row.append(figure(result["epsilon"][name]))
         rows.append(row)
     pooled = result["pooled"]
-    rows.append(["pooled", "", "", figure(pooled["accuracy"]), figure(pooled["auroc"]), "", "", ""])
+    last = ["pooled", "", "", figure(pooled["accuracy"]), figure(pooled["auroc"])]
+    rows.append(last + [""] * (len(header) - len(last)))
     lines = [
         "",
         _data(wish),

@@ -16,6 +16,9 @@ REGIONS = (
 )  # fmt: skip
 PACED_S = 2  # shortest round where somebody is to be killed in a given one
 TIMEOUT_S = 10
+# Without sum rounds nobody waits for the others to be ready, and the first import of the privacy
+# library takes seconds of a shared processor.
+PRIVATE_TIMEOUT_S = 30
 
 
 @dataclass(frozen=True, slots=True)
