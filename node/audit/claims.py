@@ -6,7 +6,7 @@ Used twice: by the checks that find a fault, and by ``proofs``, which sees it ag
 from __future__ import annotations
 
 from protocol.entries import Entry
-from protocol.envelope import Envelope, parse
+from protocol.envelope import Envelope
 
 
 def slot(envelope: Envelope) -> tuple[object, ...] | None:
@@ -33,8 +33,12 @@ def head_fault(envelope: Envelope, origin: str, at: int, root: bytes | None) -> 
     return None
 
 
-def place_fault(entry: Entry, origin: str, at: int) -> str | None:
-    """Return what is false in the place that an entry claims, or None."""
+def place_fault(entry: Entry, origin: str, at: int, message: Envelope | None) -> str | None:
+    """Return what is false in the place that an entry claims, or None.
+
+    Args:
+        message: What an ``env.sent`` or ``env.recv`` holds.
+    """
     if entry.seq != at or entry.log != origin:
         return f"says it is entry {entry.seq} of {entry.log}"
     if (entry.kind == "log.genesis") != (at == 0):
@@ -44,10 +48,9 @@ def place_fault(entry: Entry, origin: str, at: int) -> str | None:
         named = str(entry.body["network"]), str(entry.body["region"])
         if named != (network, region):
             return f"founds the log of {'/'.join(named)}"
-    if entry.kind == "env.sent":
-        header = parse(bytes(entry.body["header"]), bytes(entry.body["sig"]))  # type: ignore[arg-type]
-        if header.fields.sender != origin.split("/")[1]:
-            return f"holds as sent a message of {header.fields.sender}"
-        if header.fields.study != entry.study:
+    if entry.kind == "env.sent" and message is not None:
+        if message.fields.sender != origin.split("/")[1]:
+            return f"holds as sent a message of {message.fields.sender}"
+        if message.fields.study != entry.study:
             return "is filed under another study than its message"
     return None

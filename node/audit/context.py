@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from crypto.errors import CryptoError
 from crypto.note import open_note
 from crypto.signing import verify as verify_signature
-from protocol.envelope import Envelope, verify
+from protocol.envelope import Envelope, parse, verify
 from protocol.plan import Plan
 from protocol.roster import Roster
 
@@ -81,6 +81,7 @@ class Context:
         accepts: By study, the regions whose signed ACCEPT was seen.
         unchecked: Envelopes whose sender this context has no key for.
         inside: What carriers' payloads hold, by their SHA-256; each is read once.
+        read: Every message once, by its header: sender and receivers hold the same bytes.
     """
 
     signatures: Signatures
@@ -92,6 +93,7 @@ class Context:
     accepts: dict[bytes, set[str]] = field(default_factory=dict)
     unchecked: set[bytes] = field(default_factory=set)
     inside: dict[bytes, list[Envelope]] = field(default_factory=dict)
+    read: dict[bytes, Envelope] = field(default_factory=dict)
 
     @property
     def roster_hash(self) -> bytes | None:
@@ -103,6 +105,17 @@ class Context:
         """Regions whose logs are asked for: those of the audited studies, else of the roster."""
         named = {name for study in self.studies for name in self.plans[study].regions}
         return sorted(named or self.keys)
+
+    def parse(self, header: bytes, signature: bytes) -> Envelope:
+        """Return the message of a header and a signature.
+
+        Raises:
+            CodecError: It is in no allowed form.
+        """
+        known = self.read.get(header)
+        if known is None:
+            known = self.read[header] = parse(header, signature)
+        return known if known.signature == signature else parse(header, signature)
 
     def judge(self, envelope: Envelope) -> bool | None:
         """Return whether an envelope is its sender's; None where this context cannot tell."""

@@ -37,7 +37,10 @@ def check(finding: Mapping[str, Json], roster: Roster) -> str:
     pieces = [piece for piece in evidence if isinstance(piece, dict)]
     if len(pieces) != len(evidence):
         raise EvidenceError("a piece of evidence is no object")
-    return _SHOWS[code](Exhibit(str(subject), roster, pieces))
+    try:
+        return _SHOWS[code](Exhibit(str(subject), roster, pieces))
+    except CodecError as error:
+        raise EvidenceError(f"a piece cannot be read: {error}") from error
 
 
 def _fork(exhibit: Exhibit) -> str:
@@ -151,7 +154,10 @@ def _entry_form(exhibit: Exhibit) -> str:
 def _entry_place(exhibit: Exhibit) -> str:
     leaf = exhibit.leaf()
     entry = exhibit.entry(leaf.at)
-    fault = place_fault(entry, exhibit.note.origin, leaf.at)
+    message = None
+    if entry.kind in ("env.sent", "env.recv"):
+        message = parse(bytes(entry.body["header"]), bytes(entry.body["sig"]))  # type: ignore[arg-type]
+    fault = place_fault(entry, exhibit.note.origin, leaf.at, message)
     if fault is None:
         raise EvidenceError(f"entry {leaf.at} is at its place")
     return f"{exhibit.subject} signed a log whose entry {leaf.at} {fault}"

@@ -20,7 +20,7 @@ from node.audit.context import Context
 from node.audit.evidence import envelope_piece, payload_piece
 from node.audit.findings import Finding, Json, Severity
 from protocol.entries import Entry, decode_entry
-from protocol.envelope import Envelope, decode_carried, parse
+from protocol.envelope import Envelope, decode_carried
 from protocol.errors import CodecError, SchemaError
 from protocol.messages import TYPES
 
@@ -86,13 +86,13 @@ class LogCheck:
         envelope: Envelope | None = None
         if entry.kind in ("env.sent", "env.recv"):
             try:
-                envelope = parse(_bin(entry, "header"), _bin(entry, "sig"))
+                envelope = self._context.parse(_bin(entry, "header"), _bin(entry, "sig"))
             except CodecError as error:
                 self._covered("LS-ENTRY-FORMAT", seq, f"the message in it: {ascii_words(error)}")
                 return
             if entry.kind == "env.sent":
                 self.log.sent[seq] = envelope.eid
-        fault = place_fault(entry, self.log.origin, seq)
+        fault = place_fault(entry, self.log.origin, seq, envelope)
         if fault is not None:
             self._covered("LS-ENTRY-SEQ", seq, fault)
         if seq == 0 and entry.kind == "log.genesis":
