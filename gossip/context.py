@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crypto.errors import CryptoError
+from gossip.blame import Blame
+from gossip.errors import RemoteError
 from gossip.mailbox import Contradiction, Mailbox
 from gossip.presence import Presence
 from gossip.session import Entropy, session_id
 from protocol.codec import Value, decode, encode, hash_of
 from protocol.envelope import Envelope, verify
 from protocol.errors import CodecError
+from protocol.messages import MAX_ATTEMPTS, MAX_STATS
 from protocol.plan import Plan
 from protocol.roster import Roster
 
@@ -37,46 +41,48 @@ class Opened:
     @staticmethod
     def decode(data: bytes) -> Opened:
         """Read what ``encode`` wrote; CodecError on anything else."""
-        value = decode(data, max_bytes=MAX_TOTAL, wide_text=True)
-        if not isinstance(value, dict) or set(value) != {"columns", "total"}:
-            raise CodecError("a stored stage holds columns and total")
-        total, rows = value["total"], value["columns"]
-        assert isinstance(total, bytes)
-        assert isinstance(rows, list)
-        columns: list[tuple[str, int]] = []
-        for row in rows:
-            assert isinstance(row, list)
-            assert isinstance(row[1], int)
-            columns.append((str(row[0]), row[1]))
-        return Opened(np.frombuffer(total, dtype="<i8").copy(), tuple(columns))
+        match decode(data, max_bytes=MAX_TOTAL, wide_text=True):
+            case {"columns": list(rows), "total": bytes(total), **rest} if not rest and len(total) % 8 == 0:
+                columns: list[tuple[str, int]] = []
+                for row in rows:
+                    match row:
+                        case [str(name), int(width)]:
+                            columns.append((name, width))
+                        case _:
+                            raise CodecError("a column of a stored stage is a name and a width")
+                return Opened(np.frombuffer(total, dtype="<i8").copy(), tuple(columns))
+        raise CodecError("a stored stage holds columns and total")
 
 
-@dataclass(slots=True)
+@dataclass
 class StudyContext:
     """State that outlives a round.
 
     Attributes:
+        code_sha256: The training code installed here.
         absent: Missed a T_adv and not announced since; nobody waits for them.
         excused: Region to (first, last) rounds of its own ABSENTs.
         absents: Newest ABSENT envelope of each region.
-        suspended: Regions caught in a contradiction; no cohort is formed with them.
         opened: Opened stages, in order.
         code: Round to X_i, this region's own integers, as long as a receiver may still ask for them.
+        stored_models: Rounds whose model is among the region's state files, ascending.
     """
 
     me: str
     plan: Plan
     roster: Roster
+    code_sha256: bytes
     presence: Presence
     mailbox: Mailbox
+    blame: Blame
     entropy: Entropy
     blob: Callable[[str], bytes | None]
-    suspended: set[str]
     absent: set[str] = field(default_factory=set)
     excused: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     absents: dict[str, Envelope] = field(default_factory=dict)
     opened: list[Opened] = field(default_factory=list)
     code: dict[int, NDArray[np.signedinteger]] = field(default_factory=dict)
+    stored_models: list[int] = field(default_factory=list)
 
     @property
     def study(self) -> bytes:
@@ -98,9 +104,38 @@ class StudyContext:
         """False only under ``masking.mode = "off"``."""
         return bool(self.plan.masking["mode"] != "off")
 
+    def stored_stage(self, name: str) -> Opened | None:
+        """A stage among the region's state files; None if it is missing or damaged."""
+        data = self.blob(name)
+        try:
+            return Opened.decode(data) if data is not None else None
+        except CodecError:
+            return None
+
+    # ---------------------------------------------------------------- sessions
+
     def sid(self, round: int, receiver: str, bucket: int = 0) -> bytes:
         """Session of one receiver in one round."""
         return session_id(self.study, round, receiver, self.plan.roster, bucket)
+
+    @cached_property
+    def _sum_sessions(self) -> dict[bytes, tuple[int, str, int]]:
+        return {
+            self.sid(round, receiver, bucket): (round, receiver, bucket)
+            for round in range(self.plan.sum_rounds)
+            for receiver in self.plan.regions
+            for bucket in range(MAX_ATTEMPTS)
+        }
+
+    def place_of(self, round: int, session: bytes) -> tuple[str, int] | None:
+        """(receiver, attempt) of a session of this round; None if it is none of this region or its neighbours."""
+        if round < self.plan.sum_rounds:
+            found = self._sum_sessions.get(session)
+            return found[1:] if found is not None and found[0] == round else None
+        around = (self.me, *self.plan.neighbours(self.me, round))
+        return next(((name, 0) for name in around if self.sid(round, name) == session), None)
+
+    # ---------------------------------------------------------------- who is away
 
     def is_excused(self, name: str, round: int) -> bool:
         """Whether the region's own ABSENT names this round."""
@@ -110,25 +145,40 @@ class StudyContext:
         """Whether a receiver in this round waits for the region's announcement."""
         return not (
             name in self.absent
-            or name in self.suspended
+            or name in self.blame.suspended
             or self.presence.of(name).reached > round
             or self.is_excused(name, round)
         )
 
+    def check_absent(self, envelope: Envelope) -> None:
+        """Refuse an ABSENT that says nothing new: a region has at most one a round to say.
+
+        Raises:
+            RemoteError: It excuses no round of the study, the same rounds again, or there are too many.
+        """
+        name, spans = envelope.fields.sender, self.excused.get(envelope.fields.sender, [])
+        first, last = span_of(envelope)
+        if first >= self.plan.end_round:
+            raise RemoteError(name, "STATE", f"excuses itself from round {first}, which the study does not have")
+        if (first, last) in spans:
+            raise RemoteError(name, "STATE", f"excuses itself from rounds {first} to {last} again")
+        if len(spans) >= self.plan.end_round:
+            raise RemoteError(name, "LIMIT", f"more than {self.plan.end_round} absences in one study")
+
     def take_absent(self, envelope: Envelope) -> None:
         """An ABSENT excuses rounds in which its sender announced nothing."""
-        first, last = envelope.fields.body["first"], envelope.fields.body["last"]
-        assert isinstance(first, int)
-        assert isinstance(last, int)
-        spans = self.excused.setdefault(envelope.fields.sender, [])
-        if (first, last) not in spans:
-            spans.append((first, last))
-        newest = self.absents.get(envelope.fields.sender)
+        name, span = envelope.fields.sender, span_of(envelope)
+        spans = self.excused.setdefault(name, [])
+        if span not in spans and len(spans) < self.plan.end_round:
+            spans.append(span)
+        newest = self.absents.get(name)
         if newest is None or newest.fields.head_size < envelope.fields.head_size:
-            self.absents[envelope.fields.sender] = envelope
+            self.absents[name] = envelope
+
+    # ---------------------------------------------------------------- what comes inside another envelope
 
     def check_carried(self, envelope: Envelope) -> Contradiction | None:
-        """Admit an envelope that came inside another: study, member, log, signature, contradictions.
+        """Check an envelope that came inside another: study, member, log, signature, contradictions.
 
         Raises:
             CodecError: It is not of this study, or not of a participant.
@@ -147,11 +197,13 @@ class StudyContext:
             raise CryptoError(f"carried {fields.type} is not signed by {fields.sender}") from error
         return self.mailbox.judge(envelope)
 
+    # ---------------------------------------------------------------- opened sums
+
     def stats(self, round: int) -> bytes | None:
         """What an ADVERT of this round says about the stages opened before it; None where nothing is said.
 
         H over all integers opened so far, then the first two bytes of the hash of each column, which only
-        serve to name the column that differs.
+        serve to name the column that differs (as many as an ADVERT has room for).
         """
         if not 1 <= round <= self.plan.sum_rounds:
             return None
@@ -163,7 +215,7 @@ class StudyContext:
                 column = stage.total[start : start + width].astype("<i8").tobytes()
                 parts.append(hash_of("stats", [column])[:2])
                 start += width
-        return b"".join(parts)
+        return b"".join(parts)[:MAX_STATS]
 
     def differing_column(self, round: int, theirs: bytes) -> str:
         """Name of the first column in which another's stats differ from ours."""
@@ -178,3 +230,11 @@ class StudyContext:
     def totals(self) -> tuple[NDArray[np.int64], ...]:
         """Opened totals in order, for the worker."""
         return tuple(stage.total for stage in self.opened)
+
+
+def span_of(absent: Envelope) -> tuple[int, int]:
+    """The rounds, first and last, that an ABSENT excuses."""
+    first, last = absent.fields.body["first"], absent.fields.body["last"]
+    assert isinstance(first, int)
+    assert isinstance(last, int)
+    return first, last

@@ -4,23 +4,25 @@
 and tests drive the same one. Time arrives in events, chance as ``entropy``, disk as ``blob`` and ``kept``.
 
 What is checked of a message, and in which order (section "What an honest receiver checks" of README.md):
-form, way, member, signature, repeat, contradiction, size, and then the state of the study.
+form, way, member and signature in ``admission``; then repeat, contradiction, size, and the state of the study.
+A payload is admitted only for a header that passed them all, and its header passes them again when it is here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
-from crypto.errors import CryptoError
 from crypto.keys import PrivateKeys
+from gossip.admission import Admission
 from gossip.agreement import Agreement
+from gossip.blame import Blame
 from gossip.context import StudyContext
 from gossip.errors import Refusal, RemoteError
 from gossip.events import (
     Admit,
     Arrived,
     Asked,
-    CloseLink,
+    Buffer,
     Effect,
     Event,
     Failed,
@@ -39,24 +41,20 @@ from gossip.events import (
     Tick,
     Trained,
 )
-from gossip.mailbox import Contradiction, Mailbox
+from gossip.mailbox import Mailbox
 from gossip.membership import Membership
 from gossip.presence import PING_MS, Presence
 from gossip.requests import answer
 from gossip.session import Entropy
 from gossip.step import Step
 from gossip.study import Phase, Study
-from protocol.codec import MAX_CONTROL, MAX_PLAN, Value
+from protocol.codec import MAX_CONTROL, MAX_HEADER, MAX_PLAN, Value
 from protocol.entries import decode_entry
-from protocol.envelope import Envelope, parse, verify
-from protocol.errors import CodecError
+from protocol.envelope import Envelope, parse
 from protocol.log import Log
 from protocol.messages import TYPES
+from protocol.plan import Plan
 from protocol.roster import Card, decode_roster
-
-MAX_FAULTS = 4
-MAX_MALFORMED = 20
-_HOLD = ("LS-FORK", "LS-EQUIVOCATION")
 
 
 class Peer:
@@ -93,16 +91,15 @@ class Peer:
         self.agreement = Agreement(card.name, code_sha256, roles)
         self.presence = Presence()
         self.mailbox = Mailbox()
-        self.suspended: set[str] = set()
+        self.blame = Blame()
         self.studies: dict[bytes, Study] = {}
         self.current: Study | None = None
-        self._network = card.network
+        self._admission = Admission(card.name, card.network, self.membership, self.blame)
+        self._code_sha256 = code_sha256
         self._entropy = entropy
         self._software = software
         self._blob = blob
         self._kept = kept
-        self._faults: dict[tuple[str, int | None], int] = {}
-        self._malformed: dict[str, int] = {}
         self._ping_ms = 0
         self._pinged: tuple[object, ...] | None = None
         self._is_up = False
@@ -128,8 +125,8 @@ class Peer:
                     self.agreement.proposals[entry.study].roles.add(str(body["role"]))
                 case "study.start" if entry.study in self.agreement.proposals:
                     self._new_study(entry.study)
-                case "fault" if body["code"] in _HOLD:
-                    self.suspended.add(str(body["region"]))
+                case "fault":
+                    self.blame.replay(entry)
                 case _:
                     if study is not None:
                         study.replay(entry)
@@ -148,28 +145,29 @@ class Peer:
     def _replay_envelope(self, envelope: Envelope, own: bool, study: Study | None) -> None:
         fields = envelope.fields
         self.mailbox.remember(envelope)
-        payload = self._kept(fields.sha256) if fields.type in ("ROSTER", "PROPOSE") and fields.sha256 else None
+        has_kept = fields.type in ("ROSTER", "PROPOSE", "COHORT") and fields.sha256 is not None
+        payload = self._kept(fields.sha256 or b"") if has_kept else None
         match fields.type:
             case "ROSTER" if payload is not None:
                 self.membership.take(None, envelope, payload, decode_roster(payload))
             case "PROPOSE" if payload is not None:
-                from protocol.plan import Plan
-
                 self.agreement.take_proposal(envelope, payload, Plan.decode(payload))
             case "ACCEPT" | "REJECT":
                 self.agreement.take_answer(envelope)
             case _ if study is not None:
-                study.replay_envelope(envelope, own)
+                study.replay_envelope(envelope, own, payload)
 
     # ---------------------------------------------------------------- the one way in and out
 
     def handle(self, event: Event) -> list[Effect]:
         """Advance by one event and return what to do about it, in order."""
-        step = Step(self.log, event.now_ms)
+        step = Step(self.log, self.mailbox, event.now_ms)
         try:
             self._dispatch(step, event)
         except RemoteError as error:
-            self._blame(step, error)
+            running = self.current if self.current is not None and self.current.phase is not Phase.ENDED else None
+            round = running.round if running is not None else None
+            self.blame.refuse(step, error, running.id if running is not None else None, round)
         if self._is_up:
             self._start_agreed(step)
             self._ping(step)
@@ -193,8 +191,8 @@ class Peer:
                 self._arrived(step, link, header, signature)
             case Payload(link=link, eid=eid, data=data):
                 envelope = self.mailbox.take(link, eid)
-                if envelope is not None and not self.mailbox.knows(eid):
-                    self._take(step, link, envelope, data)
+                if envelope is not None and memoryview(data).nbytes == envelope.fields.bytes:
+                    self._judge(step, link, envelope, data)
             case PayloadFailed(link=link, eid=eid, reason=reason):
                 self.mailbox.take(link, eid)
                 step.do(Suspect(link, "LIMIT", reason))
@@ -208,8 +206,9 @@ class Peer:
                 self.studies[study].trained(step, event.round, event.vector, event.report)
             case Failed(study=study) if study in self.studies:
                 self.studies[study].failed(step, event.round, event.reason)
-            case Tick() if self.current is not None:
-                self.current.tick(step)
+            case Tick():
+                for one in self.studies.values():
+                    one.tick(step)
             case _:
                 pass
 
@@ -253,7 +252,8 @@ class Peer:
             roster = candidate.roster
         assert roster is not None
         context = StudyContext(
-            self.me, proposal.plan, roster, self.presence, self.mailbox, self._entropy, self._blob, self.suspended
+            self.me, proposal.plan, roster, self._code_sha256, self.presence, self.mailbox, self.blame,
+            self._entropy, self._blob,
         )
         study = Study(context)
         self.studies[id] = study
@@ -290,9 +290,9 @@ class Peer:
             for envelope in proposal.answers.values():
                 if envelope.fields.sender != name:
                     step.send(envelope, None, [name])
-        if self.current is not None and self.current.phase is not Phase.ENDED:
-            self.current.link_up(step, name)
-        self._ping_one(step, name)
+        for study in self.studies.values():
+            study.link_up(step, name)
+        self._ping_one(step, name, self.current)
 
     def _ping(self, step: Step) -> None:
         """PING every 2 s and on each change of round or attempt."""
@@ -301,60 +301,51 @@ class Peer:
             return
         self._ping_ms, self._pinged = step.now_ms + PING_MS, at
         for name in self.presence.links():
-            self._ping_one(step, name)
+            self._ping_one(step, name, self.current)
 
-    def _ping_one(self, step: Step, name: str) -> None:
-        study = self.current
+    def _ping_one(self, step: Step, name: str, study: Study | None) -> None:
         body = self.presence.ping_body(
             name, study.state if study else "idle", study.attempt if study else 0, step.now_ms
         )
         step.seal("PING", body, to=[name], study=study.id if study else None, round=study.round if study else None)
 
     def _wake_ms(self, now_ms: int) -> int:
-        wake = self.current.wake_ms(now_ms) if self.current is not None else None
-        return max(now_ms + 1, min(self._ping_ms, wake if wake is not None else self._ping_ms))
+        wakes = [wake for study in self.studies.values() if (wake := study.wake_ms(now_ms)) is not None]
+        return max(now_ms + 1, min([self._ping_ms, *wakes]))
 
     # ---------------------------------------------------------------- what comes in
 
     def _arrived(self, step: Step, link: str, header: bytes, signature: bytes) -> None:
-        try:
-            envelope = parse(header, signature)
-        except CodecError as error:
-            self._drop(step, link, "MALFORMED", str(error))
-            return
+        envelope = self._admission.admitted(step, link, header, signature)
+        if envelope is not None:
+            self._judge(step, link, envelope, None)
+
+    def _judge(self, step: Step, link: str, envelope: Envelope, payload: Buffer | None) -> None:
+        """Repeat, contradiction, size, state; then take it in, or await its payload."""
         fields = envelope.fields
-        if fields.sender == self.me:
-            return
-        if fields.sender != link and not TYPES[fields.type].flooded:
-            self._drop(step, link, "STATE", f"{fields.type} of {fields.sender} came over the link of {link}")
-            return
-        roster = fields.body["roster"] if fields.type == "ROSTER" else None
-        card = self.membership.card_of(fields.sender, roster if isinstance(roster, bytes) else None)
-        if card is None or fields.log != f"{self._network}/{fields.sender}/1":
-            self._drop(step, link, "LS-MEMBER", f"{fields.type} of {fields.sender}, who is on no roster here")
-            return
-        try:
-            verify(envelope, card.keys.sign)
-        except CryptoError:
-            self._drop(step, link, "SIGNATURE", f"{fields.type} is not signed by the key in the roster")
-            return
         if self.mailbox.knows(envelope.eid):
             return
         contradiction = self.mailbox.judge(envelope)
         if contradiction is not None:
-            self._convict(step, contradiction)
-            return
-        if fields.type == "PING":
+            self.blame.convict(step, contradiction, fields.study if fields.study in self.studies else None)
+        elif fields.type == "PING":
             self._heard_ping(step, envelope)
         elif not self._size_fits(envelope):
-            self._drop(step, link, "LIMIT", f"{fields.type} with a payload of {fields.bytes} bytes")
-        elif fields.bytes == 0:
-            self._take(step, link, envelope, None)
-        elif self.mailbox.awaits(link, envelope):
+            self.blame.drop(step, link, "LIMIT", f"{fields.type} with a payload of {fields.bytes} bytes")
+        elif fields.bytes == 0 or payload is not None:
+            self._take(step, link, envelope, payload)
+        else:
+            self._await(step, link, envelope)
+
+    def _await(self, step: Step, link: str, envelope: Envelope) -> None:
+        fields = envelope.fields
+        if not TYPES[fields.type].flooded:
+            self._study_of(envelope).check(envelope)
+        if self.mailbox.awaits(link, envelope):
             assert fields.sha256 is not None
             step.do(Admit(link, envelope.eid, fields.bytes, fields.sha256))
         else:
-            self._drop(step, link, "LIMIT", "too many payloads are under way")
+            self.blame.drop(step, link, "LIMIT", "too many payloads are under way")
 
     def _size_fits(self, envelope: Envelope) -> bool:
         fields = envelope.fields
@@ -362,7 +353,9 @@ class Peer:
             case "ROSTER" | "PROPOSE":
                 return 0 < fields.bytes <= MAX_PLAN
             case "COHORT":
-                return 0 < fields.bytes <= MAX_CONTROL
+                study = self.studies.get(fields.study or b"")
+                most = 0 if study is None else 2 * study.context.plan.n * (MAX_HEADER + 128)
+                return 0 < fields.bytes <= min(MAX_CONTROL, most)
             case "MASKED" | "DELTA":
                 study = self.studies.get(fields.study or b"")
                 return study is not None and fields.bytes > 0 and study.payload_bytes(envelope) == fields.bytes
@@ -374,6 +367,9 @@ class Peer:
         before = self.presence.of(fields.sender).reached
         self.mailbox.remember(envelope)
         self.presence.heard(fields.sender, fields.study, fields.round, fields.body, step.now_ms)
+        other = self.studies.get(fields.study or b"")
+        if other is not None and other is not self.current and fields.body["state"] != "done":
+            self._ping_one(step, fields.sender, other)  # it comes late: the study has ended here, another one runs
         study = self.current
         if study is None or study.phase is Phase.ENDED:
             return
@@ -381,7 +377,7 @@ class Peer:
             study.link_up(step, fields.sender)
         study.advance(step)
 
-    def _take(self, step: Step, link: str, envelope: Envelope, payload: bytes | memoryview | None) -> None:
+    def _take(self, step: Step, link: str, envelope: Envelope, payload: Buffer | None) -> None:
         """Judge by the state at hand, log, and act."""
         fields = envelope.fields
         via = link if link != fields.sender else None
@@ -390,7 +386,7 @@ class Peer:
                 data = bytes(payload or b"")
                 roster = self.membership.check(envelope, data)
                 step.keep(data)
-                self._flood(step, envelope, data, link, via)
+                self._flood(step, envelope, data, link, via, roster.names)
                 self.membership.take(step, envelope, data, roster)
             case "PROPOSE":
                 if self.membership.in_force is None:
@@ -400,58 +396,28 @@ class Peer:
                 data = bytes(payload or b"")
                 plan = self.agreement.check_proposal(envelope, data, self.membership.in_force)
                 step.keep(data)
-                self._flood(step, envelope, data, link, via)
+                self._flood(step, envelope, data, link, via, plan.regions)
                 self.agreement.take_proposal(envelope, data, plan)
             case "ACCEPT" | "REJECT":
-                self.agreement.check_answer(envelope)
-                self._flood(step, envelope, None, link, via)
+                proposal = self.agreement.check_answer(envelope)
+                self._flood(step, envelope, None, link, via, proposal.plan.regions)
                 self.agreement.take_answer(envelope)
             case _:
-                study = self.studies.get(fields.study or b"")
-                if study is None or fields.sender not in study.context.plan.regions:
-                    raise RemoteError(fields.sender, "STATE", f"{fields.type} of a study that does not run here")
-                if fields.sender in self.suspended:
-                    raise RemoteError(fields.sender, "STATE", "is suspended after contradicting itself")
-                study.hear(step, envelope, payload)
+                self._study_of(envelope).hear(step, envelope, payload)
 
-    def _flood(self, step: Step, envelope: Envelope, payload: bytes | None, link: str, via: str | None) -> None:
-        """Log what is new to this region, and pass it on as it is over every other link."""
+    def _study_of(self, envelope: Envelope) -> Study:
+        fields = envelope.fields
+        study = self.studies.get(fields.study or b"")
+        if study is None or fields.sender not in study.context.plan.regions:
+            raise RemoteError(fields.sender, "STATE", f"{fields.type} of a study that does not run here")
+        if fields.sender in self.blame.suspended:
+            raise RemoteError(fields.sender, "STATE", "is suspended after contradicting itself")
+        return study
+
+    def _flood(
+        self, step: Step, envelope: Envelope, payload: bytes | None, link: str, via: str | None, names: Collection[str]
+    ) -> None:
+        """Log what is new to this region, and pass it on as it is over every other link to one of ``names``."""
         step.received(envelope, via)
-        self.mailbox.remember(envelope)
-        onward = [n for n in self.presence.links() if n not in (link, envelope.fields.sender)]
+        onward = [n for n in self.presence.links() if n in names and n not in (link, envelope.fields.sender)]
         step.send(envelope, payload, onward)
-
-    # ---------------------------------------------------------------- what is refused
-
-    def _drop(self, step: Step, link: str, code: str, reason: str) -> None:
-        """Refuse without an entry: nobody is accused by what nobody signed."""
-        step.do(Suspect(link, code, reason))
-        self._malformed[link] = self._malformed.get(link, 0) + 1
-        if self._malformed[link] % MAX_MALFORMED == 0:
-            step.do(CloseLink(link, f"{self._malformed[link]} messages refused; the last: {reason}"))
-
-    def _blame(self, step: Step, error: RemoteError) -> None:
-        """Refuse what a member signed but may not say now; at most four entries a neighbour and round."""
-        study = self.current
-        round = study.round if study is not None and study.phase is not Phase.ENDED else None
-        key = (error.region, round)
-        self._faults[key] = self._faults.get(key, 0) + 1
-        step.do(Suspect(error.region, error.code, error.reason))
-        if self._faults[key] <= MAX_FAULTS:
-            step.add(
-                "fault",
-                {"round": round, "region": error.region, "code": error.code, "evidence": []},
-                study.id if round is not None and study is not None else None,
-            )
-
-    def _convict(self, step: Step, contradiction: Contradiction) -> None:
-        """Two signed statements exclude each other: keep both, use neither, form no cohort with their signer."""
-        evidence = step.keep(contradiction.statement())
-        fields = contradiction.second.fields
-        step.add(
-            "fault",
-            {"round": fields.round, "region": contradiction.region, "code": contradiction.code, "evidence": [evidence]},
-            fields.study if fields.study in self.studies else None,
-        )
-        self.suspended.add(contradiction.region)
-        step.do(Suspect(contradiction.region, contradiction.code, "two signed statements exclude each other"))

@@ -102,7 +102,7 @@ def status(peer: Peer, now_ms: int) -> dict[str, object]:
         peers.append(
             {
                 "region": name,
-                "state": "suspended" if name in peer.suspended else n.state if n.linked else "away",
+                "state": "suspended" if name in peer.blame.suspended else n.state if n.linked else "away",
                 "round": n.round if n.round >= 0 else None,
                 "rtt_ms": n.rtt_ms,
                 "last_seen_s": (now_ms - n.heard_ms) / 1000 if n.heard_ms is not None else None,
@@ -121,7 +121,7 @@ def status(peer: Peer, now_ms: int) -> dict[str, object]:
         )
     alarms += [
         {"code": "SUSPENDED", "since": None, "fix": f"{name} contradicted itself: landsting log show --kind fault"}
-        for name in sorted(peer.suspended)
+        for name in sorted(peer.blame.suspended)
     ]
     if study is not None and study.words:
         alarms.append({"code": "STOPPED", "since": None, "fix": study.words})

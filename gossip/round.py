@@ -6,6 +6,7 @@ Rules kept here, and nowhere else:
   * a receiver names its cohort when all that it waits for have announced themselves, or at T_adv;
   * T_adv is doubled once if a live neighbour is still in an earlier round;
   * fewer than h + c senders hide nothing: the round ends ``kept``, the region trains on alone;
+  * a region that has no value this time does not run ahead of the others for it;
   * after ``mixed`` or ``kept`` nothing changes the outcome.
 
 Deadlines in percent of ``round_timeout_s`` from this region's own start of the round: T_adv 80, T_mask 95,
@@ -15,12 +16,13 @@ T_end 100; a member's sessions live T_adv longer than T_end. No sockets, clock o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gossip.context import StudyContext
+from gossip.early import Announcement
 from gossip.events import Adopt, Buffer, Train
 from gossip.mixing import mix, model_hash
 from gossip.sender import Sender
@@ -29,6 +31,11 @@ from gossip.step import Step
 from protocol.codec import Value
 from protocol.envelope import Envelope
 from protocol.fixed_point import quantise
+
+
+def stored_model(context: StudyContext, round: int) -> str:
+    """Name of the state file with the model after a round; the newest two are kept."""
+    return f"model/{context.study.hex()}/{round}"
 
 
 class TrainingRound:
@@ -83,18 +90,34 @@ class TrainingRound:
 
     def wake_ms(self) -> int | None:
         """The next deadline of this round."""
+        if self.outcome is not None:
+            return self.opened_ms + self._pause_ms
         if self._session.state is ReceiverState.OPEN:
             return self._after(80)
         if self._session.state is ReceiverState.COHORT:
             return self._after(95)
         return None
 
+    def may_leave(self, now_ms: int, is_passed: bool) -> bool:
+        """Whether the next round may begin: after ``round_min_s``; without a value when the others go on, or at T_adv.
+
+        Args:
+            is_passed: Enough neighbours are in a later round.
+        """
+        paused = now_ms >= self.opened_ms + int(self._context.plan.round_min_s) * 1000
+        return self.outcome is not None and paused and (is_passed or now_ms >= self.opened_ms + self._pause_ms)
+
+    @property
+    def _pause_ms(self) -> int:
+        shortest = int(self._context.plan.round_min_s) * 1000
+        return max(shortest, self._context.timeout_ms * 80 // 100) if self.reason == "training" else shortest
+
     # ---------------------------------------------------------------- what happens
 
-    def open(self, step: Step, early: Mapping[str, tuple[Envelope, Buffer | None]]) -> None:
+    def open(self, step: Step, early: Sequence[Announcement]) -> None:
         """Begin: take in what came before, and train."""
-        for envelope, payload in early.values():
-            self.hear(step, envelope, payload)
+        for envelope, payload in early:
+            self.hear(envelope, payload)
         step.do(Train(self._context.study, self.number, self.model, self._context.totals()))
 
     def ready(self, step: Step, value: NDArray[np.float32]) -> None:
@@ -110,10 +133,10 @@ class TrainingRound:
         context.code[self.number] = code
         self.value = value
         for receiver in self._planned:
-            if receiver in context.suspended:
+            if receiver in context.blame.suspended:
                 continue
             if plan.is_disclosed(receiver, self.number):
-                self._sender.disclose(step, self.number, receiver, code)
+                self._sender.disclose(step, self.number, receiver, self.member_deadline_ms, code)
             else:
                 self._sender.announce(
                     step, self.number, receiver, 0, self.member_deadline_ms, context.stats(self.number)
@@ -126,24 +149,21 @@ class TrainingRound:
             self._session.void(reason)
         self.reason = reason
 
-    def hear(self, step: Step, envelope: Envelope, payload: Buffer | None) -> bool:
-        """Take in an ADVERT, DELTA or MASKED of this round; False if it is not awaited."""
-        sender = envelope.fields.sender
-        if sender not in self._planned or sender in self._context.suspended:
-            return False
-        match envelope.fields.type:
-            case "ADVERT" if not self._disclosed and self._session.state is ReceiverState.OPEN:
-                self._session.announce(envelope)
-            case "DELTA" if self._disclosed and self._session.state is ReceiverState.OPEN and payload is not None:
-                self._deltas[sender] = payload
-                self._session.announce(envelope)
-            case "MASKED" if sender in self._session.missing and payload is not None:
-                if self._session.sent is None or envelope.fields.body["view"] != self._session.sent[0].eid:
-                    return False
-                self._session.add(sender, payload)
-            case _:
-                return False
-        return True
+    def hear(self, envelope: Envelope, payload: Buffer | None) -> None:
+        """Take in an ADVERT or DELTA of this round; what comes too late for its session has no effect."""
+        if envelope.fields.sender in self._context.blame.suspended or self._session.state is not ReceiverState.OPEN:
+            return
+        if payload is not None:
+            self._deltas[envelope.fields.sender] = payload
+        self._session.announce(envelope)
+
+    def awaits(self, masked: Envelope) -> bool:
+        """Whether this MASKED is awaited."""
+        return self._session.awaits(masked)
+
+    def add(self, masked: Envelope, payload: Buffer) -> None:
+        """Add the value of a MASKED that is awaited."""
+        self._session.add(masked.fields.sender, payload)
 
     def progress(self, step: Step) -> None:
         """Do what can be done by now; ``outcome`` is set when the round is over."""
@@ -180,7 +200,6 @@ class TrainingRound:
                 "COHORT", body, to=self._session.members, study=context.study, round=self.number,
                 session=self._session.sid, payload=payload,
             )
-            context.mailbox.remember(envelope)
             step.keep(payload)
             self._session.sent = (envelope, payload)
 
@@ -245,19 +264,15 @@ class TrainingRound:
         self.outcome, self.reason, self.model = outcome, reason, model
         if not self._session.is_final:
             self._session.void(reason or "left")
-        prefix = f"model/{study.hex()}"
-        step.blob(f"{prefix}/{self.number}", np.ascontiguousarray(model, dtype="<f4").data.cast("B"))
-        if self.number - 2 >= self._context.plan.sum_rounds:
-            step.blob(f"{prefix}/{self.number - 2}", None)
+        stored = self._context.stored_models
+        step.blob(stored_model(self._context, self.number), np.ascontiguousarray(model, dtype="<f4").data.cast("B"))
+        stored.append(self.number)
+        while len(stored) > 2:
+            step.blob(stored_model(self._context, stored.pop(0)), None)
         step.publish()
         step.do(Adopt(study, self.number, model, self.senders))
 
     # ---------------------------------------------------------------- words
-
-    @property
-    def is_final(self) -> bool:
-        """Whether this region's own sum is open or void."""
-        return self._session.is_final
 
     def waiting_for(self) -> list[tuple[str, str]]:
         """(region, what) this round still waits for."""

@@ -1,28 +1,24 @@
 """This region as a sender: its sessions towards other receivers.
 
 Rules kept here, and nowhere else:
-  * a COHORT is taken once for each session, and only if the plan allows its members;
-  * a receiver may show this region few different sets (*change budget*): sums over K and over K without k
-    give k away;
-  * a payload is kept for sending again until its session closes.
+  * a COHORT is taken once for each session, and only if the plan and the change budget allow its members;
+  * what a COHORT carries counts when it is answered, and only then;
+  * a payload is kept for sending again until its session closes: at its deadline, or three rounds on.
 """
 
 from __future__ import annotations
-
-from collections import deque
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crypto.errors import CryptoError
-from gossip.context import StudyContext
+from gossip.budget import ChangeBudget
+from gossip.context import StudyContext, span_of
 from gossip.mailbox import Contradiction
 from gossip.session import Cohort, MemberSession, MemberState, read_cohort
 from gossip.step import Step
 from protocol.envelope import Envelope
 from protocol.errors import CodecError
-
-WINDOW_ROUNDS = 32
 
 
 class CohortRefused(Exception):
@@ -39,10 +35,10 @@ class Sender:
 
     def __init__(self, context: StudyContext) -> None:
         self._context = context
+        self._budget = ChangeBudget(context)
         self._sessions: dict[tuple[int, str, int], MemberSession] = {}
         self._deadlines: dict[tuple[int, str, int], int | None] = {}
-        self._disclosed: dict[tuple[int, str], tuple[Envelope, memoryview]] = {}
-        self._windows: dict[str, deque[tuple[int, frozenset[str]]]] = {}
+        self._disclosed: dict[tuple[int, str], tuple[int, Envelope, memoryview]] = {}
 
     def announce(
         self, step: Step, round: int, receiver: str, bucket: int, deadline_ms: int | None, stats: bytes | None
@@ -57,12 +53,13 @@ class Sender:
         envelope = step.seal(
             "ADVERT", body, to=[receiver], study=context.study, round=round, session=session.sid
         )
-        context.mailbox.remember(envelope)
         session.sent.append((envelope, None))
         self._sessions[key] = session
         self._deadlines[key] = deadline_ms
 
-    def disclose(self, step: Step, round: int, receiver: str, code: NDArray[np.signedinteger]) -> None:
+    def disclose(
+        self, step: Step, round: int, receiver: str, deadline_ms: int, code: NDArray[np.signedinteger]
+    ) -> None:
         """Send the value itself to a receiver whose neighbourhood cannot be masked (DP is on)."""
         context = self._context
         payload = code.data.cast("B")
@@ -70,9 +67,7 @@ class Sender:
             "DELTA", {}, to=[receiver], study=context.study, round=round,
             session=context.sid(round, receiver), payload=payload,
         )
-        context.mailbox.remember(envelope)
-        self._disclosed = {k: v for k, v in self._disclosed.items() if k[0] >= round - 1}
-        self._disclosed[(round, receiver)] = (envelope, payload)
+        self._disclosed[(round, receiver)] = (deadline_ms, envelope, payload)
 
     def has_announced(self, round: int) -> bool:
         """Whether an ADVERT or a DELTA of this round has been signed in this run."""
@@ -80,8 +75,9 @@ class Sender:
 
     def answers(self, envelope: Envelope) -> MemberSession | None:
         """The session that a COHORT is for, if it still waits for one."""
+        fields = envelope.fields
         for session in self._sessions.values():
-            if session.sid == envelope.fields.session and session.receiver == envelope.fields.sender:
+            if (session.sid, session.round, session.receiver) == (fields.session, fields.round, fields.sender):
                 return session if session.state is MemberState.ADVERTISED else None
         return None
 
@@ -89,26 +85,36 @@ class Sender:
         """Check a COHORT and answer it with MASKED.
 
         Raises:
-            CohortRefused: A rule is broken; the session is ABORTED.
+            CohortRefused: A rule is broken; the session is ABORTED, and what came inside counts for nothing.
         """
+        context = self._context
         try:
-            cohort = self._checked(step, session, envelope, payload)
+            cohort = self._checked(session, envelope, payload)
+            y = session.mask(cohort, context.code[session.round], masked=context.is_masked)
         except (CodecError, CryptoError) as error:
             session.close(MemberState.ABORTED)
             raise CohortRefused("LS-COHORT", str(error)) from error
         except CohortRefused:
             session.close(MemberState.ABORTED)
             raise
-        context = self._context
-        y = session.mask(cohort, context.code[session.round], masked=context.is_masked)
+        self.answered(cohort)
         masked = step.seal(
             "MASKED", {"view": envelope.eid, "self_commit": b""}, to=[session.receiver],
             study=context.study, round=session.round, session=session.sid, payload=y,
         )
-        context.mailbox.remember(masked)
         session.sent.append((masked, y))
 
-    def _checked(self, step: Step, session: MemberSession, envelope: Envelope, payload: bytes) -> Cohort:
+    def answered(self, cohort: Cohort) -> None:
+        """Take in what an answered COHORT has shown (also one of an earlier run)."""
+        fields = cohort.envelope.fields
+        for carried in cohort.carried:
+            self._context.mailbox.remember(carried)
+        for absent in cohort.absents:
+            self._context.take_absent(absent)
+        if fields.round is not None and fields.round >= self._context.plan.sum_rounds:
+            self._budget.spend(fields.sender, fields.round, cohort.members)
+
+    def _checked(self, session: MemberSession, envelope: Envelope, payload: bytes) -> Cohort:
         context, plan = self._context, self._context.plan
         cohort = read_cohort(envelope, payload)
         round, receiver = session.round, session.receiver
@@ -116,7 +122,7 @@ class Sender:
         if context.me not in cohort.adverts or cohort.adverts[context.me].eid != own.eid:
             raise CohortRefused("LS-COHORT", "the COHORT does not hold this region's ADVERT unchanged")
         allowed = set(plan.neighbours(receiver, round))
-        strangers = set(cohort.members) - allowed
+        strangers = {carried.fields.sender for carried in cohort.carried} - allowed
         if strangers:
             raise CohortRefused("LS-COHORT", f"the plan does not let {sorted(strangers)} send to {receiver}")
         is_sum = round < plan.sum_rounds
@@ -128,30 +134,14 @@ class Sender:
         body = envelope.fields.body
         if body["variant"] != "strict" or body["kind"] != ("sum" if is_sum else "mix"):
             raise CohortRefused("LS-COHORT", "kind or variant of the COHORT is not what the plan says here")
-        for carried in (*cohort.adverts.values(), *cohort.absents):
+        for carried in cohort.carried:
             contradiction = context.check_carried(carried)
             if contradiction is not None:
                 raise CohortRefused(contradiction.code, "a carried envelope contradicts another", contradiction)
-        for carried in (*cohort.adverts.values(), *cohort.absents):
-            context.mailbox.remember(carried)
-        for absent in cohort.absents:
-            context.take_absent(absent)
-        if not is_sum:
-            self._spend(receiver, round, set(cohort.members))
+        excuses = {absent.fields.sender: [span_of(absent)] for absent in cohort.absents}
+        if not is_sum and not self._budget.allows(receiver, round, cohort.members, excuses):
+            raise CohortRefused("STATE", f"change-budget: {receiver} shows ever new sets of senders")
         return cohort
-
-    def _spend(self, receiver: str, round: int, members: set[str]) -> None:
-        """Count a shown set against the change budget."""
-        excused = {k for k in self._context.excused if self._context.is_excused(k, round) and k != receiver}
-        shown = frozenset(members | (excused & set(self._context.plan.neighbours(receiver, round))))
-        window = self._windows.setdefault(receiver, deque())
-        while window and window[0][0] <= round - WINDOW_ROUNDS:
-            window.popleft()
-        seen = {members for _, members in window}
-        budget = int(self._context.plan.masking["change_budget"])
-        if shown not in seen and len(seen) >= budget:
-            raise CohortRefused("STATE", f"change-budget: {receiver} has shown {len(seen)} different sets of senders")
-        window.append((round, shown))
 
     def close(self, round: int, receiver: str, bucket: int | None = None) -> None:
         """Close the sessions of one receiver in one round (with a bucket: only the attempts before it)."""
@@ -160,19 +150,20 @@ class Sender:
                 session.close(MemberState.CLOSED)
 
     def leave_before(self, round: int) -> None:
-        """Nobody is in a round before this one any more: end and forget its sessions."""
+        """End and forget the sessions of rounds before this one."""
         for key in [k for k in self._sessions if k[0] < round]:
-            self._sessions[key].close(MemberState.CLOSED)
-            del self._sessions[key], self._deadlines[key]
+            self._end(key)
+        self._disclosed = {k: v for k, v in self._disclosed.items() if k[0] >= round}
+
+    def _end(self, key: tuple[int, str, int]) -> None:
+        self._sessions.pop(key).close(MemberState.CLOSED)
+        del self._deadlines[key]
 
     def tick(self, now_ms: int) -> None:
-        """Close what is past its deadline, and forget what is closed."""
-        for key, session in list(self._sessions.items()):
-            deadline = self._deadlines[key]
-            if deadline is not None and now_ms >= deadline:
-                if session.is_open:
-                    session.close(MemberState.CLOSED)
-                del self._sessions[key], self._deadlines[key]
+        """End and forget what is past its deadline."""
+        for key in [k for k, d in self._deadlines.items() if d is not None and now_ms >= d]:
+            self._end(key)
+        self._disclosed = {k: v for k, v in self._disclosed.items() if now_ms < v[0]}
 
     def oldest_round(self) -> int | None:
         """The oldest round whose value a receiver may still ask for."""
@@ -180,7 +171,8 @@ class Sender:
 
     def deadline_ms(self) -> int | None:
         """The next deadline."""
-        return min((d for d in self._deadlines.values() if d is not None), default=None)
+        deadlines = [d for d in self._deadlines.values() if d is not None]
+        return min([*deadlines, *(d for d, _, _ in self._disclosed.values())], default=None)
 
     def resend(self, step: Step, link: str) -> None:
         """Send again, byte for byte, what open sessions towards this region have said."""
@@ -192,6 +184,6 @@ class Sender:
             if session.is_open or (in_sum and last):
                 for envelope, payload in session.sent:
                     step.send(envelope, payload, [link])
-        for (_, receiver), (envelope, data) in self._disclosed.items():
+        for (_, receiver), (_, envelope, data) in self._disclosed.items():
             if receiver == link:
                 step.send(envelope, data, [link])

@@ -31,6 +31,7 @@ from protocol.errors import CodecError
 from protocol.fixed_point import RING_DTYPES
 
 Entropy = Callable[[int], bytes]
+_ANY_PRIVATE = bytes(31) + b"\x40"
 
 
 def session_id(study: bytes, round: int, receiver: str, roster: bytes, bucket: int = 0) -> bytes:
@@ -46,7 +47,7 @@ class Cohort:
         envelope: The receiver's COHORT; its eid salts every mask.
         kind: ``mix`` or ``sum`` (``state`` is not in this version).
         adverts: Member name to its ADVERT, in the order of names.
-        absents: ABSENT envelopes that came with it.
+        absents: ABSENT envelopes that came with it, at most one a region.
     """
 
     envelope: Envelope
@@ -59,12 +60,26 @@ class Cohort:
         """Names of the cohort, ascending."""
         return tuple(self.adverts)
 
+    @property
+    def carried(self) -> tuple[Envelope, ...]:
+        """All envelopes that came inside."""
+        return (*self.adverts.values(), *self.absents)
+
+
+def check_mask_key(public: bytes) -> None:
+    """Refuse a mask key on which any two would agree alike.
+
+    Raises:
+        CryptoError: It is of small order: every shared secret would be all zeros.
+    """
+    x25519(_ANY_PRIVATE, public)
+
 
 def read_cohort(envelope: Envelope, payload: bytes) -> Cohort:
     """Return the cohort of a COHORT and its payload; signatures of what it carries are not checked here.
 
     Raises:
-        CodecError: Members and carried ADVERTs do not match, a mask key stands twice, another session.
+        CodecError: Members and carried ADVERTs do not match, something stands twice, another session or round.
     """
     body = envelope.fields.body
     members: Sequence[Sequence[Value]] = body["members"]  # type: ignore[assignment]
@@ -74,15 +89,19 @@ def read_cohort(envelope: Envelope, payload: bytes) -> Cohort:
         if inner is not None:
             raise CodecError(f"COHORT carries a payload inside {carried.fields.type}; expected none")
         if carried.fields.type == "ADVERT":
-            if carried.fields.session != envelope.fields.session:
+            if (carried.fields.session, carried.fields.round) != (envelope.fields.session, envelope.fields.round):
                 raise CodecError(f"COHORT carries an ADVERT of {carried.fields.sender} for another session")
             if carried.fields.sender in adverts:
                 raise CodecError(f"COHORT carries two ADVERTs of {carried.fields.sender}")
             adverts[carried.fields.sender] = carried
         elif carried.fields.type == "ABSENT":
+            if absents and absents[-1].fields.sender == carried.fields.sender:
+                raise CodecError(f"COHORT carries two ABSENTs of {carried.fields.sender}")
             absents.append(carried)
         else:
             raise CodecError(f"COHORT carries {carried.fields.type}; expected ADVERT or ABSENT")
+    if any(since is not None for _, _, since in members):
+        raise CodecError("COHORT says since when it counts a member; there is no such thing in exchange = full")
     named = {str(m[0]): m[1] for m in members}
     if list(named) != sorted(adverts) or any(adverts[name].eid != digest for name, digest in named.items()):
         raise CodecError("COHORT names other members than the ADVERTs it carries")
@@ -275,6 +294,18 @@ class ReceiverSession:
         self.state = ReceiverState.VOID
         self.reason = reason
         self._sum = None
+
+    def awaits(self, masked: Envelope) -> bool:
+        """Whether this MASKED is the answer of a member to the COHORT of this session, and the first."""
+        fields = masked.fields
+        return (
+            self.state is ReceiverState.COHORT
+            and self.sent is not None
+            and fields.session == self.sid
+            and fields.round == self.round
+            and fields.body["view"] == self.sent[0].eid
+            and fields.sender in self._missing
+        )
 
     @property
     def missing(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 Rules kept here, and nowhere else:
   * entries, their kept payloads and state files are one ``Commit``, and it comes first;
   * an envelope leaves only behind the commit that holds its ``env.sent``;
+  * what is logged as said or heard is remembered in the same breath, so that it counts once;
   * a message to ``k`` names ``k`` in its ``env.sent`` whether or not the link is up: what did not
     arrive is sent again, byte for byte, when the link comes up.
 """
@@ -13,6 +14,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 
 from gossip.events import Blob, Buffer, Commit, Effect, Send
+from gossip.mailbox import Mailbox
 from protocol.codec import Value
 from protocol.entries import Entry
 from protocol.envelope import Envelope
@@ -22,9 +24,10 @@ from protocol.log import Log
 class Step:
     """Collects one step; ``finish`` gives the effects in order."""
 
-    def __init__(self, log: Log, now_ms: int) -> None:
+    def __init__(self, log: Log, mailbox: Mailbox, now_ms: int) -> None:
         self.now_ms = now_ms
         self._log = log
+        self._mailbox = mailbox
         self._kept: dict[bytes, bytes] = {}
         self._blobs: dict[str, Blob] = {}
         self._sends: list[Send] = []
@@ -42,6 +45,7 @@ class Step:
             {"header": envelope.header, "sig": envelope.signature, "via": via},
             envelope.fields.study,
         )
+        self._mailbox.remember(envelope)
 
     def seal(
         self,
@@ -58,6 +62,7 @@ class Step:
         envelope = self._log.seal(
             type, body, study=study, round=round, session=session, payload=payload, to=sorted(to), now_ms=self.now_ms
         )
+        self._mailbox.remember(envelope)
         self.send(envelope, payload, to)
         return envelope
 

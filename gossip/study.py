@@ -1,36 +1,45 @@
 """One study at one region: from its start through sum rounds and training rounds to its end.
 
 Rules kept here, and nowhere else:
-  * training begins together: nobody opens round P before all are heard in it (or one beyond it);
-  * *catch-up*: a region two rounds behind what min(c + 2, heard) neighbours have reached excuses itself
-    (ABSENT) and goes on where they are; training is never cut short for it;
-  * after a restart the open training round is ``kept``, and nothing is signed twice.
+  * after a restart an open training round is ``kept``, and nothing is signed twice; a stage of the sum rounds
+    goes on only with the very integers that were announced;
+  * a message is checked whole before anything of it counts, and a payload is taken only if it is awaited;
+  * sums that others opened otherwise stop the study: nobody trains on them;
+  * training is never cut short to catch up; X of a round is forgotten three rounds on.
 
-A study is in one phase at a time; the diagram is in README.md. No sockets, clock or disk.
+A study is in one phase at a time; the diagram is in README.md. When a region goes on and where to: ``pace``;
+what its log says of earlier runs: ``past``. No sockets, clock or disk.
 """
 
 from __future__ import annotations
 
+import math
 from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from crypto.errors import CryptoError
+from gossip import pace
+from gossip.blame import LATE
 from gossip.context import Columns, Opened, StudyContext
+from gossip.early import Early
 from gossip.errors import RemoteError
 from gossip.events import Buffer, Ended, Open, Suspect, TrainReport
 from gossip.mixing import model_hash
-from gossip.round import TrainingRound
+from gossip.past import Past
+from gossip.round import TrainingRound, stored_model
 from gossip.sender import CohortRefused, Sender
+from gossip.session import check_mask_key, read_cohort
 from gossip.step import Step
-from gossip.sums import Answers, SumStage
+from gossip.sums import Answers, SumStage, opened_total, own_integers
 from protocol.codec import Value
 from protocol.entries import Entry
 from protocol.envelope import Envelope
 
 REJOIN_MS = 10_000
 RETRY_MS = 2_000
-MAX_ABSENTS = 256
+FINAL_FAILURES = ("budget", "data", "stats", "code")
 
 
 class Phase(Enum):
@@ -61,20 +70,18 @@ class Study:
         self._reference: NDArray[np.float32] | None = None
         self._sender = Sender(context)
         self._answers = Answers(context, self._sender)
+        self._past = Past(context)
+        self._cohorts: dict[bytes, tuple[Envelope, bytes | None]] = {}
         self._stage: SumStage | None = None
-        self._vectors: dict[int, NDArray[np.int64]] = {}
+        self._attempts: dict[int, int] = {}
+        self._vectors: dict[int, Opened] = {}
         self._current: TrainingRound | None = None
-        self._recent: list[TrainingRound] = []
-        self._early: dict[str, dict[int, tuple[Envelope, Buffer | None]]] = {}
+        self._early = Early()
         self._last = -1
         self._resumed = False
-        self._interrupted = False
         self._entered_ms = 0
         self._retry_ms: int | None = None
         self._own_absent: Envelope | None = None
-        self._old_adverts: dict[tuple[int, str], Envelope] = {}
-        self._attempts: dict[int, int] = {}
-        self._announced = -1
 
     # ---------------------------------------------------------------- where it is
 
@@ -148,10 +155,10 @@ class Study:
     def replay(self, entry: Entry) -> None:
         """Take one of this region's own entries of an earlier run."""
         body = entry.body
+        self._past.entry(entry)
         match entry.kind:
             case "round.end":
                 assert isinstance(body["round"], int)
-                self._last = max(self._last, body["round"])
                 self._note(body["round"], str(body["outcome"]), body["reason"])
             case "round.mix":
                 self.rounds_mixed += 1
@@ -159,78 +166,55 @@ class Study:
                 dp = body["dp"]
                 if isinstance(dp, dict) and isinstance(dp["eps_study_u"], int):
                     self.epsilon_u = dp["eps_study_u"]
-            case "session.void" if isinstance(body["session"], bytes):
-                self._saw_session(body["session"])
             case "study.end":
                 self.phase = Phase.ENDED
                 self.outcome, self.reason = str(body["outcome"]), body["reason"]  # type: ignore[assignment]
 
-    def replay_envelope(self, envelope: Envelope, own: bool) -> None:
-        """Take one envelope of this study from the log of an earlier run."""
+    def replay_envelope(self, envelope: Envelope, own: bool, payload: bytes | None) -> None:
+        """Take one envelope of this study from the log of an earlier run; ``payload`` if it was kept."""
         fields = envelope.fields
-        if fields.type == "ABSENT":
-            if own:
-                self._own_absent = envelope
-            else:
-                self.context.take_absent(envelope)
-        if fields.session is None:
-            return
-        self._saw_session(fields.session)
-        if own and fields.type in ("ADVERT", "DELTA") and fields.round is not None:
-            self._announced = max(self._announced, fields.round)
-            found = self._locate(fields.session, fields.round)
-            if fields.round < self.context.plan.sum_rounds and found is not None:
-                _, receiver, bucket = found
-                self._answers.restore(fields.round, receiver, bucket)
-                self._old_adverts[(fields.round, receiver)] = envelope
-
-    def _locate(self, session: bytes, round: int) -> tuple[int, str, int] | None:
-        """Which receiver's session of a sum round this is; buckets are searched, at most 100."""
-        if round >= self.context.plan.sum_rounds:
-            return None
-        for bucket in range(100):
-            for receiver in self.context.plan.regions:
-                if self.context.sid(round, receiver, bucket) == session:
-                    return round, receiver, bucket
-        return None
-
-    def _saw_session(self, session: bytes) -> None:
-        for round in range(self.context.plan.sum_rounds):
-            for bucket in range(self._attempts.get(round, -1) + 1, 100):
-                if self.context.sid(round, self.context.me, bucket) == session:
-                    self._attempts[round] = bucket
-                    return
-                if bucket > self._attempts.get(round, -1) + 3:
-                    break
+        self._past.envelope(envelope, own)
+        if fields.type == "ABSENT" and not own:
+            self.context.take_absent(envelope)
+        elif fields.type == "COHORT" and not own:
+            self._cohorts[envelope.eid] = (envelope, payload)
+        elif fields.type == "MASKED" and own:
+            cohort, inside = self._cohorts.pop(bytes(fields.body["view"]), (None, None))  # type: ignore[arg-type]
+            if cohort is not None and inside is not None:
+                self._sender.answered(read_cohort(cohort, inside))
 
     def resume(self, step: Step) -> None:
         """Go on after a restart: what was opened is read back, an open training round is kept."""
-        context, plan = self.context, self.context.plan
+        context, plan, past = self.context, self.context.plan, self._past
+        self._resumed = True
+        self._cohorts.clear()
+        self._last, self._own_absent, self._early = past.last, past.absent, past.early
+        for (round, receiver), (attempt, _) in past.adverts.items():
+            self._answers.restore(round, receiver, attempt)
         for number in range(min(self._last + 1, plan.sum_rounds)):
-            stored = context.blob(f"total/{self.id.hex()}/{number}")
+            stored = context.stored_stage(opened_total(context, number))
             if stored is None:
                 self.end(step, "stopped", "stats")
                 return
-            context.opened.append(Opened.decode(stored))
+            context.opened.append(stored)
         for number in range(plan.sum_rounds):
-            stored = context.blob(f"sum/{self.id.hex()}/{number}")
+            stored = context.stored_stage(own_integers(context, number))
             if stored is not None:
-                self._vectors[number] = Opened.decode(stored).total
-        self._resumed = True
-        open_round = self._last + 1
-        announced = self._announced
-        begun = open_round > plan.sum_rounds or (
-            open_round == plan.sum_rounds and (announced >= open_round or plan.sum_rounds == 0)
-        )
-        if open_round >= plan.sum_rounds and begun and open_round < plan.end_round:
-            step.add("round.end", {"round": open_round, "outcome": "kept", "reason": "restart"}, self.id)
-            self._note(open_round, "kept", "restart")
-            self._last = open_round
-            if announced < open_round:
-                self._excuse(step, open_round, open_round)
-            self._interrupted = True
+                self._vectors[number] = stored
+        number = self._last + 1
+        if number < plan.end_round and past.is_open(number, self._begun()):
+            step.add("round.end", {"round": number, "outcome": "kept", "reason": "restart"}, self.id)
+            self._note(number, "kept", "restart")
+            self._last = number
+            if past.announced < number:
+                self._excuse(step, number, number)
         self._entered_ms = step.now_ms
         step.do(Open(self.id, plan))
+
+    def _begun(self) -> int:
+        """The training round that was entered last, as the region's own state has it; -1 if there is none."""
+        stored = self.context.blob(f"round/{self.id.hex()}")
+        return int.from_bytes(stored, "big") if stored is not None else -1
 
     def opened(self, step: Step, vector: NDArray[np.float32]) -> None:
         """The worker has built the initial model."""
@@ -244,10 +228,10 @@ class Study:
         self._reference = np.ascontiguousarray(vector, dtype="<f4")
         self.model = self._restored_model(self._reference)
         self._entered_ms = step.now_ms
-        nxt = self._last + 1
-        if nxt < plan.sum_rounds:
-            self._open_stage(step, nxt)
-        elif self._interrupted or nxt > plan.sum_rounds:
+        number = self._last + 1
+        if number < plan.sum_rounds:
+            self._open_stage(step, number)
+        elif number > plan.sum_rounds or (plan.sum_rounds == 0 and self._resumed):
             self.phase = Phase.REJOINING
         elif plan.sum_rounds > 0:
             self.phase = Phase.WAITING
@@ -256,11 +240,20 @@ class Study:
         self.advance(step)
 
     def _restored_model(self, reference: NDArray[np.float32]) -> NDArray[np.float32]:
-        for number in range(self._last, max(self._last - 3, -1), -1):
-            stored = self.context.blob(f"model/{self.id.hex()}/{number}")
-            if stored is not None and len(stored) == 4 * reference.size:
-                return np.frombuffer(stored, dtype="<f4").copy()
-        return reference
+        """The newest stored model, if it is the one that the log says was mixed; else where the study began."""
+        restored: NDArray[np.float32] | None = None
+        for number in range(self._last, self.context.plan.sum_rounds - 1, -1):
+            stored = self.context.blob(stored_model(self.context, number))
+            if stored is None:
+                continue
+            self.context.stored_models.insert(0, number)
+            if restored is None and len(stored) == 4 * reference.size:
+                model = np.frombuffer(stored, dtype="<f4").copy()
+                if self._past.models.get(number, model_hash(model)) == model_hash(model):
+                    restored = model
+            if len(self.context.stored_models) == 2:
+                break
+        return restored if restored is not None else reference
 
     # ---------------------------------------------------------------- what the worker says
 
@@ -281,11 +274,13 @@ class Study:
             self.epsilon_u = eps if isinstance(eps, int) else self.epsilon_u
             dp: dict[str, Value] = dict(report.dp)
             step.add("round.train", _train_entry(round, current.model, self.context, report, dp), self.id)
-        target = self._catch_up(current.number, step.now_ms)
-        if target is not None and not self._sender.has_announced(round):
+        target = pace.caught_up(self.context, round, step.now_ms)
+        if vector.size != self.context.plan.dim or not np.isfinite(vector).all():
+            self._give_up(step, current)
+        elif target is not None and not self._sender.has_announced(round):
             current.value = vector
             current.keep(step, "catch-up")
-            self._close_round(step)
+            self._close_round()
             self._excuse(step, round, target - 1)
             self._enter(step, target, ready=vector)
         else:
@@ -307,7 +302,7 @@ class Study:
         """The worker could not: try again, keep the round, or stop where trying again is no use."""
         if self.phase is Phase.ENDED:
             return
-        if reason in ("budget", "data", "stats", "code"):
+        if reason in FINAL_FAILURES:
             self.end(step, "stopped", reason)
         elif self._current is not None and self._current.number == round and self._current.value is None:
             self._give_up(step, self._current)
@@ -326,63 +321,103 @@ class Study:
             return self._stage.payload_bytes() if self._stage is not None and self._stage.number == round else None
         return self.context.plan.payload_bytes(round)
 
-    def hear(self, step: Step, envelope: Envelope, payload: Buffer | None) -> None:
-        """Take in ADVERT, COHORT, MASKED, DELTA or ABSENT; it has been admitted, and is logged here.
+    def check(self, envelope: Envelope) -> None:
+        """Refuse what round, session or step do not allow; nothing changes.
 
         Raises:
-            RemoteError: Round, session or step do not allow it; nothing has changed.
+            RemoteError: With code LATE where it was right once, and merely comes too late.
         """
         fields = envelope.fields
         match fields.type:
             case "ABSENT":
-                if len(self.context.excused.get(fields.sender, ())) >= MAX_ABSENTS:
-                    raise RemoteError(fields.sender, "LIMIT", f"more than {MAX_ABSENTS} absences in one study")
-                step.received(envelope, None)
-                self.context.mailbox.remember(envelope)
-                self.context.take_absent(envelope)
+                self.context.check_absent(envelope)
             case "ADVERT" | "DELTA":
-                self._hear_announcement(step, envelope, payload)
+                self._check_announcement(envelope)
             case "COHORT":
-                self._hear_cohort(step, envelope, payload)
+                if self._sender.answers(envelope) is None:
+                    raise self._not_awaited(envelope, self._own("ADVERT", envelope) is not None)
             case "MASKED":
-                self._hear_masked(step, envelope, payload)
+                if self._awaiting(envelope) is None:
+                    cohort = self._own("COHORT", envelope)
+                    raise self._not_awaited(envelope, cohort is not None and cohort.eid == fields.body["view"])
             case _:
-                raise RemoteError(fields.sender, "STATE", f"{fields.type} belongs to no running round")
+                raise self._not_awaited(envelope, False)
+
+    def _own(self, type: str, envelope: Envelope) -> Envelope | None:
+        """What this region itself has said in the session of another's envelope."""
+        return self.context.mailbox.said(self.id, envelope.fields.session or b"", type, self.context.me)
+
+    def _not_awaited(self, envelope: Envelope, is_late: bool) -> RemoteError:
+        fields = envelope.fields
+        code = LATE if is_late else "STATE"
+        return RemoteError(fields.sender, code, f"{fields.type} of round {fields.round} is not awaited")
+
+    def _awaiting(self, masked: Envelope) -> SumStage | TrainingRound | None:
+        return next((m for m in (self._stage, self._current) if m is not None and m.awaits(masked)), None)
+
+    def _check_announcement(self, envelope: Envelope) -> None:
+        fields, context = envelope.fields, self.context
+        round, plan, name = fields.round, context.plan, fields.sender
+        assert round is not None
+        assert fields.session is not None
+        if round >= plan.end_round or name not in plan.neighbours(context.me, round):
+            raise RemoteError(name, "STATE", f"{fields.type} of round {round} is not for this region")
+        place = context.place_of(round, fields.session)
+        if place is None or place[0] != context.me:
+            raise RemoteError(name, "STATE", f"{fields.type} of round {round} names another session")
+        is_sum = round < plan.sum_rounds
+        if is_sum and place[1] > self._attempts.get(round, self._past.next_attempt(round)):
+            raise RemoteError(name, "STATE", f"{fields.type} for attempt {place[1]}, which nobody has asked for")
+        if (fields.type == "DELTA") != (not is_sum and plan.is_disclosed(context.me, round)):
+            raise RemoteError(name, "STATE", f"the plan does not allow {fields.type} in round {round}")
+        if fields.type == "ADVERT":
+            try:
+                check_mask_key(bytes(fields.body["mask_key"]))  # type: ignore[arg-type]
+            except CryptoError as error:
+                raise RemoteError(name, "STATE", str(error)) from error
+
+    def hear(self, step: Step, envelope: Envelope, payload: Buffer | None) -> None:
+        """Take in ADVERT, COHORT, MASKED, DELTA or ABSENT; it is logged here.
+
+        Raises:
+            RemoteError: As ``check``.
+        """
+        self._sender.tick(step.now_ms)
+        self.check(envelope)
+        step.received(envelope, None)
+        match envelope.fields.type:
+            case "ABSENT":
+                self.context.take_absent(envelope)
+            case "COHORT":
+                self._hear_cohort(step, envelope, bytes(payload or b""))
+            case "MASKED":
+                machine = self._awaiting(envelope)
+                assert machine is not None
+                assert payload is not None
+                machine.add(envelope, payload)
+            case _:
+                self._hear_announcement(step, envelope, payload)
         self.advance(step)
 
     def _hear_announcement(self, step: Step, envelope: Envelope, payload: Buffer | None) -> None:
-        fields, context = envelope.fields, self.context
-        round = fields.round
+        name, round = envelope.fields.sender, envelope.fields.round
         assert round is not None
-        if round >= context.plan.end_round or fields.sender not in context.plan.neighbours(context.me, round):
-            raise RemoteError(fields.sender, "STATE", f"{fields.type} of round {round} is not for this region")
-        in_sum = round < context.plan.sum_rounds
-        buckets = range(100) if in_sum else range(1)
-        if all(context.sid(round, context.me, b) != fields.session for b in buckets):
-            raise RemoteError(fields.sender, "STATE", f"{fields.type} of round {round} names another session")
-        if (fields.type == "DELTA") != (not in_sum and context.plan.is_disclosed(context.me, round)):
-            raise RemoteError(fields.sender, "STATE", f"the plan does not allow {fields.type} in round {round}")
-        if self.phase is Phase.ENDED:
-            raise RemoteError(fields.sender, "STATE", "the study has ended here")
-        step.received(envelope, None)
-        context.mailbox.remember(envelope)
-        context.absent.discard(fields.sender)
-        context.presence.advanced(fields.sender, round)
-        if round > self.round or self.phase in (Phase.OPENING, Phase.WAITING, Phase.REJOINING):
-            kept = self._early.setdefault(fields.sender, {})
-            kept[round] = (envelope, payload)
-            for old in sorted(kept)[:-2]:
-                del kept[old]
-        elif round == self.round:
+        self.context.absent.discard(name)
+        self.context.presence.advanced(name, round)
+        if self.phase is Phase.ENDED or round < self.round:
+            return
+        if round > self.round or (self._stage is None and self._current is None):
+            self._early.keep(envelope, payload)
+        else:
             self._take(step, envelope, payload)
 
     def _take(self, step: Step, envelope: Envelope, payload: Buffer | None) -> None:
         if not self._agrees(step, envelope):
             return
         if self._stage is not None:
-            self._stage.hear(envelope, payload)
+            self._stage.hear(envelope)
         elif self._current is not None:
-            self._current.hear(step, envelope, payload)
+            self._current.hear(envelope, payload)
 
     def _agrees(self, step: Step, envelope: Envelope) -> bool:
         """Whether the sender of an ADVERT opened the same sums; if not, the study stops and says where."""
@@ -397,38 +432,18 @@ class Study:
         self.end(step, "stopped", "stats")
         return False
 
-    def _hear_cohort(self, step: Step, envelope: Envelope, payload: Buffer | None) -> None:
-        fields = envelope.fields
+    def _hear_cohort(self, step: Step, envelope: Envelope, payload: bytes) -> None:
         session = self._sender.answers(envelope)
-        if session is None or payload is None:
-            raise RemoteError(fields.sender, "STATE", "COHORT for a session that awaits none")
-        data = bytes(payload)
-        step.received(envelope, None)
-        step.keep(data)
-        self.context.mailbox.remember(envelope)
+        assert session is not None
+        step.keep(payload)
         try:
-            self._sender.on_cohort(step, session, envelope, data)
+            self._sender.on_cohort(step, session, envelope, payload)
         except CohortRefused as refused:
-            evidence: list[Value] = []
+            blame, name = self.context.blame, envelope.fields.sender
             if refused.contradiction is not None:
-                evidence = [step.keep(refused.contradiction.statement())]
-            step.add(
-                "fault",
-                {"round": fields.round, "region": fields.sender, "code": refused.code, "evidence": evidence},
-                self.id,
-            )
-
-    def _hear_masked(self, step: Step, envelope: Envelope, payload: Buffer | None) -> None:
-        fields = envelope.fields
-        taken = False
-        if self._stage is not None and self._stage.number == fields.round:
-            taken = self._stage.hear(envelope, payload)
-        elif self._current is not None and self._current.number == fields.round:
-            taken = self._current.hear(step, envelope, payload)
-        if not taken:
-            raise RemoteError(fields.sender, "STATE", f"MASKED of round {fields.round} is not awaited")
-        step.received(envelope, None)
-        self.context.mailbox.remember(envelope)
+                blame.convict(step, refused.contradiction, self.id)
+            else:
+                blame.refuse(step, RemoteError(name, refused.code, str(refused)), self.id, self.round)
 
     # ---------------------------------------------------------------- time and links
 
@@ -441,100 +456,74 @@ class Study:
         self._forget()
 
     def _advance_once(self, step: Step) -> bool:
+        context = self.context
         match self.phase:
             case Phase.SUM:
                 return self._advance_stage(step)
             case Phase.WAITING:
-                if self._may_begin(step.now_ms):
-                    for number in range(self.context.plan.sum_rounds):
-                        step.blob(f"sum/{self.id.hex()}/{number}", None)
+                if pace.may_begin(context, self._entered_ms, step.now_ms):
+                    for number in self._vectors:
+                        step.blob(own_integers(context, number), None)
                     self._vectors.clear()
-                    self._sender.leave_before(self.context.plan.sum_rounds)
                     return self._go_on(step)
             case Phase.REJOINING:
-                answered = any(
-                    self.context.presence.of(n).answered and self.context.presence.of(n).reached >= 0
-                    for n in self.context.others
-                )
+                known = [context.presence.of(n) for n in context.others]
+                answered = any(n.answered and n.reached >= 0 for n in known)
                 if answered or step.now_ms >= self._entered_ms + REJOIN_MS:
                     return self._go_on(step)
             case Phase.TRAINING:
                 current = self._current
                 assert current is not None
                 current.progress(step)
-                if current.outcome is not None:
-                    pause_ms = int(self.context.plan.round_min_s) * 1000
-                    if step.now_ms >= current.opened_ms + pause_ms:
-                        self._close_round(step)
-                        return self._go_on(step)
+                if current.may_leave(step.now_ms, pace.is_passed(context, current.number, step.now_ms)):
+                    self._close_round()
+                    return self._go_on(step)
         return False
 
     def _advance_stage(self, step: Step) -> bool:
         stage = self._stage
         assert stage is not None
-        if stage.vector is not None:
-            self._vectors.setdefault(stage.number, stage.vector)
+        if stage.vector is not None and stage.number not in self._vectors:
+            self._vectors[stage.number] = stage.own
         stage.progress(step)
-        if stage.failed:
+        self._attempts[stage.number] = stage.attempt
+        if stage.has_failed:
             self.end(step, "stopped", "attempts")
-            return False
-        if stage.opened is None:
-            return False
-        self._last = stage.number
-        self._note(stage.number, "summed", None)
-        self._stage = None
-        self._entered_ms = step.now_ms
-        if stage.number + 1 < self.context.plan.sum_rounds:
-            self._open_stage(step, stage.number + 1)
-        else:
-            self.phase = Phase.WAITING
-        return True
+        elif stage.opened is not None:
+            self._last = stage.number
+            self._note(stage.number, "summed", None)
+            self._stage = None
+            self._entered_ms = step.now_ms
+            if stage.number + 1 < self.context.plan.sum_rounds:
+                self._open_stage(step, stage.number + 1)
+            else:
+                self.phase = Phase.WAITING
+            return True
+        elif (over := pace.cannot_open(self.context, step.now_ms)) is not None:
+            reason, self.words = over
+            self.end(step, "stopped", reason)
+        return False
 
     def _open_stage(self, step: Step, number: int) -> None:
         self.phase = Phase.SUM
-        attempt = self._attempts.get(number, -1) + 1 if self._resumed else 0
-        self._stage = SumStage(self.context, number, step.now_ms, attempt)
-        self._stage.open(step)
-        for envelope, payload in self._early_of(number):
+        stored = self._vectors.get(number)
+        if stored is None and any(stage == number for stage, _ in self._past.adverts):
+            # Other integers than those announced would make two attempts open two sums.
+            self.words = f"the integers of stage {number} that this region announced are gone from its disk"
+            self.end(step, "stopped", "data")
+            return
+        self._stage = SumStage(self.context, number, step.now_ms, self._past.next_attempt(number))
+        self._attempts[number] = self._stage.attempt
+        self._stage.open(step, stored)
+        for envelope, payload in self._early.take(number):
             self._take(step, envelope, payload)
-
-    def _may_begin(self, now_ms: int) -> bool:
-        plan, presence = self.context.plan, self.context.presence
-        first = plan.sum_rounds
-        if any(presence.of(n).reached > first for n in self.context.others):
-            return True
-        patience_ms = 5 * self.context.timeout_ms
-        for name in self.context.others:
-            if presence.of(name).reached >= first:
-                continue
-            last = presence.of(name).answered_ms
-            if now_ms - max(last or 0, self._entered_ms) < patience_ms:
-                return False
-            self.context.absent.add(name)
-        return True
-
-    def _catch_up(self, own: int, now_ms: int) -> int | None:
-        """Judge catch-up: the round to enter, or None if this region is at most one behind."""
-        context = self.context
-        if own + 1 > context.plan.end_round:
-            return None
-        at = min(max(own, context.plan.sum_rounds), context.plan.end_round - 1)
-        neighbours = context.plan.neighbours(context.me, at)
-        witnesses = context.plan.colluders(context.me, at) + 2
-        common = context.presence.common_round(neighbours, witnesses, now_ms)
-        if common is None or common < own + 2:
-            return None
-        return min(common, context.plan.end_round)
 
     def _go_on(self, step: Step) -> bool:
         """Enter the next round, or catch up with the others."""
-        target = self._catch_up(self._last, step.now_ms)
-        if target is None:
-            self._enter(step, self._last + 1)
-        else:
-            if target > self._last + 1:
-                self._excuse(step, self._last + 1, target - 1)
-            self._enter(step, target)
+        target = pace.caught_up(self.context, self._last, step.now_ms)
+        if target is not None and target > self._last + 1:
+            self._excuse(step, self._last + 1, target - 1)
+        self._enter(step, target if target is not None else self._last + 1)
         return self.phase is Phase.TRAINING
 
     def _enter(self, step: Step, number: int, ready: NDArray[np.float32] | None = None) -> None:
@@ -544,30 +533,22 @@ class Study:
         assert self.model is not None
         assert self._reference is not None
         self.phase = Phase.TRAINING
+        self._sender.leave_before(max(number - 2, self.context.plan.sum_rounds))
         self._current = TrainingRound(
             self.context, self._sender, number, step.now_ms, self.model, self._reference
         )
-        early = {envelope.fields.sender: (envelope, payload) for envelope, payload in self._early_of(number)}
-        if not all(self._agrees(step, envelope) for envelope, _ in early.values()):
+        step.blob(f"round/{self.id.hex()}", number.to_bytes(8, "big"))
+        early = self._early.take(number)
+        if not all(self._agrees(step, envelope) for envelope, _ in early):
             return
         if ready is None:
             self._current.open(step, early)
         else:
-            for envelope, payload in early.values():
-                self._current.hear(step, envelope, payload)
+            for envelope, payload in early:
+                self._current.hear(envelope, payload)
             self._announce(step, self._current, ready)
 
-    def _early_of(self, number: int) -> list[tuple[Envelope, Buffer | None]]:
-        found = []
-        for name in sorted(self._early):
-            kept = self._early[name]
-            if number in kept:
-                found.append(kept.pop(number))
-            for old in [r for r in kept if r < number]:
-                del kept[old]
-        return found
-
-    def _close_round(self, step: Step) -> None:
+    def _close_round(self) -> None:
         current = self._current
         assert current is not None
         assert current.outcome is not None
@@ -594,21 +575,22 @@ class Study:
         envelope = step.seal(
             "ABSENT", {"first": first, "last": last}, to=neighbours, study=self.id, round=max(self.round, 0)
         )
-        self.context.mailbox.remember(envelope)
         self._own_absent = envelope
 
     def _answer(self, step: Step) -> None:
         """As a member of sum rounds: answer attempts of every stage that somebody may still be in."""
         if self.phase is Phase.ENDED:
             return
-        for number, vector in self._vectors.items():
+        for number, stored in self._vectors.items():
             if number <= self.round:
-                self._answers.answer(step, number, vector)
+                self._answers.answer(step, number, stored.total)
 
     def _forget(self) -> None:
-        oldest = self._sender.oldest_round()
-        keep_from = self.round - 1 if oldest is None else min(oldest, self.round - 1)
-        for number in [r for r in self.context.code if r < keep_from and r not in self._vectors]:
+        """Drop the X of rounds that nobody may ask for any more."""
+        asked = self._sender.oldest_round()
+        needed = [] if self.phase is Phase.ENDED else [self.round]
+        oldest = min([*needed, *([asked] if asked is not None else [])], default=None)
+        for number in [r for r in self.context.code if (oldest is None or r < oldest) and r not in self._vectors]:
             del self.context.code[number]
 
     def tick(self, step: Step) -> None:
@@ -618,7 +600,7 @@ class Study:
             if self.phase is Phase.OPENING:
                 step.do(Open(self.id, self.context.plan))
             elif self._stage is not None:
-                self._stage.open(step)
+                self._stage.open(step, None)
         self.advance(step)
 
     def wake_ms(self, now_ms: int) -> int | None:
@@ -631,10 +613,7 @@ class Study:
         elif self.phase is Phase.WAITING:
             times.append(now_ms + 1000)
         elif self.phase is Phase.TRAINING and self._current is not None:
-            if self._current.outcome is not None:
-                times.append(self._current.opened_ms + int(self.context.plan.round_min_s) * 1000)
-            else:
-                times.append(self._current.wake_ms())
+            times.append(self._current.wake_ms())
         return min((t for t in times if t is not None), default=None)
 
     def link_up(self, step: Step, name: str) -> None:
@@ -643,7 +622,7 @@ class Study:
             return
         if self._own_absent is not None:
             step.send(self._own_absent, None, [name])
-        for (round, receiver), envelope in self._old_adverts.items():
+        for (round, receiver), (_, envelope) in self._past.adverts.items():
             if receiver == name and self.context.presence.of(name).reached <= round:
                 step.send(envelope, None, [name])
         self._sender.resend(step, name)
@@ -659,9 +638,10 @@ class Study:
         number = self.context.plan.end_round if outcome == "done" else self.round
         step.add("study.end", {"round": number, "outcome": outcome, "reason": reason, "model": None}, self.id)
         self.phase, self.outcome, self.reason = Phase.ENDED, outcome, reason
-        self._stage = self._current = None
-        for stage in range(self.context.plan.sum_rounds):
-            step.blob(f"sum/{self.id.hex()}/{stage}", None)
+        self._stage = self._current = self._reference = None
+        self._sender.leave_before(self.context.plan.sum_rounds)
+        for stage in self._vectors:
+            step.blob(own_integers(self.context, stage), None)
         self._vectors.clear()
         step.publish()
         step.do(Ended(self.id, outcome, reason))
@@ -671,14 +651,20 @@ def _train_entry(
     round: int, base: NDArray[np.float32], context: StudyContext, report: TrainReport, dp: dict[str, Value]
 ) -> dict[str, Value]:
     plan = context.plan
-    bucket = 0 if report.norm <= 0 else max(-40, min(40, int(np.floor(2 * np.log2(report.norm)))))
     return {
         "round": round,
         "base": model_hash(base),
         "delta": None,
         "settings_sha256": plan.settings_sha256,
-        "code_sha256": plan.code_sha256s[0],
+        "code_sha256": context.code_sha256,
         "steps": report.steps,
-        "norm_bucket": bucket,
+        "norm_bucket": _norm_bucket(report.norm),
         "dp": dp,
     }
+
+
+def _norm_bucket(norm: float) -> int:
+    """floor(2 log2 norm), clamped to -40 … 40; 40 for a norm that is no number."""
+    if norm == 0:
+        return -40
+    return max(-40, min(40, math.floor(2 * math.log2(norm)))) if math.isfinite(norm) else 40

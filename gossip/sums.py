@@ -24,8 +24,17 @@ from gossip.sender import Sender
 from gossip.session import ReceiverSession, ReceiverState
 from gossip.step import Step
 from protocol.envelope import Envelope
+from protocol.messages import MAX_ATTEMPTS
 
-MAX_ATTEMPTS = 100
+
+def own_integers(context: StudyContext, stage: int) -> str:
+    """Name of the state file with this region's integers: the same bytes in every attempt, also after a restart."""
+    return f"sum/{context.study.hex()}/{stage}"
+
+
+def opened_total(context: StudyContext, stage: int) -> str:
+    """Name of the state file with the total of an opened stage."""
+    return f"total/{context.study.hex()}/{stage}"
 
 
 class SumStage:
@@ -37,8 +46,6 @@ class SumStage:
         self.attempt = attempt
         self.vector: NDArray[np.int64] | None = None
         self.opened: Opened | None = None
-        self.failed = False
-        self.lost: tuple[str, ...] = ()
         self._context = context
         self._columns: Columns = ()
         self._cohort_ms = 0
@@ -50,45 +57,50 @@ class SumStage:
         return ReceiverSession(sid, self.number, self.attempt, context.others, len(context.others), 64)
 
     @property
+    def has_failed(self) -> bool:
+        """Whether the last attempt is void."""
+        return self.attempt >= MAX_ATTEMPTS
+
+    @property
     def stage(self) -> str:
         """Code of the stage, as in the plan's ``sums``."""
         return str(self._context.plan.sums[self.number])
 
-    def open(self, step: Step) -> None:
-        """Ask for this region's integers; after a restart they are the stored ones."""
-        stored = self._context.blob(f"sum/{self._context.study.hex()}/{self.number}")
+    def open(self, step: Step, stored: Opened | None) -> None:
+        """Ask for this region's integers; after a restart they are the ``stored`` ones."""
         if stored is not None:
-            kept = Opened.decode(stored)
-            self.vector, self._columns = kept.total, kept.columns
-        else:
+            self.vector, self._columns = stored.total, stored.columns
+        elif self.vector is None:
             step.do(Measure(self._context.study, self.number, self.stage, self._context.totals()))
 
     def measured(self, step: Step, vector: NDArray[np.int64], columns: Columns) -> None:
         """This region's integers are here; they are on disk before anything is announced."""
         if self.vector is None:
             self.vector, self._columns = vector.astype("<i8"), columns
-            name = f"sum/{self._context.study.hex()}/{self.number}"
-            step.blob(name, Opened(self.vector, columns).encode(), durable=True)
+            step.blob(own_integers(self._context, self.number), self.own.encode(), durable=True)
+
+    @property
+    def own(self) -> Opened:
+        """This region's integers as they are stored."""
+        assert self.vector is not None
+        return Opened(self.vector, self._columns)
 
     def payload_bytes(self) -> int | None:
         """Length of a MASKED of this stage; None until this region's own integers are here."""
         return None if self.vector is None else 8 * self.vector.size
 
-    def hear(self, envelope: Envelope, payload: Buffer | None) -> bool:
-        """Take in an ADVERT or MASKED for the attempt at hand; False if it is not awaited."""
-        if envelope.fields.session != self._session.sid:
-            return False
-        if envelope.fields.type == "ADVERT" and self._session.state is ReceiverState.OPEN:
+    def hear(self, envelope: Envelope) -> None:
+        """Take in an ADVERT for the attempt at hand."""
+        if envelope.fields.session == self._session.sid:
             self._session.announce(envelope)
-            return True
-        if envelope.fields.type == "MASKED" and payload is not None and self._session.sent is not None:
-            if envelope.fields.sender not in self._session.missing:
-                return False
-            if envelope.fields.body["view"] != self._session.sent[0].eid:
-                return False
-            self._session.add(envelope.fields.sender, payload)
-            return True
-        return False
+
+    def awaits(self, masked: Envelope) -> bool:
+        """Whether this MASKED is awaited."""
+        return self._session.awaits(masked)
+
+    def add(self, masked: Envelope, payload: Buffer) -> None:
+        """Add the value of a MASKED that is awaited."""
+        self._session.add(masked.fields.sender, payload)
 
     def deadline_ms(self) -> int | None:
         """T_mask, counted from COHORT; while OPEN nobody is given up."""
@@ -98,9 +110,9 @@ class SumStage:
         return self._cohort_ms + self._context.timeout_ms * share // 100
 
     def progress(self, step: Step) -> None:
-        """Do what can be done by now; ``opened`` is set when the stage is open, ``failed`` after the last attempt."""
+        """Do what can be done by now; ``opened`` is set when the stage is open."""
         context, session = self._context, self._session
-        if self.opened is not None or self.vector is None:
+        if self.opened is not None or self.vector is None or self.has_failed:
             return
         if session.state is ReceiverState.OPEN and set(session.adverts) == set(context.others):
             body, payload = session.cohort(context.entropy, "sum", [])
@@ -108,13 +120,11 @@ class SumStage:
                 "COHORT", body, to=session.members, study=context.study, round=self.number,
                 session=session.sid, payload=payload,
             )
-            context.mailbox.remember(envelope)
             step.keep(payload)
             session.sent = (envelope, payload)
             self._cohort_ms = step.now_ms
         deadline = self.deadline_ms()
         if deadline is not None and step.now_ms >= deadline:
-            self.lost = session.missing
             session.void("missing")
             self._void(step)
         if session.state is ReceiverState.DONE:
@@ -126,9 +136,7 @@ class SumStage:
             "session.void", {"session": session.sid, "receiver": context.me, "reason": session.reason}, context.study
         )
         self.attempt += 1
-        if self.attempt >= MAX_ATTEMPTS:
-            self.failed = True
-        else:
+        if self.attempt < MAX_ATTEMPTS:
             self._session = self._new_session()
 
     def _finish(self, step: Step) -> None:
@@ -158,7 +166,7 @@ class SumStage:
             context.study,
         )
         step.add("round.end", {"round": self.number, "outcome": "summed", "reason": None}, context.study)
-        step.blob(f"total/{context.study.hex()}/{self.number}", self.opened.encode(), durable=True)
+        step.blob(opened_total(context, self.number), self.opened.encode(), durable=True)
         step.publish()
 
     def resend(self, step: Step, link: str) -> None:
@@ -183,10 +191,9 @@ class Answers:
         self._sender = sender
         self._answered: dict[tuple[int, str], int] = {}
 
-    def restore(self, round: int, receiver: str, bucket: int) -> None:
+    def restore(self, round: int, receiver: str, attempt: int) -> None:
         """An ADVERT for this attempt was signed before a restart; its secrets are gone."""
-        key = (round, receiver)
-        self._answered[key] = max(self._answered.get(key, -1), bucket)
+        self._answered[(round, receiver)] = attempt
 
     def answer(self, step: Step, round: int, vector: NDArray[np.int64]) -> None:
         """Announce to every receiver still in this stage, in the highest attempt heard of it."""

@@ -140,7 +140,7 @@ def test_two_different_messages_for_one_place_suspend_their_signer_with_evidence
     liar.say(victim, "ADVERT", body, **place)
     liar.say(victim, "ADVERT", {**body, "mask_key": bytes([9]) * 32}, **place)
     assert (liar_name, "LS-EQUIVOCATION") in faults(net, victim)
-    assert liar_name in net.peer(victim).suspended
+    assert liar_name in net.peer(victim).blame.suspended
     entry = next(e for leaf in net.regions[victim].store.leaves if (e := decode_entry(leaf)).kind == "fault")
     evidence = entry.body["evidence"]
     assert isinstance(evidence, list)

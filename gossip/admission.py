@@ -1,0 +1,58 @@
+"""What is checked of a message before its content counts, in this order: form, way, member, signature.
+
+After these come repeat and contradiction (``mailbox``), size and state (``peer``, ``study``). Nothing here
+changes anything but the count of what was refused.
+"""
+
+from __future__ import annotations
+
+from crypto.errors import CryptoError
+from gossip.blame import Blame
+from gossip.membership import Membership
+from gossip.step import Step
+from protocol.envelope import Envelope, parse, verify
+from protocol.errors import CodecError
+from protocol.messages import TYPES
+
+
+class Admission:
+    """The first four checks.
+
+    Args:
+        me: This region; what bears its own name is an echo.
+        network: Name of the network, part of every log's origin.
+    """
+
+    def __init__(self, me: str, network: str, membership: Membership, blame: Blame) -> None:
+        self._me = me
+        self._network = network
+        self._membership = membership
+        self._blame = blame
+
+    def admitted(self, step: Step, link: str, header: bytes, signature: bytes) -> Envelope | None:
+        """Return the envelope of two frames if its sender signed it and may send it over this link."""
+        try:
+            envelope = parse(header, signature)
+        except CodecError as error:
+            self._blame.drop(step, link, "MALFORMED", str(error))
+            return None
+        fields = envelope.fields
+        if fields.sender == self._me:
+            return None
+        if fields.sender != link and not TYPES[fields.type].flooded:
+            reason = f"{fields.type} of {fields.sender} came over the link of {link}"
+            self._blame.drop(step, link, "STATE", reason)
+            return None
+        roster = fields.body["roster"] if fields.type == "ROSTER" else None
+        card = self._membership.card_of(fields.sender, roster if isinstance(roster, bytes) else None)
+        if card is None or fields.log != f"{self._network}/{fields.sender}/1":
+            reason = f"{fields.type} of {fields.sender}, who is on no roster here"
+            self._blame.drop(step, link, "LS-MEMBER", reason)
+            return None
+        try:
+            verify(envelope, card.keys.sign)
+        except CryptoError:
+            reason = f"{fields.type} is not signed by the key in the roster"
+            self._blame.drop(step, link, "SIGNATURE", reason)
+            return None
+        return envelope

@@ -1,0 +1,58 @@
+"""The change budget: how many different sets of senders one receiver may show this region.
+
+Sums over K and over K without k give k away, so a receiver that shows ever new sets is not answered.
+
+Rules kept here, and nowhere else:
+  * of the last 32 rounds a receiver may show ``masking.change_budget`` different sets, the whole neighbourhood
+    being one of them (of every graph of a schedule: the plan itself changes those);
+  * a region that has excused itself from a round (ABSENT, before or after) counts as shown in it: nobody else
+    can leave it out in its name. A cut line is not excused: it looks like a receiver that leaves somebody out;
+  * a set that was refused does not enter the window.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Mapping, Sequence
+
+from gossip.context import StudyContext
+
+WINDOW_ROUNDS = 32
+Spans = Sequence[tuple[int, int]]
+
+
+class ChangeBudget:
+    """The sets that this region has answered, by receiver."""
+
+    def __init__(self, context: StudyContext) -> None:
+        self._context = context
+        self._windows: dict[str, deque[tuple[int, frozenset[str]]]] = {}
+
+    def allows(
+        self, receiver: str, round: int, members: Collection[str], excuses: Mapping[str, Spans]
+    ) -> bool:
+        """Whether the set may be answered; ``excuses`` came with it and are not taken in yet."""
+        window = [w for w in self._windows.get(receiver, ()) if w[0] > round - WINDOW_ROUNDS]
+        seen = {self._shown(receiver, r, shown, excuses) for r, shown in window}
+        budget = int(self._context.plan.masking["change_budget"])
+        return self._shown(receiver, round, members, excuses) in seen or len(seen) < budget
+
+    def spend(self, receiver: str, round: int, members: Collection[str]) -> None:
+        """Count a set that is answered."""
+        window = self._windows.setdefault(receiver, deque())
+        while window and window[0][0] <= round - WINDOW_ROUNDS:
+            window.popleft()
+        window.append((round, frozenset(members)))
+
+    def _shown(
+        self, receiver: str, round: int, members: Collection[str], excuses: Mapping[str, Spans]
+    ) -> frozenset[str]:
+        """The set as it counts: with those who excused themselves; empty for the whole neighbourhood."""
+        planned = self._context.plan.neighbours(receiver, round)
+        shown = {
+            k for k in planned
+            if k in members
+            or self._context.is_excused(k, round)
+            or any(first <= round <= last for first, last in excuses.get(k, ()))
+        }
+        return frozenset() if len(shown) == len(planned) else frozenset(shown)
