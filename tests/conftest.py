@@ -1,0 +1,51 @@
+"""What several folders of tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from gossip.events import TrainReport
+from node.learning.trainer import Agreed, Trainer
+from protocol.plan import Plan
+
+
+class Trainers:
+    """A ``gossip.network.Worker`` that asks the trainer which a region's worker process runs."""
+
+    def __init__(self, manifests: Mapping[str, Path], state: Path | None = None) -> None:
+        self._manifests = manifests
+        self._state = state
+        self.of: dict[str, Trainer] = {}
+
+    def open(self, region: str, plan: Plan) -> NDArray[np.float32]:
+        agreed = Agreed(
+            plan.task["name"], plan.task["version"], plan.settings, plan.seed, plan.schema, plan.layout, plan.dim
+        )
+        state = self._state / region if self._state is not None else None
+        self.of[region] = Trainer(
+            agreed, study=plan.study.hex(), region=region, manifest=self._manifests[region], state=state
+        )
+        return self.of[region].initial()
+
+    def measure(
+        self, region: str, plan: Plan, stage: str, totals: Sequence[NDArray[np.int64]]
+    ) -> tuple[NDArray[np.int64], tuple[tuple[str, int], ...]]:
+        trainer = self.of[region]
+        return trainer.measure(stage, list(totals)), tuple(trainer.columns(stage))
+
+    def train(
+        self, region: str, plan: Plan, round: int, vector: NDArray[np.float32], totals: Sequence[NDArray[np.int64]]
+    ) -> tuple[NDArray[np.float32], TrainReport]:
+        after, facts = self.of[region].train(round, vector, list(totals))
+        return after, TrainReport(facts.steps, facts.norm, facts.loss, facts.dp)
+
+
+@pytest.fixture(scope="session")
+def make_trainers() -> Callable[..., Trainers]:
+    """make_trainers(manifests, state=None): real tasks for peers under a virtual clock."""
+    return Trainers
