@@ -18,7 +18,9 @@ from protocol.plan import Plan
 
 
 @pytest.mark.timeout(200)
-def test_daemons_and_peers_in_one_process_end_with_the_same_model_bytes(make_trainers: Callable[..., Any], tmp_path: Path) -> None:
+def test_daemons_and_peers_in_one_process_end_with_the_same_model_bytes(
+    make_trainers: Callable[..., Any], tmp_path: Path
+) -> None:
     command = [sys.executable, "-m", "node", "demo", "--rounds", "4", "--dir", str(tmp_path / "demo"), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
     assert done.returncode == 0, done.stderr
