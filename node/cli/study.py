@@ -133,7 +133,7 @@ def privacy_sentences(plan: Any) -> list[str]:
     elif plan.masking["mode"] == "off":
         lines = ["The masks are off: every neighbour sees every update. For a laboratory only."]
     else:
-        least = min(plan.colluders(name, plan.first_round) for name in plan.regions) + 2
+        least = min(plan.needed(name, plan.first_round) for name in plan.regions)
         lines = [f"A neighbour learns only sums; {least} or more regions together could see one region's update."]
     away = plan.may_be_away
     lines.append(

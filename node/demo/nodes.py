@@ -123,6 +123,8 @@ class Node:
             self.counted = self.traffic()
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
+            # What is left of it: whoever asked here now would take the home that a new start needs.
+            (self.home / "control.sock").unlink(missing_ok=True)
             self.last = {**self.last, "traffic": {}, "state": "killed"}
 
     def stop(self) -> None:
