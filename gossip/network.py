@@ -1,8 +1,9 @@
 """Real peers in one process under a virtual clock: every message, mask and fault, no sockets.
 
 A ``Network`` holds N ``Peer``s with stores in memory and carries out their effects: it delivers what they
-send (in order on each link, with a delay), answers ``Open``, ``Measure`` and ``Train`` through a ``Worker``
-and wakes them when they ask. The same seeds give the same bytes as real daemons.
+send (in order on each link, with a delay; what is under way when a link breaks is lost), answers ``Open``,
+``Measure`` and ``Train`` through a ``Worker`` and wakes them when they ask. The same seeds give the same bytes
+as real daemons.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ SOFTWARE: dict[str, Value] = {"name": "landsting", "version": "0", "source_sha25
 
 
 class Worker(Protocol):
-    """What trains: a toy in tests, the real tasks in simulations."""
+    """What trains: a toy in tests, the real tasks in simulations. A ``ValueError`` is a worker that could not."""
 
     def open(self, region: str, plan: Plan) -> NDArray[np.float32]:
         """Return the initial model, float32 (dim,)."""
@@ -124,13 +125,22 @@ class _Region:
     dials: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class _Travelling:
+    """A message under way, and which connection of the two regions carries it."""
+
+    arrived: Arrived
+    send: Send
+    connection: int
+
+
 class Network:
     """N regions, a virtual clock, and links that can be cut.
 
     Args:
         names: Names of the regions.
         worker: What answers ``Open``, ``Measure`` and ``Train``.
-        delay_ms: One-way delay of a message.
+        delay_ms: One-way delay of a message, or a function of sender and receiver that says it for the next one.
         train_ms: Time that a local round takes, by region and round.
     """
 
@@ -141,7 +151,7 @@ class Network:
         *,
         seed: int = 0,
         network: str = "simulated.example",
-        delay_ms: int = 2,
+        delay_ms: int | Callable[[str, str], int] = 2,
         train_ms: Callable[[str, int], int] = lambda _region, _round: 20,
     ) -> None:
         self.names = tuple(sorted(names))
@@ -154,12 +164,14 @@ class Network:
         self.on_send: Callable[[str, Send], list[Send]] = lambda _sender, send: [send]
         self._worker = worker
         self._network = network
-        self._delay_ms = delay_ms
+        self._delay_ms = delay_ms if callable(delay_ms) else lambda _sender, _receiver: delay_ms
         self._train_ms = train_ms
-        self._queue: list[tuple[int, int, str, int, Event | tuple[Arrived, Send]]] = []
+        self._queue: list[tuple[int, int, str, int, Event | _Travelling]] = []
         self._count = itertools.count()
         self._cut: set[frozenset[str]] = set()
         self._up: set[frozenset[str]] = set()
+        self._breaks: dict[frozenset[str], int] = {}
+        self._arrives_ms: dict[tuple[str, str], int] = {}
         self._plans: dict[bytes, Plan] = {}
         self._replies: dict[int, Reply] = {}
         self.regions: dict[str, _Region] = {}
@@ -275,22 +287,26 @@ class Network:
             self.now_ms = max(self.now_ms, at_ms)
             if region.peer is None or region.life != life:
                 continue
-            if isinstance(event, tuple):
-                self._deliver(name, *event)
+            if isinstance(event, _Travelling):
+                self._deliver(name, event)
+            elif isinstance(event, LinkUp) and frozenset((name, event.region)) not in self._up:
+                continue
             elif not isinstance(event, Tick) or region.timer_ms == at_ms:
                 self._handle(name, event)
         return True
 
-    def _later(self, name: str, after_ms: int, event: Event | tuple[Arrived, Send]) -> None:
+    def _later(self, name: str, after_ms: int, event: Event | _Travelling) -> None:
         life = self.regions[name].life
         heapq.heappush(self._queue, (self.now_ms + after_ms, next(self._count), name, life, event))
 
-    def _deliver(self, name: str, arrived: Arrived, send: Send) -> None:
-        if frozenset((name, arrived.link)) not in self._up:
+    def _deliver(self, name: str, message: _Travelling) -> None:
+        link, send = message.arrived.link, message.send
+        pair = frozenset((name, link))
+        if pair not in self._up or self._breaks.get(pair, 0) != message.connection:
             return
-        admitted = self._handle(name, arrived)
+        admitted = self._handle(name, message.arrived)
         if send.payload is not None and any(isinstance(e, Admit) and e.eid == send.eid for e in admitted):
-            self._handle(name, Payload(self.now_ms, arrived.link, send.eid, send.payload))
+            self._handle(name, Payload(self.now_ms, link, send.eid, send.payload))
 
     def _handle(self, name: str, event: Event) -> list[Effect]:
         region = self.regions[name]
@@ -317,13 +333,12 @@ class Network:
                 self._connect()
             case Open(study=study, plan=plan):
                 self._plans[study] = plan
-                self._later(name, 1, Opened(0, study, self._worker.open(name, plan)))
+                self._work(name, study, None, 1, lambda: Opened(0, study, self._worker.open(name, plan)))
             case Measure():
-                plan = self._plans[effect.study]
-                vector, columns = self._worker.measure(name, plan, effect.stage, effect.totals)
-                self._later(name, 1, Measured(0, effect.study, effect.round, vector, columns))
+                self._work(name, effect.study, effect.round, 1, lambda: self._measured(name, effect))
             case Train():
-                self._train(name, effect)
+                duration_ms = self._train_ms(name, effect.round)
+                self._work(name, effect.study, effect.round, duration_ms, lambda: self._trained(name, effect))
             case Adopt(round=round, vector=vector):
                 self.models[name] = vector
                 self.adopted[(name, round)] = vector
@@ -336,22 +351,34 @@ class Network:
             case _:
                 pass
 
-    def _train(self, name: str, effect: Train) -> None:
+    def _work(self, name: str, study: bytes, round: int | None, after_ms: int, work: Callable[[], Event]) -> None:
+        """The worker's answer, or that it could not."""
         try:
-            vector, report = self._worker.train(
-                name, self._plans[effect.study], effect.round, effect.vector, effect.totals
-            )
-            event: Event = Trained(0, effect.study, effect.round, vector, report)
+            event = work()
         except ValueError as error:
-            event = Failed(0, effect.study, effect.round, str(error))
-        self._later(name, self._train_ms(name, effect.round), event)
+            event = Failed(0, study, round, str(error))
+        self._later(name, after_ms, event)
+
+    def _measured(self, name: str, wanted: Measure) -> Event:
+        plan = self._plans[wanted.study]
+        vector, columns = self._worker.measure(name, plan, wanted.stage, wanted.totals)
+        return Measured(0, wanted.study, wanted.round, vector, columns)
+
+    def _trained(self, name: str, wanted: Train) -> Event:
+        plan = self._plans[wanted.study]
+        vector, report = self._worker.train(name, plan, wanted.round, wanted.vector, wanted.totals)
+        return Trained(0, wanted.study, wanted.round, vector, report)
 
     def _send(self, name: str, send: Send) -> None:
-        if frozenset((name, send.link)) not in self._up:
+        pair = frozenset((name, send.link))
+        if pair not in self._up:
             return
         size = len(send.header) + len(send.signature) + (len(send.payload) if send.payload is not None else 0)
         self.sent_bytes[name] += size
-        self._later(send.link, self._delay_ms, (Arrived(0, name, send.header, send.signature), send))
+        at_ms = max(self.now_ms + self._delay_ms(name, send.link), self._arrives_ms.get((name, send.link), 0))
+        self._arrives_ms[(name, send.link)] = at_ms
+        arrived = Arrived(0, name, send.header, send.signature)
+        self._later(send.link, at_ms - self.now_ms, _Travelling(arrived, send, self._breaks.get(pair, 0)))
 
     # ---------------------------------------------------------------- links
 
@@ -363,14 +390,15 @@ class Network:
             wanted = b in self.regions[a].dials and a in self.regions[b].dials
             if ready and wanted and pair not in self._cut and pair not in self._up:
                 self._up.add(pair)
-                self._later(a, self._delay_ms, LinkUp(0, b))
-                self._later(b, self._delay_ms, LinkUp(0, a))
+                self._later(a, self._delay_ms(b, a), LinkUp(0, b))
+                self._later(b, self._delay_ms(a, b), LinkUp(0, a))
 
     def _pairs(self) -> Iterator[tuple[str, str]]:
         return itertools.combinations(self.names, 2)
 
     def _break(self, pair: frozenset[str]) -> None:
         self._up.discard(pair)
+        self._breaks[pair] = self._breaks.get(pair, 0) + 1
         a, b = sorted(pair)
         for one, other in ((a, b), (b, a)):
             if self.regions[one].peer is not None:

@@ -1,0 +1,227 @@
+"""Storms: random kills, restarts, cut lines, slow lines and failing workers, each from one seed.
+
+Whatever happens, and in the calm after it: nothing is signed twice, every opened sum is the plain sum, nobody
+mixes with fewer than h + c, nobody honest is blamed, every study ends, and masks change no bit.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from gossip.events import Commit, Send
+from gossip.network import MemoryStore, Network
+from protocol.entries import Entry, decode_entry
+from protocol.envelope import parse
+from protocol.messages import TYPES
+
+Make = Callable[..., Any]
+
+
+class DyingStore(MemoryStore):
+    """Kills its region right after the n-th commit: on disk, and nothing of it has left."""
+
+    __slots__ = ("after", "kill")
+
+    def commit(self, commit: Commit) -> None:
+        MemoryStore.commit(self, commit)
+        self.after -= 1
+        if self.after == 0:
+            self.kill()
+
+
+@dataclass
+class Storm:
+    """One network, one study and one seed."""
+
+    make: Make
+    seed: int
+    masking: str = "strict"
+    rng: random.Random = field(init=False)
+    twice: list[str] = field(default_factory=list)
+    failing: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.rng = rng = random.Random(self.seed)
+        n, is_ring = rng.choice([3, 4, 4, 5]), rng.random() < 0.4
+        self.timeout_s = rng.choice([2, 10, 10])
+        plan: dict[str, Any] = {
+            "rounds": rng.choice([3, 5, 8]), "sums": rng.choice([[], ["count"], ["count", "moment"]]),
+            "round_min_s": rng.choice([0, 0, 1, 2]), "round_timeout_s": self.timeout_s, "masking": {"mode": self.masking},
+        }
+        if is_ring:
+            plan |= {"topology": "ring", "graphs": [sorted(sorted([i, (i + 1) % n]) for i in range(n))]}
+        network = {"seed": self.seed, "delay_ms": self._delay_ms, "train_ms": self._train_ms}
+        self.net, self.worker, self.plan = self.make(n, dim=6, network=network, **plan)
+        self.said: dict[tuple[Any, ...], bytes] = {}
+        self.net.on_send = self._see
+        for op in ("open", "measure", "train"):
+            setattr(self.worker, op, self._unsteady(op, getattr(self.worker, op)))
+
+    # What follows depends on the seed and the clock alone, so that masks change nothing of it.
+
+    def _chance(self, *what: object) -> random.Random:
+        return random.Random(repr((self.seed, *what)))
+
+    def _delay_ms(self, sender: str, receiver: str) -> int:
+        return self._chance(sender, receiver, self.net.now_ms).choice([2] * 9 + [40, 200, 1500]) if self._is_on else 2
+
+    def _train_ms(self, region: str, round: int) -> int:
+        return self._chance(region, round).choice([20, 20, 50, 400, 900, 3000, 12_000 if self.seed % 5 == 0 else 900])
+
+    @property
+    def _is_on(self) -> bool:
+        return hasattr(self, "net")
+
+    def _unsteady(self, op: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        def do(region: str, *args: Any) -> Any:
+            if self.failing.get((region, op), 0) > 0:
+                self.failing[(region, op)] -= 1
+                raise ValueError("the worker died")
+            return work(region, *args)
+
+        return do
+
+    def _see(self, sender: str, send: Send) -> list[Send]:
+        envelope = parse(send.header, send.signature)
+        fields = envelope.fields
+        if TYPES[fields.type].logged:
+            keys: list[tuple[Any, ...]] = [(fields.log, fields.head_size)]
+            if fields.session is not None:
+                keys.append((fields.study, fields.session, fields.type, fields.sender))
+            for key in keys:
+                if self.said.setdefault(key, envelope.eid) != envelope.eid:
+                    self.twice.append(f"{fields.type} of {fields.sender} in round {fields.round}")
+        return [send]
+
+    # ---------------------------------------------------------------- faults
+
+    def blow(self) -> None:
+        """Carry out this seed's faults, in order of time."""
+        rng, net, begin_ms = self.rng, self.net, self.net.now_ms
+        horizon_ms = rng.choice([3_000, 20_000, 60_000])
+        faults: list[tuple[int, int, Callable[[], None]]] = []
+
+        def at(ms: int, what: Callable[[], None]) -> None:
+            faults.append((begin_ms + ms, len(faults), what))
+
+        for _ in range(rng.choice([1, 2, 4, 8])):
+            ms, who = rng.randrange(horizon_ms), rng.choice(net.names)
+            other = rng.choice([n for n in net.names if n != who])
+            match rng.choice(["kill", "die", "cut", "flap", "fail", "all"]):
+                case "kill":
+                    at(ms, lambda who=who: self.kill(who))
+                    at(ms + rng.choice([0, 10, 500, 3_000, 15_000, 90_000]), lambda who=who: self.restart(who))
+                case "die":
+                    at(ms, lambda who=who, n=rng.randrange(1, 9): self.die_after(who, n))
+                    at(ms + rng.choice([500, 5_000, 20_000]), lambda who=who: self.restart(who))
+                case "cut":
+                    at(ms, lambda who=who, other=other: net.cut(who, other))
+                    at(ms + rng.choice([10, 2_000, 20_000]), lambda who=who, other=other: net.heal(who, other))
+                case "flap":
+                    for k in range(4):
+                        at(ms + 60 * k, lambda who=who, other=other: net.cut(who, other))
+                        at(ms + 60 * k + 25, lambda who=who, other=other: net.heal(who, other))
+                case "fail":
+                    what = (who, rng.choice(["open", "measure", "train"]))
+                    at(ms, lambda what=what, n=rng.choice([1, 3]): self.failing.__setitem__(what, n))
+                case "all" if rng.random() < 0.4:
+                    for name in net.names:
+                        at(ms, lambda name=name: self.kill(name))
+                        at(ms + rng.choice([0, 100, 9_000]), lambda name=name: self.restart(name))
+        for due_ms, _, fault in sorted(faults, key=lambda f: f[:2]):
+            net.run(lambda due_ms=due_ms: net.now_ms >= due_ms, limit_ms=max(0, due_ms - net.now_ms))
+            fault()
+
+    def kill(self, name: str) -> None:
+        if self.net.regions[name].peer is not None:
+            self.net.kill(name)
+
+    def die_after(self, name: str, commits: int) -> None:
+        region = self.net.regions[name]
+        life = region.life
+        store = DyingStore(region.store.leaves, region.store.kept, region.store.blobs)
+        store.after, store.kill = commits, lambda: self.kill(name) if region.life == life else None
+        region.store = store
+
+    def restart(self, name: str) -> None:
+        self.kill(name)
+        self.net.start(name)
+
+    def calm(self) -> bool:
+        """Mend all lines, start all regions, and wait until the study has ended everywhere."""
+        net = self.net
+        for a in net.names:
+            for b in net.names:
+                if a < b:
+                    net.heal(a, b)
+
+        def over() -> bool:
+            for name in net.names:
+                if net.regions[name].peer is None:
+                    net.start(name)
+            return all((s := net.peer(n).current) is not None and s.outcome for n in net.names)
+
+        return bool(net.run(over, limit_ms=3_600_000))
+
+    # ---------------------------------------------------------------- what must hold
+
+    def entries(self, name: str) -> list[Entry]:
+        return [decode_entry(leaf) for leaf in self.net.regions[name].store.leaves]
+
+    def check(self) -> None:
+        plan, net = self.plan, self.net
+        assert self.twice == []
+        expected = [int(x) for s in plan.sums for x in sum(self.worker.integers(n, s) for n in plan.regions)]
+        assert all(totals == expected for _, totals in self.worker.seen_totals)
+        for name in net.names:
+            entries = self.entries(name)
+            assert [e.body for e in entries if e.kind == "fault"] == []
+            rounds = [e.body["round"] for e in entries if e.kind == "round.end"]
+            assert rounds == sorted(set(rounds)), "a round ends once, and time goes on"
+            for entry in entries:
+                if entry.kind == "round.mix":
+                    assert len(entry.body["weights"]) - 1 >= plan.needed(name, entry.body["round"])
+
+    def outcomes(self) -> dict[str, tuple[str | None, str | None]]:
+        """Every region's outcome, after whatever it lived through."""
+        studies = {n: self.net.peer(n).current for n in self.net.names}
+        return {n: (s.outcome, s.reason) for n, s in studies.items() if s is not None}
+
+
+def lived_through(make: Make, seed: int, masking: str = "strict") -> tuple[Storm, dict[Any, NDArray[np.float32]]]:
+    storm = Storm(make, seed, masking)
+    storm.blow()
+    assert storm.calm(), {n: storm.net.peer(n).status(storm.net.now_ms)["waiting_for"] for n in storm.net.names}
+    storm.check()
+    return storm, storm.net.adopted
+
+
+def assert_withstands(make: Make, seed: int) -> None:
+    storm, masked = lived_through(make, seed)
+    _, clear = lived_through(make, seed, "off")
+    assert masked.keys() == clear.keys()
+    assert all(masked[k].tobytes() == clear[k].tobytes() for k in masked), "masks change no bit"
+    # Only a region that was away for five timeouts while the others began to train may miss the study.
+    missed = [n for n, outcome in storm.outcomes().items() if outcome != ("done", None)]
+    assert not missed or (storm.plan.sums and storm.timeout_s == 2), storm.outcomes()
+
+
+@pytest.mark.attack("S05")
+@pytest.mark.attack("S21")
+@pytest.mark.attack("S31")
+@pytest.mark.parametrize("seed", range(12))
+def test_a_storm_costs_rounds_and_nothing_else(make_network: Make, seed: int) -> None:
+    assert_withstands(make_network, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 600))
+def test_five_hundred_storms(make_network: Make, seed: int) -> None:
+    assert_withstands(make_network, seed)
