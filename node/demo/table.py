@@ -91,7 +91,7 @@ def in_words(result: Mapping[str, Any], wish: Wish, plan: Plan, nodes: Sequence[
             row.append(figure(result["epsilon"][name]))
         rows.append(row)
     pooled = result["pooled"]
-    last = ["pooled", "", "", figure(pooled["accuracy"]), figure(pooled["auroc"])]
+    last: list[object] = ["pooled", "", "", figure(pooled["accuracy"]), figure(pooled["auroc"])]
     rows.append(last + [""] * (len(header) - len(last)))
     lines = [
         "",

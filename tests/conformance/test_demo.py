@@ -93,7 +93,7 @@ def test_region_that_never_comes_back_does_not_stop_the_others():
 
 
 def test_loss_on_a_ring_leaves_both_neighbours_alone_until_it_is_back():
-    done = run("--topology", "ring", "--rounds", "8", "--kill", "2@3:5")
+    done = run("--topology", "ring", "--rounds", "11", "--kill", "2@3:7")
     assert done.returncode == 0, done.stderr
     for name in ("vgr", "orebro"):
         assert f"{name} is ALONE: too few neighbours to hide behind" in done.stderr
