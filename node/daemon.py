@@ -57,6 +57,7 @@ from node.worker import TrainingWorker
 logger = logging.getLogger(__name__)
 
 IDLE_MS = 1_000
+COMMANDS_S = 30.0  # a command that has the home for a moment is waited for
 LOG_BYTES, LOG_FILES = 5 * 2**20, 3
 
 
@@ -247,7 +248,7 @@ def run(home: Path, *, bind: str | None = None) -> int:
         StoreError: The log is damaged or was rolled back, or could not be written.
     """
     home = home.absolute()
-    with Region.open(home) as region, _log_file(home):
+    with Region.open(home, role="node", wait_s=COMMANDS_S) as region, _log_file(home):
         daemon = Daemon(region, bind=bind)
         try:
             with _signals(daemon):

@@ -10,10 +10,10 @@ from __future__ import annotations
 import contextlib
 import enum
 import logging
+import struct
 from dataclasses import dataclass
 
 import zmq
-from zmq.utils.monitor import recv_monitor_message
 
 from crypto.keys import z85_encode
 from node.config import Links, is_loopback, split_address
@@ -64,6 +64,15 @@ def configure(socket: zmq.Socket[bytes], times: Times, address: str) -> None:
     # The other side drops us as soon, should it not set a time of its own.
     socket.heartbeat_ttl = times.silence
     socket.tcp_keepalive = 1
+
+
+def next_event(monitor: zmq.Socket[bytes]) -> tuple[int, int]:
+    """Return what a monitor tells next, and its value; zmq.Again if there is nothing.
+
+    Read here, since pyzmq's own reader imports asyncio.
+    """
+    event, value = struct.unpack("=Hi", monitor.recv_multipart(zmq.NOBLOCK)[0])
+    return event, value
 
 
 class Dialler:
@@ -170,12 +179,12 @@ class Dialler:
         out: list[Change] = []
         while self.monitor is not None:
             try:
-                event = recv_monitor_message(self.monitor, zmq.NOBLOCK)
+                event, value = next_event(self.monitor)
             except zmq.Again:
                 break
-            match event["event"]:
+            match event:
                 case zmq.EVENT_CONNECTED:
-                    self.fd, self.delivered = event["value"], 0
+                    self.fd, self.delivered = value, 0
                 case zmq.EVENT_HANDSHAKE_SUCCEEDED:
                     self.is_up, self._failures, self._was_denied = True, 0, False
                     out.append(Change.UP)

@@ -169,27 +169,40 @@ class Home:
 
 
 class Lock:
-    """The right to append to a home's log: a file lock, gone with the process that holds it."""
+    """The right to append to a home's log: a file lock, gone with the process that holds it.
 
-    def __init__(self, home: Path) -> None:
-        """Take it.
+    Args:
+        home: The home.
+        role: ``node`` or ``command``; a command holds it for a moment only.
+        wait_s: How long to wait for a command that has it; a node is waited for a second at most.
 
-        Raises:
-            BusyError: Another process has it; names its pid.
-        """
+    Raises:
+        BusyError: Another process has it; names its pid.
+    """
+
+    NODE_S = 1.0  # until then what the file says may be of an owner before this one
+
+    def __init__(self, home: Path, role: str = "command", wait_s: float = 0.0) -> None:
         self._fd = os.open(home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            pid = os.pread(self._fd, 32, 0).decode("ascii", "replace").strip() or "unknown"
-            os.close(self._fd)
-            raise BusyError(
-                f"process {pid} owns {home}",
-                "one owner of a home at a time",
-                f"stop it (kill {pid}), or use the node that runs: landsting status --home {home}",
-            ) from error
+        began = time.monotonic()
+        while True:
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                pid, _, other = os.pread(self._fd, 64, 0).decode("ascii", "replace").strip().partition(" ")
+                waited = time.monotonic() - began
+                if waited < min(wait_s, self.NODE_S if other == "node" else wait_s):
+                    time.sleep(0.02)
+                    continue
+                os.close(self._fd)
+                raise BusyError(
+                    f"process {pid or 'unknown'} owns {home}",
+                    "one owner of a home at a time",
+                    f"stop it (kill {pid}), or use the node that runs: landsting status --home {home}",
+                ) from error
         os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+        os.pwrite(self._fd, f"{os.getpid()} {role}\n".encode(), 0)
 
     def release(self) -> None:
         """Let go."""

@@ -12,14 +12,13 @@ from collections import deque
 from dataclasses import dataclass
 
 import zmq
-from zmq.utils.monitor import recv_monitor_message
 
 from crypto.errors import CryptoError
 from crypto.keys import z85_decode
 from node import memory
 from node.admission import DOMAIN
 from node.config import Links, check_bind, split_address
-from node.dialler import configure, times_for
+from node.dialler import configure, next_event, times_for
 from node.errors import ConfigError
 
 logger = logging.getLogger(__name__)
@@ -103,16 +102,15 @@ class Listener:
         """Take in what the monitor tells; closed connections go to ``gone``."""
         while True:
             try:
-                event = recv_monitor_message(self.monitor, zmq.NOBLOCK)
+                event, value = next_event(self.monitor)
             except zmq.Again:
                 return
-            fd = event["value"]
-            match event["event"]:
+            match event:
                 case zmq.EVENT_ACCEPTED:
-                    self.open_fds.add(fd)
+                    self.open_fds.add(value)
                 case zmq.EVENT_DISCONNECTED:
-                    self.open_fds.discard(fd)
-                    for connection in [one for one in self._connections.values() if one.fd == fd]:
+                    self.open_fds.discard(value)
+                    for connection in [one for one in self._connections.values() if one.fd == value]:
                         del self._connections[connection.route]
                         self._dead.append(connection.route)
                         self._gone.append(connection)

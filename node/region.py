@@ -45,8 +45,11 @@ class Region:
     _is_broken: bool = False
 
     @classmethod
-    def open(cls, path: Path, *, now_ms: int | None = None) -> Self:
+    def open(cls, path: Path, *, now_ms: int | None = None, role: str = "command", wait_s: float = 0.0) -> Self:
         """Take a home, check its log, and replay it.
+
+        Args:
+            role, wait_s: See ``node.home.Lock``.
 
         Raises:
             ConfigError: There is no home of this version, or the clock is behind the log.
@@ -56,7 +59,7 @@ class Region:
         from node.learning import code_sha256
 
         home = Home.open(path)
-        lock = Lock(home.path)
+        lock = Lock(home.path, role, wait_s)
         try:
             store = Store.open(home)
             leaves = list(store.leaves())

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -166,3 +169,15 @@ def test_a_second_owner_is_refused_and_the_first_is_named(tmp_path: Path) -> Non
 )
 def test_a_node_listens_where_it_is_reached(advertised: tuple[str, ...], bound: str | None) -> None:
     assert bind_for(advertised) == bound
+
+
+def test_a_node_waits_for_a_command_but_not_for_another_node(tmp_path: Path) -> None:
+    make(tmp_path / "vgr")
+    command = Lock(tmp_path / "vgr")
+    threading.Timer(0.2, command.release).start()
+    node = Lock(tmp_path / "vgr", "node", wait_s=10)
+    began = time.monotonic()
+    with pytest.raises(BusyError, match=f"process {os.getpid()} owns"):
+        Lock(tmp_path / "vgr", "node", wait_s=10)
+    assert time.monotonic() - began < 3
+    node.release()
