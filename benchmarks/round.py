@@ -24,7 +24,7 @@ from node.demo.nodes import Node, stop_all
 from node.draft import Draft, draft_plan
 
 NAMES = ("vgr", "skane", "halland", "orebro")
-SIZES = {"1M": (1_000_000, 24), "10M": (10_000_000, 10)}  # parameters, rounds
+SIZES = {"1M": (1_000_000, 80), "10M": (10_000_000, 12)}  # parameters, rounds
 LIMITS = {("1M", "on"): 0.5}  # CPU s a round
 CHUNK = 2 * 2**20
 FLOOR_ROUNDS = 10
