@@ -42,6 +42,7 @@ wait_for() {
         fi
         sleep 1
     done
-    say "$region: gave up waiting for $words"
+    say "$region: gave up waiting for $words; its last words:"
+    compose logs --tail 10 "$region" >&2
     return 1
 }

@@ -17,6 +17,10 @@ fi
 post=$(mktemp -d)
 trap 'rm -rf "$post"' EXIT
 mkdir "$post/cards"
+if compose ps -q 2> /dev/null | grep -q .; then
+    say "these regions are set up already; to begin again: compose/setup.sh --remove"
+    exit 1
+fi
 seed=${SEED:-1}
 
 number=10

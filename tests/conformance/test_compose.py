@@ -5,7 +5,6 @@ The real run takes minutes and an engine; it is asked for with LANDSTING_COMPOSE
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -121,5 +120,4 @@ def test_four_containers_train_and_the_audit_is_clean(tmp_path: Path) -> None:
     finally:
         subprocess.run([FOLDER / "setup.sh", "--remove"], check=True, timeout=120)
     assert len(list(tmp_path.glob("*.safetensors"))) == 4
-    report = json.loads(done.stdout.strip().splitlines()[-1])
-    assert report["verdict"] == "clean"
+    assert "\nClean: 4 logs, " in done.stdout
