@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from protocol.log import Log
 
 KEYS_PREFIX = "landsting-keys/v1"
-FOLDERS = ("log", "payloads", "state", "data", "studies", "models")
+FOLDERS = ("log", "payloads", "state", "data", "studies")
 
 
 class Home:
