@@ -1,7 +1,8 @@
 """How a study comes about: anybody proposes, everybody answers, each region begins when all have accepted.
 
 Rules kept here, and nowhere else:
-  * a plan is taken in only if it breaks no rule and names the roster in force;
+  * a plan is taken in only if it breaks no rule, names the roster in force, and this region takes part in it;
+  * proposals and answers go to those who take part, and to nobody else;
   * each region answers once, ACCEPT or REJECT; a participant's REJECT ends the proposal for good;
   * ACCEPT leaves when every role that the region's policy asks for has accepted;
   * a study begins here when this region's own log holds everybody's ACCEPT; what others hold it need not know.
@@ -21,6 +22,9 @@ from protocol.plan import Plan
 from protocol.roster import Roster
 
 MAX_PROPOSALS = 64
+# What a cohort of them needs must fit into one header, and what a start needs into one entry, with the longest names.
+MAX_NEIGHBOURS = 160
+MAX_REGIONS = 400
 
 
 @dataclass(slots=True)
@@ -78,7 +82,7 @@ class Agreement:
                           "landsting roster show")
         plan = self._read(encoded, roster)
         if plan.study not in self.proposals:
-            others = [n for n in roster.names if n != self._me]
+            others = [n for n in plan.regions if n != self._me]
             step.keep(encoded)
             envelope = step.seal("PROPOSE", {}, to=others, study=plan.study, payload=encoded)
             self.proposals[plan.study] = Proposal(plan, encoded, envelope)
@@ -101,11 +105,19 @@ class Agreement:
         if strangers or self._me not in plan.regions:
             raise Refusal("ROSTER", f"the plan's regions do not fit: {strangers or self._me}",
                           "regions of the roster, this one among them", "landsting roster show")
+        most = max(around.degree for graph in plan.turn for around in graph.values())
+        if plan.n > MAX_REGIONS or most > MAX_NEIGHBOURS:
+            raise Refusal("PLAN", f"{plan.n} regions, up to {most} neighbours of one",
+                          f"at most {MAX_REGIONS} regions and {MAX_NEIGHBOURS} neighbours",
+                          "Choose a topology with fewer neighbours: landsting topology list")
         return plan
 
     def accept(self, step: Step, study: bytes, role: str, ref: str | None, roster: Roster | None) -> dict[str, object]:
         """Accept in one role; the region's ACCEPT leaves with the last role that its policy asks for."""
         proposal = self._open(study)
+        if roster is None or proposal.plan.roster != roster.hash:
+            raise Refusal("ROSTER", "the plan names another roster than the one in force", "a plan for this roster",
+                          "A changed plan is a new study: landsting study new, study propose.")
         if self._code_sha256 not in proposal.plan.code_sha256s:
             raise Refusal("CODE", "this region's training code is not one that the plan names",
                           f"code {proposal.plan.code_sha256s[0].hex()[:16]}, here {self._code_sha256.hex()[:16]}",
@@ -114,24 +126,25 @@ class Agreement:
             step.add("study.accept", {"plan": study, "role": role, "decision_ref": ref, "sheet": None}, study)
             proposal.roles.add(role)
         if self._me not in proposal.answers and set(self._roles) <= proposal.roles:
-            self._answer(step, proposal, "ACCEPT", {"code_sha256": self._code_sha256}, roster)
+            self._answer(step, proposal, "ACCEPT", {"code_sha256": self._code_sha256})
         return self.describe(study)
 
-    def reject(
-        self, step: Step, study: bytes, reason: str, role: str, ref: str | None, roster: Roster | None
-    ) -> dict[str, object]:
-        """Say no; that ends the proposal everywhere."""
+    def reject(self, step: Step, study: bytes, reason: str, role: str, ref: str | None) -> dict[str, object]:
+        """Say no; that ends the proposal everywhere.
+
+        Raises:
+            Refusal: This region's ACCEPT has left: it gives one answer.
+        """
         proposal = self._open(study)
+        if self._me in proposal.answers:
+            raise Refusal("STUDY", "this region has accepted this study, and others count on it", "one answer a region",
+                          "A changed plan is a new study: landsting study new, study propose.")
         step.add("study.reject", {"plan": study, "role": role, "decision_ref": ref, "reason": reason}, study)
-        if self._me not in proposal.answers:
-            self._answer(step, proposal, "REJECT", {"reason": reason}, roster)
+        self._answer(step, proposal, "REJECT", {"reason": reason})
         return self.describe(study)
 
-    def _answer(
-        self, step: Step, proposal: Proposal, type: str, body: dict[str, Value], roster: Roster | None
-    ) -> None:
-        names = roster.names if roster is not None else proposal.plan.regions
-        others = [n for n in names if n != self._me]
+    def _answer(self, step: Step, proposal: Proposal, type: str, body: dict[str, Value]) -> None:
+        others = [n for n in proposal.plan.regions if n != self._me]
         proposal.answers[self._me] = step.seal(type, body, to=others, study=proposal.plan.study)
 
     def _open(self, study: bytes) -> Proposal:
@@ -162,8 +175,9 @@ class Agreement:
             raise RemoteError(sender, "STATE", f"proposes a plan that is refused: {refusal}") from refusal
         if plan.study != envelope.fields.study:
             raise RemoteError(sender, "STATE", "proposes another plan than the message names")
-        if len(self.proposals) >= MAX_PROPOSALS:
-            raise RemoteError(sender, "LIMIT", f"more than {MAX_PROPOSALS} proposals are under way")
+        theirs = [p for p in self.proposals.values() if p.envelope.fields.sender == sender and not p.has_ended]
+        if len(theirs) >= MAX_PROPOSALS:
+            raise RemoteError(sender, "LIMIT", f"more than {MAX_PROPOSALS} proposals of one region are under way")
         return plan
 
     def check_answer(self, envelope: Envelope) -> Proposal:

@@ -3,7 +3,8 @@
 Rules kept here, and nowhere else:
   * a first roster is in force here when this region's own log holds the signatures of all regions in it;
     a later one needs two thirds of the members before it and every region that it adds;
-  * this region signs only what its own operator has founded or signed;
+  * this region signs only what its own operator has founded or signed, with its own card in it unchanged, as the
+    successor of the roster in force; if several wait, the operator names one;
   * whoever takes a ROSTER in for the first time passes it on, byte for byte.
 """
 
@@ -20,7 +21,7 @@ from protocol.envelope import Envelope
 from protocol.errors import RosterError
 from protocol.roster import Card, Roster, decode_roster, found, parse_card, sign_roster, verify_roster_sig
 
-MAX_CANDIDATES = 16
+MAX_ALONE = 4
 
 
 @dataclass(slots=True)
@@ -84,34 +85,62 @@ class Membership:
             raise Refusal(
                 "ROSTER", str(error), "sound cards of one network", "Ask each region for a fresh card."
             ) from error
-        if self._card.name not in roster.names or roster.card(self._card.name).encode() != self._card.encode():
+        problem = self._problem(roster)
+        if problem is not None:
             raise Refusal(
-                "ROSTER", "this region's own card is not among the cards, or is another one",
-                "the card that `landsting card` prints here", "landsting card --home HOME > own.card",
+                "ROSTER", problem, "the card that `landsting card` prints here", "landsting card --home HOME > own.card"
             )
         return self._sign(step, roster, role, ref)
 
-    def sign(self, step: Step, role: str, ref: str | None) -> dict[str, object]:
-        """Sign the newest roster that others have signed and this region has not."""
-        waiting = [c for c in self.candidates.values() if self._card.name not in c.signed]
-        if not waiting:
+    def sign(self, step: Step, role: str, ref: str | None, wanted: str | None = None) -> dict[str, object]:
+        """Sign a roster that others have signed and this region has not.
+
+        Args:
+            wanted: First digits of its hash; None if only one waits.
+
+        Raises:
+            Refusal: None waits, or several and none is named, or it is no sound successor of the one in force.
+        """
+        waiting = [c.roster for c in self.candidates.values() if self._card.name not in c.signed]
+        named = [r for r in waiting if wanted is None or r.hash.hex().startswith(wanted)]
+        sound = [r for r in named if self._problem(r) is None]
+        if len(sound) > 1:
+            listed = "; ".join(f"{r.hash.hex()[:16]} ({words(r.hash)})" for r in sound)
             raise Refusal(
-                "ROSTER", "there is no roster that waits for this region's signature",
-                "one that was founded here or came from a member", "landsting roster found *.card",
+                "ROSTER", f"{len(sound)} rosters wait for this region's signature: {listed}", "one of them",
+                "Compare the words with the others, and found the right one from its cards.",
             )
-        newest = max(waiting, key=lambda c: (c.roster.serial, len(c.signed)))
-        return self._sign(step, newest.roster, role, ref)
+        if not sound:
+            raise Refusal(
+                "ROSTER", (named and self._problem(named[0])) or "no roster waits for this region's signature",
+                "a sound one that was founded here or came from a member", "landsting roster found *.card",
+            )
+        return self._sign(step, sound[0], role, ref)
+
+    def _problem(self, roster: Roster) -> str | None:
+        """Why this region does not sign a roster; None if it may."""
+        own = self._card.name
+        if own not in roster.names or roster.card(own).encode() != self._card.encode():
+            return "this region's own card is not among the cards, or is another one"
+        if self.in_force is None:
+            return None
+        try:
+            successor = found(roster.cards, self.in_force)
+        except RosterError as error:
+            return str(error)
+        return None if successor.hash == roster.hash else f"roster {roster.serial} does not follow the one in force"
 
     def _sign(self, step: Step, roster: Roster, role: str, ref: str | None) -> dict[str, object]:
         encoded = roster.encode()
-        candidate = self.candidates.setdefault(roster.hash, Candidate(roster, encoded))
+        candidate = self.candidates.get(roster.hash, Candidate(roster, encoded))
         if self._card.name not in candidate.signed:
             signature = sign_roster(roster.hash, self._keys.identity)
-            step.keep(encoded)
             step.add(
                 "roster.accept",
                 {"roster": roster.hash, "old": roster.old, "role": role, "decision_ref": ref, "sig": signature},
             )
+            step.keep(encoded)
+            self.candidates[roster.hash] = candidate
             candidate.is_ours = True
             others = [n for n in roster.names if n != self._card.name]
             envelope = step.seal(
@@ -158,8 +187,9 @@ class Membership:
         held = self.candidates.get(roster.hash)
         if held is not None and sender in held.signed:
             raise RemoteError(sender, "STATE", "signs a roster a second time")
-        if held is None and len(self.candidates) >= MAX_CANDIDATES:
-            raise RemoteError(sender, "LIMIT", f"more than {MAX_CANDIDATES} rosters are under way")
+        alone = [c for c in self.candidates.values() if not c.is_ours and list(c.signed) == [sender]]
+        if held is None and len(alone) >= MAX_ALONE:
+            raise RemoteError(sender, "LIMIT", f"more than {MAX_ALONE} rosters that {sender} alone has signed")
         return roster
 
     def take(self, step: Step | None, envelope: Envelope, payload: bytes, roster: Roster) -> None:

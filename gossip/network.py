@@ -205,14 +205,19 @@ class Network:
     def start(self, name: str, code_sha256: bytes = bytes(32)) -> None:
         """Start (or start again) one region's daemon."""
         region = self.regions[name]
-        store = region.store
         region.life += 1
-        region.peer = Peer(
+        region.peer = self.replayed(name, code_sha256)
+        self._handle(name, Started(self.now_ms))
+
+    def replayed(self, name: str, code_sha256: bytes = bytes(32)) -> Peer:
+        """A peer that knows what the region's store holds, before any event."""
+        region, store = self.regions[name], self.regions[name].store
+        peer = Peer(
             keys=region.keys, card=region.card, log=self._log(region), entropy=region.entropy,
             code_sha256=code_sha256, software=dict(SOFTWARE), blob=store.blobs.get, kept=store.kept.get,
         )
-        region.peer.replay(store.leaves)
-        self._handle(name, Started(self.now_ms))
+        peer.replay(store.leaves)
+        return peer
 
     def kill(self, name: str) -> None:
         """SIGKILL: nothing more is written, all its links break."""

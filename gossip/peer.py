@@ -307,7 +307,12 @@ class Peer:
         body = self.presence.ping_body(
             name, study.state if study else "idle", study.attempt if study else 0, step.now_ms
         )
-        step.seal("PING", body, to=[name], study=study.id if study else None, round=study.round if study else None)
+        begun = study is not None and study.has_begun
+        step.seal(
+            "PING", body, to=[name],
+            study=study.id if study is not None and begun else None,
+            round=study.round if study is not None and begun else None,
+        )
 
     def _wake_ms(self, now_ms: int) -> int:
         wakes = [wake for study in self.studies.values() if (wake := study.wake_ms(now_ms)) is not None]

@@ -37,7 +37,8 @@ def _answer(peer: Peer, step: Step, op: str, args: dict[str, object]) -> dict[st
             lines = args.get("cards")
             return membership.found(step, [str(line) for line in lines] if isinstance(lines, list) else [], role, diary)
         case "roster_sign":
-            return membership.sign(step, role, diary)
+            wanted = args.get("roster")
+            return membership.sign(step, role, diary, str(wanted) if wanted is not None else None)
         case "roster_show":
             return membership.show()
         case "propose":
@@ -46,7 +47,7 @@ def _answer(peer: Peer, step: Step, op: str, args: dict[str, object]) -> dict[st
             return agreement.accept(step, _study(peer, args), role, diary, membership.in_force)
         case "reject":
             reason = str(args.get("reason"))
-            return agreement.reject(step, _study(peer, args), reason, role, diary, membership.in_force)
+            return agreement.reject(step, _study(peer, args), reason, role, diary)
         case "studies":
             return {"studies": [agreement.describe(s) for s in sorted(agreement.proposals)]}
         case "study":

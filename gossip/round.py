@@ -143,10 +143,9 @@ class TrainingRound:
                 )
 
     def give_up(self, reason: str) -> None:
-        """There is no value this time: the model stays as it was."""
+        """There is no value this time: the model stays as it was, and what the others sent is of no use."""
         self.value = self.model
-        if not self._session.is_final:
-            self._session.void(reason)
+        self._session.void(reason)
         self.reason = reason
 
     def hear(self, envelope: Envelope, payload: Buffer | None) -> None:
@@ -218,11 +217,6 @@ class TrainingRound:
         assert self.value is not None
         context, session, plan = self._context, self._session, self._context.plan
         if session.state is ReceiverState.VOID:
-            step.add(
-                "session.void",
-                {"session": session.sid, "receiver": context.me, "reason": session.reason},
-                context.study,
-            )
             self.keep(step, self.reason or session.reason or "missing")
             return
         self.senders = session.members
@@ -255,15 +249,21 @@ class TrainingRound:
         self._end(step, "mixed", None, mixed)
 
     def keep(self, step: Step, reason: str) -> None:
-        """End the round with the region's own model."""
+        """End the round with the region's own model; nothing of its session is opened or used."""
+        session = self._session
+        if session.state is not ReceiverState.VOID:
+            session.void(reason)
+        step.add(
+            "session.void",
+            {"session": session.sid, "receiver": self._context.me, "reason": session.reason},
+            self._context.study,
+        )
         self._end(step, "kept", reason, self.value if self.value is not None else self.model)
 
     def _end(self, step: Step, outcome: str, reason: str | None, model: NDArray[np.float32]) -> None:
         study = self._context.study
         step.add("round.end", {"round": self.number, "outcome": outcome, "reason": reason}, study)
         self.outcome, self.reason, self.model = outcome, reason, model
-        if not self._session.is_final:
-            self._session.void(reason or "left")
         stored = self._context.stored_models
         step.blob(stored_model(self._context, self.number), np.ascontiguousarray(model, dtype="<f4").data.cast("B"))
         stored.append(self.number)

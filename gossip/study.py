@@ -103,6 +103,11 @@ class Study:
         return self._last + 1
 
     @property
+    def has_begun(self) -> bool:
+        """Whether PING may name this study: from when the model is built, or at once after a restart."""
+        return self.phase is not Phase.OPENING or self._last >= 0
+
+    @property
     def attempt(self) -> int:
         """Attempt of this region's own sum session; 0 elsewhere."""
         return self._stage.attempt if self._stage is not None and self.phase is Phase.SUM else 0
@@ -233,10 +238,8 @@ class Study:
             self._open_stage(step, number)
         elif number > plan.sum_rounds or (plan.sum_rounds == 0 and self._resumed):
             self.phase = Phase.REJOINING
-        elif plan.sum_rounds > 0:
-            self.phase = Phase.WAITING
         else:
-            self._enter(step, 0)
+            self.phase = Phase.WAITING
         self.advance(step)
 
     def _restored_model(self, reference: NDArray[np.float32]) -> NDArray[np.float32]:
