@@ -296,7 +296,8 @@ class Peer:
 
     def _ping(self, step: Step) -> None:
         """PING every 2 s and on each change of round or attempt."""
-        at = (self.current.id, self.current.round, self.current.attempt) if self.current is not None else None
+        study = self.current
+        at = (study.id, study.has_begun, study.round, study.attempt) if study is not None else None
         if step.now_ms < self._ping_ms and at == self._pinged:
             return
         self._ping_ms, self._pinged = step.now_ms + PING_MS, at
