@@ -159,6 +159,12 @@ def test_every_code_in_the_sources_is_on_the_closed_list():
     assert used - CODES == set()
 
 
+def test_readme_lists_every_code():
+    text = (ROOT / "node" / "README.md").read_text(encoding="utf-8")
+    listed = text.partition("`code` is one of:")[2].partition(".\n")[0]
+    assert set(re.findall(r"`([A-Z_]+)`", listed)) == CODES
+
+
 def test_unknown_code_is_reported_as_refused():
     assert Refusal("NO_SUCH", "a", "b", "c").code == "REFUSED"
 
