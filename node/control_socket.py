@@ -99,7 +99,7 @@ class ControlSocket:
             self._path.unlink()
 
     def _accept(self, now_ms: int) -> None:
-        with contextlib.suppress(BlockingIOError):
+        with contextlib.suppress(OSError):  # nobody waits, or there are no descriptors: later, then
             while True:
                 accepted, _ = self._listener.accept()
                 if len(self._connections) >= MAX_CONNECTIONS:

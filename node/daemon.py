@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import resource
 import signal
 import socket
 import threading
@@ -58,6 +59,7 @@ logger = logging.getLogger(__name__)
 
 IDLE_MS = 1_000
 COMMANDS_S = 30.0  # a command that has the home for a moment is waited for
+DESCRIPTORS = 8192
 LOG_BYTES, LOG_FILES = 5 * 2**20, 3
 
 
@@ -248,6 +250,7 @@ def run(home: Path, *, bind: str | None = None) -> int:
         StoreError: The log is damaged or was rolled back, or could not be written.
     """
     home = home.absolute()
+    _raise_limit()
     with Region.open(home, role="node", wait_s=COMMANDS_S) as region, _log_file(home):
         daemon = Daemon(region, bind=bind)
         try:
@@ -259,6 +262,15 @@ def run(home: Path, *, bind: str | None = None) -> int:
         finally:
             daemon.close()
     return 0
+
+
+def _raise_limit() -> None:
+    """Allow as many descriptors as the system lets us: a port is open to anybody's connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @contextlib.contextmanager

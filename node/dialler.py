@@ -26,6 +26,7 @@ HIGH_WATER = 8
 RECONNECT_MS = 200
 PATIENCE_MS = 15_000  # without a handshake for so long: try the next address
 CONNECT_MS = 5_000
+HANDSHAKE_MS = 10_000
 
 
 class Change(enum.Enum):
@@ -64,6 +65,7 @@ def configure(socket: zmq.Socket[bytes], times: Times, address: str) -> None:
     # The other side drops us as soon, should it not set a time of its own.
     socket.heartbeat_ttl = times.silence
     socket.tcp_keepalive = 1
+    socket.handshake_ivl = HANDSHAKE_MS
 
 
 def next_event(monitor: zmq.Socket[bytes]) -> tuple[int, int]:

@@ -23,6 +23,8 @@ from node.errors import ConfigError
 
 logger = logging.getLogger(__name__)
 
+MAX_SILENT = 128
+
 
 @dataclass(slots=True)
 class Connection:
@@ -49,7 +51,7 @@ class Listener:
     Attributes:
         socket, monitor: To be polled.
         address: Where it listens, with the port that was taken.
-        open_fds: Descriptors of all accepted connections, heard or not.
+        open_fds: Descriptors of all accepted connections, heard or not; the oldest first.
     """
 
     def __init__(
@@ -68,7 +70,7 @@ class Listener:
         check_bind(address, "the address to listen on")
         self._poller = poller
         self.times = times_for(links, split_address(address)[0])
-        self.open_fds: set[int] = set()
+        self.open_fds: dict[int, None] = {}
         self._connections: dict[bytes, Connection] = {}
         self._dead: deque[bytes] = deque(maxlen=256)
         self._gone: list[Connection] = []
@@ -107,13 +109,22 @@ class Listener:
                 return
             match event:
                 case zmq.EVENT_ACCEPTED:
-                    self.open_fds.add(value)
+                    self.open_fds[value] = None
+                    self._bound_strangers()
                 case zmq.EVENT_DISCONNECTED:
-                    self.open_fds.discard(value)
+                    self.open_fds.pop(value, None)
                     for connection in [one for one in self._connections.values() if one.fd == value]:
                         del self._connections[connection.route]
                         self._dead.append(connection.route)
                         self._gone.append(connection)
+
+    def _bound_strangers(self) -> None:
+        """Close the oldest connections that have said nothing, if there are too many: a port is open to anybody."""
+        if len(self.open_fds) - len(self._connections) <= MAX_SILENT:
+            return
+        heard = {one.fd for one in self._connections.values()}
+        for fd in [one for one in self.open_fds if one not in heard][:-MAX_SILENT]:
+            memory.shut(fd)
 
     def gone(self) -> list[Connection]:
         """Return the connections that were closed since the last call."""

@@ -128,6 +128,9 @@ class Region:
                 ", ".join(known) or "one that was added",
                 "landsting data add FILE.csv --home HOME --schema FILE.toml",
             )
+        proposal = self.peer.agreement.proposals.get(study)
+        if proposal is None or self.peer.me in proposal.answers:
+            return  # Peer will say why not; what an answered study trains on stays what it was
         for folder in write(self._binding(study), json.dumps({"data": data}).encode() + b"\n", durable=True):
             sync_folder(folder)
 

@@ -103,13 +103,17 @@ class Training:
         if one.last is not None and one.evaluated != one.last[0]:
             self._evaluate(study, one, now_ms)
         else:
-            self._worker.put(Job("close", study), now_ms)
+            self._close(study, one, now_ms)
 
     def _evaluate(self, study: bytes, one: _Study, now_ms: int) -> None:
         assert one.last is not None
         round, vector = one.last
         fields = {"round": round, "vector": _float32(vector), "totals": _bytes(one.totals)}
         self._worker.put(Job("evaluate", study, round, fields, one.plan.dim), now_ms)
+
+    def _close(self, study: bytes, one: _Study, now_ms: int) -> None:
+        one.last, one.totals = None, ()
+        self._worker.put(Job("close", study), now_ms)
 
     def _open_job(self, study: bytes, plan: Plan) -> Job:
         manifest = self._manifest(study)
@@ -172,7 +176,7 @@ class Training:
                     if not name.startswith("train_") and name != "rows"
                 }
                 if one.has_ended:
-                    self._worker.put(Job("close", study), now_ms)
+                    self._close(study, one, now_ms)
         return None
 
     def _failed(self, answer: Answer, one: _Study, now_ms: int) -> Event | None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import zmq
 
@@ -93,7 +93,7 @@ class Transport:
         self._listener: Listener | None = None
         self._links: dict[str, _Link] = {}
         self._by_key: dict[bytes, _Link] = {}
-        self._waiting: list[Event] = []
+        self._waiting: list[Event] = []  # dated when they are handed out
         self._is_full = False
 
     # ---------------------------------------------------------------- who there is
@@ -113,7 +113,12 @@ class Transport:
         return self._listener.address if self._listener is not None else None
 
     def set_roster(self, roster: Roster, own: Card) -> None:
-        """Dial and admit exactly the regions of a roster from now on."""
+        """Dial and admit exactly the regions of a roster from now on.
+
+        Args:
+            own: Own card, where the roster has none. The roster's goes first: others go by that one too.
+        """
+        own = next((card for card in roster.cards if card.name == self.name), own)
         wanted = {card.name: card for card in roster.cards if card.name != self.name}
         for name, link in list(self._links.items()):
             card = wanted.get(name)
@@ -170,35 +175,36 @@ class Transport:
         """
         self._admission.answer(now_ms)
         self._look(now_ms)
-        yield from self._take_waiting()
+        yield from self._take_waiting(now_ms)
         listener = self._listener
         if listener is not None:
             listener.watch()
-            self._take_gone(listener, now_ms)
-            yield from self._take_waiting()
+            self._take_gone(listener)
+            yield from self._take_waiting(now_ms)
             if listener.socket in ready:
                 yield from self._read_listener(listener, now_ms)
         for link in list(self._links.values()):
             if link.dialler is None:
                 continue
             self._take_changes(link, now_ms)
-            yield from self._take_waiting()
+            yield from self._take_waiting(now_ms)
             if link.dialler.socket is not None and link.dialler.socket in ready:
                 yield from self._read_dialler(link, now_ms)
         self._pump()
-        yield from self._take_waiting()
+        for link in self._links.values():  # after what has come was read: this process may have slept
+            if link.is_up and now_ms - link.heard_ms > self._silence_ms(link):
+                self.close_link(link.region, "nothing came over it for too long", now_ms, pause_ms=0)
+        yield from self._take_waiting(now_ms)
 
-    def _take_waiting(self) -> Iterator[Event]:
+    def _take_waiting(self, now_ms: int) -> Iterator[Event]:
         while self._waiting:
-            yield self._waiting.pop(0)
+            yield replace(self._waiting.pop(0), now_ms=now_ms)
 
     def _look(self, now_ms: int) -> None:
-        """Dial, notice silence, watch the memory."""
+        """Dial, watch the memory."""
         for link in self._links.values():
             if link.dialler is not None:
                 link.dialler.tick(now_ms)
-            if link.is_up and now_ms - link.heard_ms > self._silence_ms(link):
-                self.close_link(link.region, "nothing came over it for too long", now_ms, pause_ms=0)
         over = self.guard.grown(now_ms)
         if over is not None:
             self._relieve(over, now_ms)
@@ -208,12 +214,12 @@ class Transport:
             return SILENCES * link.dialler.times.silence
         return SILENCES * self._listener.times.silence if self._listener is not None else 0
 
-    def _take_gone(self, listener: Listener, now_ms: int) -> None:
+    def _take_gone(self, listener: Listener) -> None:
         for connection in listener.gone():
             link = self._by_key.get(connection.key)
             if link is not None and link.connection is connection:
                 link.connection = None
-                self._down(link, now_ms)
+                self._down(link)
 
     def _take_changes(self, link: _Link, now_ms: int) -> None:
         assert link.dialler is not None
@@ -221,21 +227,21 @@ class Transport:
             if change is Change.UP:
                 self._up(link, now_ms)
             else:
-                self._down(link, now_ms)
+                self._down(link)
 
     def _up(self, link: _Link, now_ms: int) -> None:
-        self._down(link, now_ms)
+        self._down(link)
         link.is_up, link.heard_ms = True, now_ms
         logger.info("link to %s is up", link.region)
-        self._waiting.append(LinkUp(now_ms, link.region))
+        self._waiting.append(LinkUp(0, link.region))
 
-    def _down(self, link: _Link, now_ms: int = 0) -> None:
+    def _down(self, link: _Link) -> None:
         link.outbox.clear()
         link.inbox.clear()
         if link.is_up:
             link.is_up = False
             logger.info("link to %s is down", link.region)
-            self._waiting.append(LinkDown(now_ms, link.region))
+            self._waiting.append(LinkDown(0, link.region))
 
     def _read_listener(self, listener: Listener, now_ms: int) -> Iterator[Event]:
         for _ in range(PASS):
@@ -243,7 +249,7 @@ class Transport:
             if message is None:
                 return
             connection, frames = message
-            self._take_gone(listener, now_ms)
+            self._take_gone(listener)
             self._count(connection, frames)
             link = self._by_key.get(connection.key)
             if link is None or link.dialler is not None or connection.is_retired:
@@ -256,7 +262,7 @@ class Transport:
                     listener.shut(link.connection)  # one link a region: the newest connection is the living one
                 link.connection = connection
                 self._up(link, now_ms)
-            yield from self._take_waiting()
+            yield from self._take_waiting(now_ms)
             yield from self._message(link, frames, now_ms)
 
     def _read_dialler(self, link: _Link, now_ms: int) -> Iterator[Event]:
@@ -271,7 +277,7 @@ class Transport:
                 return
             if not link.is_up:  # of a connection that the monitor has not told yet, or that is gone
                 self._take_changes(link, now_ms)
-                yield from self._take_waiting()
+                yield from self._take_waiting(now_ms)
             self._count(dialler, frames)
             if link.is_up:
                 yield from self._message(link, frames, now_ms)
@@ -296,7 +302,7 @@ class Transport:
                     yield Payload(now_ms, link.region, eid, done)
             case _:
                 self.close_link(link.region, f"a message of {len(sizes)} frames of {sizes[:4]} bytes", now_ms)
-                yield from self._take_waiting()
+                yield from self._take_waiting(now_ms)
 
     # ---------------------------------------------------------------- what goes
 
@@ -373,7 +379,7 @@ class Transport:
                 self._admission.mute(link.key, now_ms + pause_ms)
             self._listener.shut(link.connection)
             link.connection = None
-        self._down(link, now_ms)
+        self._down(link)
 
     def _relieve(self, over: int, now_ms: int) -> None:
         """Close the connection that holds most of what nobody can read yet."""

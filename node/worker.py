@@ -178,6 +178,7 @@ class TrainingWorker:
 
     def _go_on(self, now_ms: int) -> None:
         """Begin the next job if there is one and the worker is free."""
+        self._queue = [job for job in self._queue if job.op != "close" or job.study in self._open]
         if self._current is not None or not self._queue or now_ms < self._next_ms:
             return
         if self._process is None and not self._spawn(now_ms):

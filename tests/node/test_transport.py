@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from gossip.events import Arrived, Event, LinkDown, LinkUp, Payload, PayloadFail
 from gossip.network import SeededEntropy
 from node.config import Limits
 from node.errors import ConfigError
+from node.listener import MAX_SILENT
 from node.memory import resident_bytes
 from node.transfer import CHUNK, Inbox, Outbox
 from node.transport import Transport
@@ -161,7 +163,7 @@ def test_a_payload_of_a_header_that_is_not_admitted_is_passed_over(linked: list[
     send_payload(a, "b", bytes(3 * CHUNK))
     say(a, "b", b"after")
     run(linked, lambda: any(e.header == b"after" for e in b.of(Arrived)))
-    assert b.of(Payload) == b.of(PayloadFailed) == b.of(LinkDown) == []
+    assert (b.of(Payload), b.of(PayloadFailed), b.of(LinkDown)) == ([], [], [])
 
 
 def test_an_altered_payload_fails(linked: list[End]) -> None:
@@ -275,13 +277,13 @@ def test_a_region_that_comes_back_is_linked_again(linked: list[End]) -> None:
 
 def raw_dealer(end: End, server: End) -> zmq.Socket[bytes]:
     """A socket with a member's key that says what it likes."""
-    socket = zmq.Context.instance().socket(zmq.DEALER)
-    socket.linger = 0
-    socket.curve_serverkey = z85_encode(server.keys.curve_public).encode()
-    socket.curve_publickey = z85_encode(end.keys.curve_public).encode()
-    socket.curve_secretkey = z85_encode(end.keys.curve).encode()
-    socket.connect(f"tcp://127.0.0.1:{server.port}")
-    return socket
+    dealer: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
+    dealer.linger = 0
+    dealer.curve_serverkey = z85_encode(server.keys.curve_public).encode()
+    dealer.curve_publickey = z85_encode(end.keys.curve_public).encode()
+    dealer.curve_secretkey = z85_encode(end.keys.curve).encode()
+    dealer.connect(f"tcp://127.0.0.1:{server.port}")
+    return dealer
 
 
 @pytest.mark.parametrize(
@@ -292,16 +294,53 @@ def raw_dealer(end: End, server: End) -> zmq.Socket[bytes]:
 def test_a_message_of_any_other_form_closes_the_link_for_a_while(ends: list[End], frames: list[bytes]) -> None:
     a, b, _ = ends
     b.transport.set_roster(found([card(a), card(b)]), card(b))
-    socket = raw_dealer(a, b)
-    socket.send_multipart([b"hello", SIGNATURE])
+    dealer = raw_dealer(a, b)
+    dealer.send_multipart([b"hello", SIGNATURE])
     run([b], lambda: bool(b.of(LinkUp)))
-    socket.send_multipart(frames)
+    dealer.send_multipart(frames)
     run([b], lambda: bool(b.of(LinkDown)))
-    socket.send_multipart([b"again", SIGNATURE])
+    dealer.send_multipart([b"again", SIGNATURE])
     wait = time.monotonic() + 0.5
     run([b], lambda: time.monotonic() > wait)
     assert [e.header for e in b.of(Arrived)] == [b"hello"]
-    socket.close()
+    dealer.close()
+
+
+def test_an_address_that_was_changed_at_home_only_does_not_cost_the_link(ends: list[End]) -> None:
+    a, b, _ = ends
+    roster = found([card(a), card(b)])
+    a.transport.set_roster(roster, card(a))
+    b.transport.set_roster(roster, make_card("test.example", "b", [], b.keys))  # b has since taken its address back
+    run([a, b], lambda: bool(a.of(LinkUp) and b.of(LinkUp)))
+
+
+def test_a_region_that_left_the_roster_is_cut_off(linked: list[End]) -> None:
+    a, b, c = linked
+    a.transport.set_roster(found([card(a), card(b)]), card(a))
+    run(linked, lambda: bool(a.of(LinkDown) and c.of(LinkDown)))
+    assert [e.region for e in a.of(LinkDown)] == ["c"]
+    assert all(e.now_ms > 0 for e in a.of(LinkDown))
+
+
+def test_strangers_who_connect_and_say_nothing_do_not_keep_a_member_out(ends: list[End]) -> None:
+    a, b, _ = ends
+    strangers = [socket.create_connection(("127.0.0.1", b.port)) for _ in range(MAX_SILENT + 100)]
+    run([b], lambda: len(b.transport._listener.open_fds) <= MAX_SILENT)  # type: ignore[union-attr]
+    connect([a, b])
+    run([a, b], lambda: bool(a.of(LinkUp) and b.of(LinkUp)))
+    for one in strangers:
+        one.close()
+
+
+def test_a_process_that_slept_keeps_what_had_come_for_it(linked: list[End]) -> None:
+    a, b, _ = linked
+    say(a, "b", b"before")
+    a.step()
+    time.sleep(0.2)
+    ready = dict(b.poller.poll(100))
+    hour_ms = 3_600_000
+    events = list(b.transport.events(ready, now_ms() + hour_ms))
+    assert any(isinstance(e, Arrived) and e.header == b"before" for e in events)
 
 
 def test_a_name_that_does_not_resolve_holds_up_nobody(ends: list[End]) -> None:
