@@ -34,6 +34,7 @@ class Server:
     """A control socket in a thread that answers every request with its own op and args, unless told otherwise."""
 
     def __init__(self, home: Path) -> None:
+        self.lock = Lock(home, "node")
         self.poller = zmq.Poller()
         self.control = ControlSocket(home, self.poller)
         self.is_mute = False
@@ -55,6 +56,7 @@ class Server:
         self._stop.set()
         self._thread.join()
         self.control.close()
+        self.lock.release()
 
 
 @pytest.fixture
