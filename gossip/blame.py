@@ -3,7 +3,7 @@
 Rules kept here, and nowhere else:
   * what nobody signed accuses nobody: it is counted by link, and makes no entry;
   * what a member signed but may not say now makes at most four ``fault`` entries of one code a member and round;
-    what merely came too late makes none;
+    what is right but comes too early or too late makes none;
   * two signed statements that exclude each other suspend their signer: one entry with the evidence, whatever
     else it contradicts later.
 """
@@ -18,7 +18,7 @@ from protocol.entries import Entry
 
 MAX_FAULTS = 4
 MAX_REFUSED = 20
-LATE = "LATE"
+UNTIMELY = "UNTIMELY"
 _CONTRADICTIONS = ("LS-FORK", "LS-EQUIVOCATION")
 
 
@@ -45,7 +45,7 @@ class Blame:
     def refuse(self, step: Step, error: RemoteError, study: bytes | None, round: int | None) -> None:
         """Refuse what a member signed but may not say in this round of the study at hand."""
         step.do(Suspect(error.region, error.code, error.reason))
-        if error.code == LATE or error.region in self.suspended:
+        if error.code == UNTIMELY or error.region in self.suspended:
             return
         if round != self._round:
             self._round = round

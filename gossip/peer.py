@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterable
 from crypto.keys import PrivateKeys
 from gossip.admission import Admission
 from gossip.agreement import Agreement
-from gossip.blame import Blame
+from gossip.blame import UNTIMELY, Blame
 from gossip.context import StudyContext
 from gossip.errors import Refusal, RemoteError
 from gossip.events import (
@@ -415,7 +415,10 @@ class Peer:
         fields = envelope.fields
         study = self.studies.get(fields.study or b"")
         if study is None or fields.sender not in study.context.plan.regions:
-            raise RemoteError(fields.sender, "STATE", f"{fields.type} of a study that does not run here")
+            proposal = self.agreement.proposals.get(fields.study or b"")
+            is_early = study is None and proposal is not None and fields.sender in proposal.plan.regions
+            code = UNTIMELY if is_early else "STATE"
+            raise RemoteError(fields.sender, code, f"{fields.type} of a study that does not run here")
         if fields.sender in self.blame.suspended:
             raise RemoteError(fields.sender, "STATE", "is suspended after contradicting itself")
         return study

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from crypto.errors import CryptoError
 from gossip import pace
-from gossip.blame import LATE
+from gossip.blame import UNTIMELY
 from gossip.context import Columns, Opened, StudyContext
 from gossip.early import Early
 from gossip.errors import RemoteError
@@ -328,7 +328,7 @@ class Study:
         """Refuse what round, session or step do not allow; nothing changes.
 
         Raises:
-            RemoteError: With code LATE where it was right once, and merely comes too late.
+            RemoteError: With code UNTIMELY where it was right once, and comes too late.
         """
         fields = envelope.fields
         match fields.type:
@@ -352,7 +352,7 @@ class Study:
 
     def _not_awaited(self, envelope: Envelope, is_late: bool) -> RemoteError:
         fields = envelope.fields
-        code = LATE if is_late else "STATE"
+        code = UNTIMELY if is_late else "STATE"
         return RemoteError(fields.sender, code, f"{fields.type} of round {fields.round} is not awaited")
 
     def _awaiting(self, masked: Envelope) -> SumStage | TrainingRound | None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gossip.events import TrainReport
+from gossip.events import Admit, Arrived, Payload, Send, TrainReport
 from gossip.network import Network
+from protocol.entries import decode_entry
+from protocol.envelope import Envelope, parse
+from protocol.log import Log
 from protocol.plan import Plan
 from protocol.roster import Roster
 
@@ -103,3 +107,77 @@ def make_network() -> Callable[..., Made]:
         return net, worker, made
 
     return make
+
+
+# ---------------------------------------------------------------- hostile members
+
+
+class Liar:
+    """A region of the roster that says what it likes, with its own keys."""
+
+    def __init__(self, net: Network, name: str) -> None:
+        region = net.regions[name]
+        self.net, self.name = net, name
+        self.keys = region.keys
+        self.fork(0)
+
+    def fork(self, drop: int) -> None:
+        """Go on from the log as it is, less its last entries."""
+        leaves = self.net.regions[self.name].store.leaves
+        self.log = Log(
+            network="simulated.example", region=self.name, sign_key=self.keys.sign, log_key=self.keys.log,
+            leaves=leaves[: len(leaves) - drop],
+        )
+
+    def say(self, to: str, type: str, body: dict[str, Any], payload: bytes | None = None, **place: Any) -> Envelope:
+        envelope = self.log.seal(type, body, to=[to], now_ms=self.net.now_ms, payload=payload, **place)
+        self.deliver(to, envelope, payload)
+        return envelope
+
+    def deliver(self, to: str, envelope: Envelope, payload: bytes | None = None) -> list[Any]:
+        return Hostile.tell(self.net, to, self.name, envelope.header, envelope.signature, payload, envelope.eid)
+
+
+class Hostile:
+    """What a member can do that says what it likes, and what the others have written about it."""
+
+    liar = Liar
+
+    @staticmethod
+    def tell(net: Network, to: str, link: str, header: bytes, sig: bytes, payload: bytes | None = None,
+             eid: bytes = b"") -> list[Any]:
+        """Two frames arrive over a link, and, if admitted, their payload; returns the effects."""
+        effects = net._handle(to, Arrived(0, link, header, sig))
+        if payload is not None and any(isinstance(e, Admit) for e in effects):
+            effects = net._handle(to, Payload(0, link, eid, payload))
+        return effects
+
+    @staticmethod
+    def until_round(net: Network, name: str, round: int) -> None:
+        """Let time pass until a region is in that round."""
+        assert net.run(lambda: (study := net.peer(name).current) is not None and study.round >= round)
+
+    @staticmethod
+    def faults(net: Network, name: str) -> list[tuple[str, str]]:
+        """(region, code) of every fault that a region has logged."""
+        entries = [decode_entry(leaf) for leaf in net.regions[name].store.leaves]
+        return [(str(e.body["region"]), str(e.body["code"])) for e in entries if e.kind == "fault"]
+
+    @staticmethod
+    def last_sent(net: Network, sender: str, type: str) -> list[Send]:
+        """A list that fills with what leaves."""
+        found: list[Send] = []
+
+        def keep(who: str, send: Send) -> list[Send]:
+            if who == sender and parse(send.header, send.signature).fields.type == type:
+                found.append(send)
+            return [send]
+
+        net.on_send = keep
+        return found
+
+
+@pytest.fixture
+def hostile() -> type[Hostile]:
+    """Members that say what they like; kill the honest one first."""
+    return Hostile
