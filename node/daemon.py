@@ -111,7 +111,9 @@ class Daemon:
         self._handle(Started(now_ms, home.config_sha256(), self._region.clean))
         logger.info("node of %s is up, process %d, listening at %s", home.name, os.getpid(), self.transport.address)
         while self._stop is None:
-            self._once(dict(self._poller.poll(self._timeout_ms())))
+            ready = dict(self._poller.poll(self._timeout_ms()))
+            if self._stop is None:  # else a worker that Ctrl-C has ended as well would count as a failure
+                self._once(ready)
         self._handle(Stopping(self.clock.now_ms(), self._stop))
         logger.info("node of %s stops (%s)", home.name, self._stop)
 

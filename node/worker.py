@@ -260,7 +260,6 @@ class TrainingWorker:
                     env=environment(),
                     pass_fds=(lock,),
                     bufsize=0,
-                    start_new_session=True,  # Ctrl-C is for the daemon, which then ends its worker
                 )
         except OSError as error:
             logger.error("the training worker cannot be started: %s", error.strerror)

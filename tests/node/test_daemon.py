@@ -216,6 +216,22 @@ def test_a_stopped_node_leaves_its_last_word_a_published_head_and_nothing_else(n
     assert not (one.path / "control.sock").exists()
 
 
+def test_ctrl_c_in_a_round_reaches_node_and_worker_and_is_an_orderly_stop(network: list[Node]) -> None:
+    begin(network, rounds=50, dim=1000, pause_ms=300)
+    one = network[0]
+    wait(lambda: (one.status()["round"] or 0) >= 1)
+    worker = int((one.path / "worker.lock").read_text())
+    assert one.process is not None
+    os.killpg(one.process.pid, signal.SIGINT)
+    one.process.communicate(timeout=20)
+    assert one.process.returncode == 0
+    one.process = None
+    assert kinds(one)[-1] == "node.stop"
+    assert "ERROR" not in (one.path / "daemon.log").read_text()
+    with pytest.raises(ProcessLookupError):
+        os.kill(worker, 0)
+
+
 def test_a_second_node_in_one_home_exits_1_and_names_the_first(network: list[Node]) -> None:
     first = network[0].process
     assert first is not None
