@@ -93,7 +93,8 @@ def test_limit_is_met(value, limit, direction, met):
 
 
 def test_figures_of_a_benchmark_have_every_key(capsys):
-    assert main(["bench", "help", "--json"]) == 0
+    # 1: the limit was missed, as it may be on a machine that does other things as well.
+    assert main(["bench", "help", "--json"]) in (0, 1)
     [figure] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert list(figure) == [
         "name", "value", "unit", "limit", "direction", "floor", "ratio", "seeds", "spread", "command", "machine",
