@@ -80,7 +80,7 @@ def as_run(command: str) -> str:
 def script(found: list[Block]) -> str:
     """Return the blocks as one script that stops at the first line that fails and says where."""
     lines = ["set -eo pipefail", "trap 'echo \"FAILED in the block at line $BLOCK\" >&2' ERR"]
-    lines.append("trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT")
+    lines.append("trap 'rc=$?; trap - ERR; set +e; [ -z \"$(jobs -p)\" ] || kill $(jobs -p); wait; exit $rc' EXIT")
     for block in found:
         lines.append(f"BLOCK={block.line}")
         for command in block.commands:
@@ -130,6 +130,11 @@ def test_script_stops_at_the_first_failure_and_names_its_block():
     assert done.returncode != 0
     assert "FAILED in the block at line 7" in done.stderr
     assert "never" not in done.stdout
+
+
+def test_script_without_a_node_in_the_background_ends_well():
+    script_ = script([Block(1, ("true",))])
+    assert subprocess.run(["bash"], input=script_, text=True, check=False).returncode == 0
 
 
 def test_make_stands_for_its_recipe():
