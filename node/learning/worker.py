@@ -41,6 +41,7 @@ class Worker:
     def __init__(self) -> None:
         self.studies: dict[str, Trainer] = {}
         self.max_frame = FRAME
+        self._imports: threading.Thread | None = None
 
     def answer(self, request: dict[str, Any]) -> Reply:
         """Return the answer to one request; never raises for what a request or the data can cause."""
@@ -84,10 +85,10 @@ class Worker:
         agreed = Agreed(**{key: request[key] for key in keys if key in request})
         if agreed.task != "idle":
             names = ["torch", "opacus"] if agreed.dp is not None else ["torch"]
-            imports = threading.Thread(target=_import, args=(names,), daemon=True)
-            imports.start()
+            self._imports = threading.Thread(target=_import, args=(names,), daemon=True)
+            self._imports.start()
             if agreed.dp is not None:
-                imports.join()  # no sum rounds hide the import: the first round's deadline would pass meanwhile
+                self._imports.join()  # there are no sum rounds, which wait for everybody: the first round does not
         trainer = Trainer(
             agreed,
             study=request["study"],
@@ -114,6 +115,8 @@ class Worker:
 
     def _measure(self, request: dict[str, Any]) -> Reply:
         study, stage = self._study(request), request["stage"]
+        if self._imports is not None:
+            self._imports.join()  # a sum round waits for everybody, the first training round for nobody
         vector = study.measure(stage, _totals(request))
         return {"vector": _bytes(vector, "<i8"), "columns": [list(column) for column in study.columns(stage)]}
 
