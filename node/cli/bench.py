@@ -46,12 +46,12 @@ def bench(name: str | None, listed: bool, seed: int, as_json: bool) -> int:
     for one in known if name == "all" else [name]:
         if not as_json:
             note(f"{one}: {about(known[one])}")
-        figures += [_filled(figure, one, seed) for figure in _load(one, known[one]).run(seed)]
-    if as_json:
-        for figure in figures:
+        found = [_filled(figure, one, seed) for figure in _load(one, known[one]).run(seed)]
+        figures += found
+        if not as_json:
+            say(in_words(found))
+        for figure in found if as_json else []:
             emit(figure)
-    else:
-        say(in_words(figures))
     missed = [figure["name"] for figure in figures if not is_met(figure)]
     if missed:
         note(f"limit missed: {', '.join(missed)}")
@@ -66,7 +66,9 @@ def benchmarks() -> dict[str, Path]:
 
 def about(path: Path) -> str:
     """Return the first line of a benchmark's docstring, without importing it."""
-    return (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or path.stem).splitlines()[0]
+    return (
+        (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or path.stem).splitlines()[0].replace("``", "")
+    )
 
 
 def _load(name: str, path: Path) -> Any:
