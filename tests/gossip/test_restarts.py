@@ -91,7 +91,7 @@ def test_a_region_that_named_a_cohort_and_died_before_its_own_value_names_no_sec
     net.on_send = see
     assert net.run(lambda: bool(cohorts))
     restart(net, slow)
-    pass_time(net, 3_000)
+    assert net.run(lambda: net.peer(slow).current.phase.value in ("training", "rejoining"))
     for send in held:
         sender = parse(send.header, send.signature).fields.sender
         net._handle(slow, Arrived(0, sender, send.header, send.signature))
