@@ -111,7 +111,7 @@ def status(peer: Peer, now_ms: int) -> dict[str, object]:
         )
     waiting = study.waiting_for(now_ms) if study is not None else []
     budget = study.context.plan.dp["eps_max_u"] / 1e6 if study is not None and study.context.plan.dp else None
-    used = study.epsilon_u / 1e6 if study is not None and study.epsilon_u is not None else None
+    used = study.epsilon_u / 1e6 if study is not None and study.epsilon_u is not None else 0.0
     alarms: list[dict[str, object]] = []
     if study is not None and study.alone and running:
         alarms.append(
@@ -119,6 +119,10 @@ def status(peer: Peer, now_ms: int) -> dict[str, object]:
                 "code": "ALONE", "since": None,
                 "fix": "ALONE: too few neighbours to hide behind; training goes on and mixes again when they are back",
             }
+        )
+    if running and names and not any(peer.presence.is_live(name, now_ms) for name in names):
+        alarms.append(
+            {"code": "CUT-OFF", "since": None, "fix": "no other region is heard; look at this node's line and firewall"}
         )
     alarms += [
         {"code": "SUSPENDED", "since": None, "fix": f"{name} contradicted itself: landsting log show --kind fault"}
