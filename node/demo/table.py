@@ -113,7 +113,7 @@ def in_words(result: Mapping[str, Any], wish: Wish, plan: Plan, nodes: Sequence[
     lines.append(f"  {audit['sentence']}")
     for finding in audit["findings"]:
         if finding.get("severity") != "info":
-            lines.append(f"  {finding.get('code', '')} {finding.get('what', finding.get('sentence', ''))}")
+            lines.append(f"  {finding['code']}: {finding['plain']}")
     return "\n".join(lines)
 
 
@@ -133,6 +133,13 @@ def _privacy(result: Mapping[str, Any], wish: Wish, plan: Plan) -> list[str]:
     if wish.dp:
         promise = f"epsilon at most {wish.dp[0]} with delta {wish.dp[1]}"
         lines.append(f"differential privacy: {promise} for each patient's row (RDP); 'pooled' has no noise")
+    if plan.dp is not None:
+        q, sigma = plan.dp["q_u"] / 1e6, plan.dp["sigma_min_u"] / 1e6
+        steps = int(plan.settings["local_steps"])
+        lines.append(
+            f"  Poisson sampling at rate q = {q:g}, noise sigma = {sigma:.3f}, {steps} steps a round, "
+            f"{steps * plan.rounds} in all; each round's are in the log as round.train"
+        )
     return lines
 
 
