@@ -5,6 +5,7 @@ Rules kept here, and nowhere else:
     goes on only with the very integers that were announced;
   * a message is checked whole before anything of it counts, and a payload is taken only if it is awaited;
   * sums that others opened otherwise stop the study: nobody trains on them;
+  * where the plan asks for differential privacy, a value whose report does not state it is never announced;
   * training is never cut short to catch up; X of a round is forgotten three rounds on.
 
 A study is in one phase at a time; the diagram is in README.md. When a region goes on and where to: ``pace``;
@@ -278,7 +279,9 @@ class Study:
             dp: dict[str, Value] = dict(report.dp)
             step.add("round.train", _train_entry(round, current.model, self.context, report, dp), self.id)
         target = pace.caught_up(self.context, round, step.now_ms)
-        if vector.size != self.context.plan.dim or not np.isfinite(vector).all():
+        plan = self.context.plan
+        lacks_noise = plan.dp is not None and report.dp is None
+        if vector.size != plan.dim or not np.isfinite(vector).all() or lacks_noise:
             self._give_up(step, current)
         elif target is not None and not self._sender.has_announced(round):
             current.value = vector

@@ -19,6 +19,10 @@ from protocol.plan import Plan
 from protocol.roster import Roster
 
 CODE = bytes(32)
+DP_STATED: dict[str, int | str] = {
+    "q_u": 1, "sigma_u": 1, "steps": 1, "clip_u": 1, "delta_u12": 1, "accountant": "rdp", "eps_round_u": 1,
+    "eps_study_u": 1, "eps_data_u": 1,
+}
 Vector = NDArray[np.float32]
 
 
@@ -64,7 +68,8 @@ class Quadratic:
             raise ValueError(self.failing[(region, round)])
         self.seen_totals.append((region, [int(x) for t in totals for x in t]))
         after = vector - np.float32(self.rate) * (vector - self.targets[region])
-        return after.astype(np.float32), TrainReport(steps=1, norm=float(np.linalg.norm(after - vector)))
+        dp = dict(DP_STATED) if plan.dp is not None else None
+        return after.astype(np.float32), TrainReport(steps=1, norm=float(np.linalg.norm(after - vector)), dp=dp)
 
 
 def quadratic_plan(roster: Roster, worker: Quadratic, **changes: object) -> Plan:

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gossip.events import TrainReport
 from gossip.network import Network
+from protocol.envelope import parse
 
 Make = Callable[..., Any]
 RING4 = [[[0, 1], [0, 3], [1, 2], [2, 3]]]
@@ -113,6 +115,20 @@ def test_two_regions_disclose_and_meet(make_network: Make) -> None:
     for name in net.names:
         assert outcomes(net, name) == ["mixed"] * 40
         np.testing.assert_allclose(net.models[name], worker.optimum, atol=0.05)
+
+
+def test_a_value_without_stated_noise_never_leaves_where_the_plan_asks_for_it(make_network: Make) -> None:
+    dp = {"eps_max_u": 3_000_000, "delta_u12": 10**9, "clip_u": 10**6, "q_u": 100_000, "sigma_min_u": 10**6}
+    net, worker, _ = make_network(2, rounds=2, masking={"mode": "strict", "on_unmaskable": "disclose"}, dp=dp)
+    train = worker.train
+    worker.train = lambda region, *args: (
+        (train(region, *args)[0], TrainReport(steps=1, norm=1.0)) if region == net.names[0] else train(region, *args)
+    )
+    said: list[tuple[str, str]] = []
+    net.on_send = lambda who, send: [said.append((who, parse(send.header, send.signature).fields.type)), send][1:]
+    assert net.run()
+    assert (net.names[0], "DELTA") not in said
+    assert (net.names[1], "DELTA") in said
 
 
 def test_a_region_that_trains_too_long_costs_nobody_a_session(make_network: Make) -> None:
