@@ -1,8 +1,10 @@
 """When a region goes on, and where to: judged from what is heard of the others, never from what they send.
 
 Rules kept here, and nowhere else:
-  * training begins together: nobody opens round P before all are heard in it (or one beyond it); who has left
-    the study, or answers nothing for five timeouts, is not waited for;
+  * training begins together: nobody opens round P before all are heard in it (or one beyond it); who has left the
+    study, contradicts itself, or answers nothing for five timeouts is not waited for. After sums, one that answers
+    is waited for as long as it takes, since a cut line in the last stage must not cost it the study; without sums
+    it has five timeouts too;
   * *catch-up*: the round to enter is what min(c + 2, heard) neighbours have reached, if that is two or more ahead;
     one liar moves nobody while two are heard;
   * sums need everybody: once a participant has left the study, or c + 2 of them train, they can never be opened.
@@ -45,8 +47,9 @@ def may_begin(context: StudyContext, waiting_since_ms: int, now_ms: int) -> bool
     for name in context.others:
         if presence.of(name).reached >= first:
             continue
-        heard_ms = max(presence.of(name).answered_ms or 0, waiting_since_ms)
-        if has_left(context, name) or now_ms - heard_ms >= PATIENCE * context.timeout_ms:
+        heard_ms = max(presence.of(name).answered_ms or 0, waiting_since_ms) if first > 0 else waiting_since_ms
+        is_out = has_left(context, name) or name in context.blame.suspended
+        if is_out or now_ms - heard_ms >= PATIENCE * context.timeout_ms:
             given_up.append(name)
         else:
             return False

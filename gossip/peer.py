@@ -47,7 +47,7 @@ from gossip.presence import PING_MS, Presence
 from gossip.requests import answer
 from gossip.session import Entropy
 from gossip.step import Step
-from gossip.study import Phase, Study
+from gossip.study import BEFORE_TRAINING, Phase, Study
 from protocol.codec import MAX_CONTROL, MAX_HEADER, MAX_PLAN, Value
 from protocol.entries import decode_entry
 from protocol.envelope import Envelope, parse
@@ -346,7 +346,7 @@ class Peer:
     def _await(self, step: Step, link: str, envelope: Envelope) -> None:
         fields = envelope.fields
         if not TYPES[fields.type].flooded:
-            self._study_of(envelope).check(envelope)
+            self._study_of(envelope).hearing.check(envelope)
         if self.mailbox.awaits(link, envelope):
             assert fields.sha256 is not None
             step.do(Admit(link, envelope.eid, fields.bytes, fields.sha256))
@@ -364,7 +364,7 @@ class Peer:
                 return 0 < fields.bytes <= min(MAX_CONTROL, most)
             case "MASKED" | "DELTA":
                 study = self.studies.get(fields.study or b"")
-                return study is not None and fields.bytes > 0 and study.payload_bytes(envelope) == fields.bytes
+                return study is not None and fields.bytes > 0 and study.hearing.payload_bytes(envelope) == fields.bytes
             case _:
                 return fields.bytes == 0
 
@@ -376,12 +376,22 @@ class Peer:
         other = self.studies.get(fields.study or b"")
         if other is not None and other is not self.current and fields.body["state"] != "done":
             self._ping_one(step, fields.sender, other)  # it comes late: the study has ended here, another one runs
+        self._give_way(step, fields.study)
         study = self.current
         if study is None or study.phase is Phase.ENDED:
             return
         if before < 0 <= self.presence.of(fields.sender).reached:
             study.link_up(step, fields.sender)
         study.advance(step)
+
+    def _give_way(self, step: Step, heard: bytes | None) -> None:
+        """Two regions that began two studies at the same time would wait for each other: the larger id gives way."""
+        mine, other = self.current, self.agreement.proposals.get(heard or b"")
+        if mine is None or other is None or mine.phase not in BEFORE_TRAINING or not other.plan.study < mine.id:
+            return
+        if other.is_agreed and not other.has_started and self.me in other.plan.regions:
+            mine.words = f"gave way to study {other.plan.study.hex()[:16]}, which began elsewhere at the same time"
+            mine.end(step, "stopped", "left")
 
     def _take(self, step: Step, link: str, envelope: Envelope, payload: Buffer | None) -> None:
         """Judge by the state at hand, log, and act."""

@@ -16,6 +16,7 @@ T_end 100; a member's sessions live T_adv longer than T_end. No sockets, clock o
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 
 from gossip.context import StudyContext
 from gossip.early import Announcement
-from gossip.events import Adopt, Buffer, Train
+from gossip.events import Adopt, Buffer, Train, TrainReport
 from gossip.mixing import mix, model_hash
 from gossip.sender import Sender
 from gossip.session import ReceiverSession, ReceiverState
@@ -31,6 +32,13 @@ from gossip.step import Step
 from protocol.codec import Value
 from protocol.envelope import Envelope
 from protocol.fixed_point import quantise
+
+
+def norm_bucket(norm: float) -> int:
+    """Return floor(2 log2 norm), clamped to -40 … 40; 40 for a norm that is no number."""
+    if norm == 0:
+        return -40
+    return max(-40, min(40, math.floor(2 * math.log2(norm)))) if math.isfinite(norm) else 40
 
 
 def stored_model(context: StudyContext, round: int) -> str:
@@ -119,6 +127,24 @@ class TrainingRound:
         for envelope, payload in early:
             self.hear(envelope, payload)
         step.do(Train(self._context.study, self.number, self.model, self._context.totals()))
+
+    def report(self, step: Step, report: TrainReport) -> None:
+        """Log what the local update cost in privacy."""
+        plan = self._context.plan
+        step.add(
+            "round.train",
+            {
+                "round": self.number,
+                "base": model_hash(self.model),
+                "delta": None,
+                "settings_sha256": plan.settings_sha256,
+                "code_sha256": self._context.code_sha256,
+                "steps": report.steps,
+                "norm_bucket": norm_bucket(report.norm),
+                "dp": dict(report.dp) if report.dp is not None else None,
+            },
+            plan.study,
+        )
 
     def ready(self, step: Step, value: NDArray[np.float32]) -> None:
         """The local update is done: announce it to every receiver.

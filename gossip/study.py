@@ -1,40 +1,37 @@
 """One study at one region: from its start through sum rounds and training rounds to its end.
 
 Rules kept here, and nowhere else:
-  * after a restart an open training round is ``kept``, and nothing is signed twice; a stage of the sum rounds
-    goes on only with the very integers that were announced;
-  * a message is checked whole before anything of it counts, and a payload is taken only if it is awaited;
+  * after a restart an open training round is ``kept``, and nothing is signed twice;
   * sums that others opened otherwise stop the study: nobody trains on them;
   * where the plan asks for differential privacy, a value whose report does not state it is never announced;
   * training is never cut short to catch up; X of a round is forgotten three rounds on.
 
 A study is in one phase at a time; the diagram is in README.md. When a region goes on and where to: ``pace``;
-what its log says of earlier runs: ``past``. No sockets, clock or disk.
+what its log says of earlier runs: ``past``; its stages: ``sum_rounds``; what it takes in: ``hearing``.
+No sockets, clock or disk.
 """
 
 from __future__ import annotations
 
-import math
 from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crypto.errors import CryptoError
 from gossip import pace
-from gossip.blame import UNTIMELY
-from gossip.context import Columns, Opened, StudyContext
+from gossip.context import Columns, StudyContext
 from gossip.early import Early
 from gossip.errors import RemoteError
 from gossip.events import Buffer, Ended, Open, Suspect, TrainReport
+from gossip.hearing import Hearing
 from gossip.mixing import model_hash
 from gossip.past import Past
 from gossip.round import TrainingRound, stored_model
 from gossip.sender import CohortRefused, Sender
-from gossip.session import check_mask_key, read_cohort
+from gossip.session import read_cohort
 from gossip.step import Step
-from gossip.sums import Answers, SumStage, opened_total, own_integers
-from protocol.codec import Value
+from gossip.sum_rounds import SumRounds
+from gossip.sums import SumStage
 from protocol.entries import Entry
 from protocol.envelope import Envelope
 
@@ -54,6 +51,9 @@ class Phase(Enum):
     ENDED = "ended"
 
 
+BEFORE_TRAINING = (Phase.OPENING, Phase.SUM, Phase.WAITING)
+
+
 class Study:
     """A study that has started here."""
 
@@ -70,21 +70,22 @@ class Study:
         self.model: NDArray[np.float32] | None = None
         self._reference: NDArray[np.float32] | None = None
         self._sender = Sender(context)
-        self._answers = Answers(context, self._sender)
         self._past = Past(context)
+        self._sums = SumRounds(context, self._sender, self._past)
+        self.hearing = Hearing(context, self._sender, self._sums, lambda masked: self._awaiting(masked) is not None)
         self._cohorts: dict[bytes, tuple[Envelope, bytes | None]] = {}
-        self._stage: SumStage | None = None
-        self._attempts: dict[int, int] = {}
-        self._vectors: dict[int, Opened] = {}
         self._current: TrainingRound | None = None
         self._early = Early()
         self._last = -1
-        self._resumed = False
         self._entered_ms = 0
         self._retry_ms: int | None = None
         self._own_absent: Envelope | None = None
 
     # ---------------------------------------------------------------- where it is
+
+    @property
+    def _stage(self) -> SumStage | None:
+        return self._sums.stage
 
     @property
     def id(self) -> bytes:
@@ -191,22 +192,12 @@ class Study:
 
     def resume(self, step: Step) -> None:
         """Go on after a restart: what was opened is read back, an open training round is kept."""
-        context, plan, past = self.context, self.context.plan, self._past
-        self._resumed = True
+        plan, past = self.context.plan, self._past
         self._cohorts.clear()
         self._last, self._own_absent, self._early = past.last, past.absent, past.early
-        for (round, receiver), (attempt, _) in past.adverts.items():
-            self._answers.restore(round, receiver, attempt)
-        for number in range(min(self._last + 1, plan.sum_rounds)):
-            stored = context.stored_stage(opened_total(context, number))
-            if stored is None:
-                self.end(step, "stopped", "stats")
-                return
-            context.opened.append(stored)
-        for number in range(plan.sum_rounds):
-            stored = context.stored_stage(own_integers(context, number))
-            if stored is not None:
-                self._vectors[number] = stored
+        if not self._sums.restore():
+            self.end(step, "stopped", "stats")
+            return
         number = self._last + 1
         if number < plan.end_round and past.is_open(number, self._begun()):
             step.add("round.end", {"round": number, "outcome": "kept", "reason": "restart"}, self.id)
@@ -237,10 +228,8 @@ class Study:
         number = self._last + 1
         if number < plan.sum_rounds:
             self._open_stage(step, number)
-        elif number > plan.sum_rounds or (plan.sum_rounds == 0 and self._resumed):
-            self.phase = Phase.REJOINING
         else:
-            self.phase = Phase.WAITING
+            self.phase = Phase.REJOINING if number > plan.sum_rounds else Phase.WAITING
         self.advance(step)
 
     def _restored_model(self, reference: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -276,8 +265,7 @@ class Study:
         if report.dp is not None:
             eps = report.dp.get("eps_study_u")
             self.epsilon_u = eps if isinstance(eps, int) else self.epsilon_u
-            dp: dict[str, Value] = dict(report.dp)
-            step.add("round.train", _train_entry(round, current.model, self.context, report, dp), self.id)
+            current.report(step, report)
         target = pace.caught_up(self.context, round, step.now_ms)
         plan = self.context.plan
         lacks_noise = plan.dp is not None and report.dp is None
@@ -318,78 +306,14 @@ class Study:
 
     # ---------------------------------------------------------------- what others say
 
-    def payload_bytes(self, envelope: Envelope) -> int | None:
-        """Exact length of the payload that this MASKED or DELTA must have; None if nothing is awaited."""
-        round = envelope.fields.round
-        if round is None:
-            return None
-        if round < self.context.plan.sum_rounds:
-            return self._stage.payload_bytes() if self._stage is not None and self._stage.number == round else None
-        return self.context.plan.payload_bytes(round)
-
-    def check(self, envelope: Envelope) -> None:
-        """Refuse what round, session or step do not allow; nothing changes.
-
-        Raises:
-            RemoteError: With code UNTIMELY where it was right once, and comes too late.
-        """
-        fields = envelope.fields
-        match fields.type:
-            case "ABSENT":
-                self.context.check_absent(envelope)
-            case "ADVERT" | "DELTA":
-                self._check_announcement(envelope)
-            case "COHORT":
-                if self._sender.answers(envelope) is None:
-                    raise self._not_awaited(envelope, self._own("ADVERT", envelope) is not None)
-            case "MASKED":
-                if self._awaiting(envelope) is None:
-                    cohort = self._own("COHORT", envelope)
-                    raise self._not_awaited(envelope, cohort is not None and cohort.eid == fields.body["view"])
-            case _:
-                raise self._not_awaited(envelope, False)
-
-    def _own(self, type: str, envelope: Envelope) -> Envelope | None:
-        """What this region itself has said in the session of another's envelope."""
-        return self.context.mailbox.said(self.id, envelope.fields.session or b"", type, self.context.me)
-
-    def _not_awaited(self, envelope: Envelope, is_late: bool) -> RemoteError:
-        fields = envelope.fields
-        code = UNTIMELY if is_late else "STATE"
-        return RemoteError(fields.sender, code, f"{fields.type} of round {fields.round} is not awaited")
-
-    def _awaiting(self, masked: Envelope) -> SumStage | TrainingRound | None:
-        return next((m for m in (self._stage, self._current) if m is not None and m.awaits(masked)), None)
-
-    def _check_announcement(self, envelope: Envelope) -> None:
-        fields, context = envelope.fields, self.context
-        round, plan, name = fields.round, context.plan, fields.sender
-        assert round is not None
-        assert fields.session is not None
-        if round >= plan.end_round or name not in plan.neighbours(context.me, round):
-            raise RemoteError(name, "STATE", f"{fields.type} of round {round} is not for this region")
-        place = context.place_of(round, fields.session)
-        if place is None or place[0] != context.me:
-            raise RemoteError(name, "STATE", f"{fields.type} of round {round} names another session")
-        is_sum = round < plan.sum_rounds
-        if is_sum and place[1] > self._attempts.get(round, self._past.next_attempt(round)):
-            raise RemoteError(name, "STATE", f"{fields.type} for attempt {place[1]}, which nobody has asked for")
-        if (fields.type == "DELTA") != (not is_sum and plan.is_disclosed(context.me, round)):
-            raise RemoteError(name, "STATE", f"the plan does not allow {fields.type} in round {round}")
-        if fields.type == "ADVERT":
-            try:
-                check_mask_key(bytes(fields.body["mask_key"]))  # type: ignore[arg-type]
-            except CryptoError as error:
-                raise RemoteError(name, "STATE", str(error)) from error
-
     def hear(self, step: Step, envelope: Envelope, payload: Buffer | None) -> None:
         """Take in ADVERT, COHORT, MASKED, DELTA or ABSENT; it is logged here.
 
         Raises:
-            RemoteError: As ``check``.
+            RemoteError: As ``Hearing.check``.
         """
         self._sender.tick(step.now_ms)
-        self.check(envelope)
+        self.hearing.check(envelope)
         step.received(envelope, None)
         match envelope.fields.type:
             case "ABSENT":
@@ -404,6 +328,9 @@ class Study:
             case _:
                 self._hear_announcement(step, envelope, payload)
         self.advance(step)
+
+    def _awaiting(self, masked: Envelope) -> SumStage | TrainingRound | None:
+        return next((m for m in (self._stage, self._current) if m is not None and m.awaits(masked)), None)
 
     def _hear_announcement(self, step: Step, envelope: Envelope, payload: Buffer | None) -> None:
         name, round = envelope.fields.sender, envelope.fields.round
@@ -465,12 +392,10 @@ class Study:
         context = self.context
         match self.phase:
             case Phase.SUM:
-                return self._advance_stage(step)
+                return self._advance_sums(step)
             case Phase.WAITING:
                 if pace.may_begin(context, self._entered_ms, step.now_ms):
-                    for number in self._vectors:
-                        step.blob(own_integers(context, number), None)
-                    self._vectors.clear()
+                    self._sums.leave(step)
                     return self._go_on(step)
             case Phase.REJOINING:
                 known = [context.presence.of(n) for n in context.others]
@@ -486,43 +411,30 @@ class Study:
                     return self._go_on(step)
         return False
 
-    def _advance_stage(self, step: Step) -> bool:
-        stage = self._stage
-        assert stage is not None
-        if stage.vector is not None and stage.number not in self._vectors:
-            self._vectors[stage.number] = stage.own
-        stage.progress(step)
-        self._attempts[stage.number] = stage.attempt
-        if stage.has_failed:
-            self.end(step, "stopped", "attempts")
-        elif stage.opened is not None:
-            self._last = stage.number
-            self._note(stage.number, "summed", None)
-            self._stage = None
-            self._entered_ms = step.now_ms
-            if stage.number + 1 < self.context.plan.sum_rounds:
-                self._open_stage(step, stage.number + 1)
-            else:
-                self.phase = Phase.WAITING
-            return True
-        elif (over := pace.cannot_open(self.context, step.now_ms)) is not None:
-            reason, self.words = over
-            self.end(step, "stopped", reason)
-        return False
+    def _advance_sums(self, step: Step) -> bool:
+        if not self._sums.progress(step):
+            self._stop_sums(step)
+            return False
+        self._last += 1
+        self._note(self._last, "summed", None)
+        self._entered_ms = step.now_ms
+        if self._last + 1 < self.context.plan.sum_rounds:
+            self._open_stage(step, self._last + 1)
+        else:
+            self.phase = Phase.WAITING
+        return True
 
     def _open_stage(self, step: Step, number: int) -> None:
         self.phase = Phase.SUM
-        stored = self._vectors.get(number)
-        if stored is None and any(stage == number for stage, _ in self._past.adverts):
-            # Other integers than those announced would make two attempts open two sums.
-            self.words = f"the integers of stage {number} that this region announced are gone from its disk"
-            self.end(step, "stopped", "data")
-            return
-        self._stage = SumStage(self.context, number, step.now_ms, self._past.next_attempt(number))
-        self._attempts[number] = self._stage.attempt
-        self._stage.open(step, stored)
+        self._sums.begin(step, number)
+        self._stop_sums(step)
         for envelope, payload in self._early.take(number):
             self._take(step, envelope, payload)
+
+    def _stop_sums(self, step: Step) -> None:
+        if self._sums.over is not None:
+            reason, self.words = self._sums.over
+            self.end(step, "stopped", reason)
 
     def _go_on(self, step: Step) -> bool:
         """Enter the next round, or catch up with the others."""
@@ -587,17 +499,16 @@ class Study:
         """As a member of sum rounds: answer attempts of every stage that somebody may still be in."""
         if self.phase is Phase.ENDED:
             return
-        for number, stored in self._vectors.items():
-            if number <= self.round:
-                self._answers.answer(step, number, stored.total)
+        self._sums.answer(step, self.round)
 
     def _forget(self) -> None:
         """Drop the X of rounds that nobody may ask for any more."""
         asked = self._sender.oldest_round()
         needed = [] if self.phase is Phase.ENDED else [self.round]
         oldest = min([*needed, *([asked] if asked is not None else [])], default=None)
-        for number in [r for r in self.context.code if (oldest is None or r < oldest) and r not in self._vectors]:
-            del self.context.code[number]
+        for number in [r for r in self.context.code if oldest is None or r < oldest]:
+            if not self._sums.keeps(number):
+                del self.context.code[number]
 
     def tick(self, step: Step) -> None:
         """Look at the clock."""
@@ -644,33 +555,8 @@ class Study:
         number = self.context.plan.end_round if outcome == "done" else self.round
         step.add("study.end", {"round": number, "outcome": outcome, "reason": reason, "model": None}, self.id)
         self.phase, self.outcome, self.reason = Phase.ENDED, outcome, reason
-        self._stage = self._current = self._reference = None
+        self._current = self._reference = None
+        self._sums.leave(step)
         self._sender.leave_before(self.context.plan.sum_rounds)
-        for stage in self._vectors:
-            step.blob(own_integers(self.context, stage), None)
-        self._vectors.clear()
         step.publish()
         step.do(Ended(self.id, outcome, reason))
-
-
-def _train_entry(
-    round: int, base: NDArray[np.float32], context: StudyContext, report: TrainReport, dp: dict[str, Value]
-) -> dict[str, Value]:
-    plan = context.plan
-    return {
-        "round": round,
-        "base": model_hash(base),
-        "delta": None,
-        "settings_sha256": plan.settings_sha256,
-        "code_sha256": context.code_sha256,
-        "steps": report.steps,
-        "norm_bucket": _norm_bucket(report.norm),
-        "dp": dp,
-    }
-
-
-def _norm_bucket(norm: float) -> int:
-    """floor(2 log2 norm), clamped to -40 … 40; 40 for a norm that is no number."""
-    if norm == 0:
-        return -40
-    return max(-40, min(40, math.floor(2 * math.log2(norm)))) if math.isfinite(norm) else 40

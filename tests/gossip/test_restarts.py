@@ -229,6 +229,52 @@ def test_one_that_leaves_before_the_sums_are_open_frees_the_others(make_network:
     assert {net.peer(n).studies[plan.study].reason for n in net.names} == {"data", "left"}
 
 
+@pytest.mark.parametrize("sums", [[], ["count"]])
+def test_two_studies_that_begin_in_another_order_at_two_regions_do_not_wait_for_each_other(
+    make_network: Make, sums: list[str]
+) -> None:
+    """The last two ACCEPTs cross on a line that is down; each region begins the study that it heard of first."""
+    net, _, plan = make_network(3, rounds=2)
+    assert net.run()
+    plans = [Plan.make(**{**plan.value(), "title": title, "sums": sums}) for title in ("one", "two")]
+    a, b, c = net.names
+    for proposed in plans:
+        net.ask(c, "propose", plan=proposed.encode())
+        net.run(lambda study=proposed.study: all(study in net.peer(n).agreement.proposals for n in net.names))
+        net.ask(c, "accept", study=proposed.study, role="technical", ref=None)
+    one, two = plans
+    net.ask(a, "accept", study=one.study, role="technical", ref=None)
+    net.ask(b, "accept", study=two.study, role="technical", ref=None)
+    pass_time(net, 100)
+    net.cut(a, b)
+    net.cut(a, c)
+    net.cut(b, c)
+    net.ask(a, "accept", study=two.study, role="technical", ref=None)
+    net.ask(b, "accept", study=one.study, role="technical", ref=None)
+    assert {net.peer(a).current.id, net.peer(b).current.id} == {one.study, two.study}
+    for x, y in ((a, b), (a, c), (b, c)):
+        net.heal(x, y)
+    assert net.run(lambda: all(has_ended(net, n, p) for n in net.names for p in plans), limit_ms=600_000)
+    first = min(plans, key=lambda p: p.study)
+    assert {net.peer(n).studies[first.study].outcome for n in net.names} == {"done"}
+
+
+@pytest.mark.attack("S23")
+def test_a_region_that_never_begins_holds_a_study_without_sums_up_for_five_timeouts_only(make_network: Make) -> None:
+    net, worker, _ = make_network(4, rounds=3, round_timeout_s=4)
+    opened = worker.open
+
+    def without_worker(region: str, plan: Plan) -> Any:
+        if region == net.names[0]:
+            raise ValueError("the worker died")
+        return opened(region, plan)
+
+    worker.open = without_worker
+    assert net.run(lambda: all(n in net.ended for n in net.names[1:]), limit_ms=60_000)
+    for name in net.names[1:]:
+        assert net.peer(name).current.rounds_mixed == 3
+
+
 def test_what_was_ready_is_forgotten_three_rounds_on(make_network: Make) -> None:
     """Rounds of a second under a timeout of ten minutes: values must not be kept for eighteen."""
     net, _, _ = make_network(4, rounds=20, round_timeout_s=600)

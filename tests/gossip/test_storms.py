@@ -59,7 +59,7 @@ def memory(peer: Peer) -> dict[str, object]:
         "suspended": peer.blame.suspended,
     }
     for study in peer.studies.values():
-        context, answered, round = study.context, study._answers._answered, study._current
+        context, answered, round = study.context, study._sums._answers._answered, study._current
         history = [(h["round"], h["outcome"], h["reason"]) for h in study.history]
         if round is not None and round.outcome is not None:  # over, but round_min_s is not
             history.append((round.number, round.outcome, round.reason))

@@ -1,0 +1,99 @@
+"""What a study may hear from others right now.
+
+Rules kept here, and nowhere else:
+  * a message is checked whole before anything of it counts, and before a byte of its payload is taken;
+  * a message names the round and session that it is for, and what is asked of it is asked now: a COHORT for an
+    announcement of ours, a value for a COHORT of ours;
+  * what was right once and comes too late is no fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from crypto.errors import CryptoError
+from gossip.blame import UNTIMELY
+from gossip.context import StudyContext
+from gossip.errors import RemoteError
+from gossip.sender import Sender
+from gossip.session import check_mask_key
+from gossip.sum_rounds import SumRounds
+from protocol.envelope import Envelope
+
+
+class Hearing:
+    """The checks of one study.
+
+    Args:
+        awaits: Whether a MASKED is awaited by the stage or round at hand.
+    """
+
+    def __init__(
+        self, context: StudyContext, sender: Sender, sums: SumRounds, awaits: Callable[[Envelope], bool]
+    ) -> None:
+        self._context = context
+        self._sender = sender
+        self._sums = sums
+        self._awaits = awaits
+
+    def payload_bytes(self, envelope: Envelope) -> int | None:
+        """Exact length of the payload that this MASKED or DELTA must have; None if nothing is awaited."""
+        round, stage = envelope.fields.round, self._sums.stage
+        if round is None:
+            return None
+        if round < self._context.plan.sum_rounds:
+            return stage.payload_bytes() if stage is not None and stage.number == round else None
+        return self._context.plan.payload_bytes(round)
+
+    def check(self, envelope: Envelope) -> None:
+        """Refuse what round, session or step do not allow; nothing changes.
+
+        Raises:
+            RemoteError: With code UNTIMELY where it was right once, and comes too late.
+        """
+        match envelope.fields.type:
+            case "ABSENT":
+                self._context.check_absent(envelope)
+            case "ADVERT" | "DELTA":
+                self._check_announcement(envelope)
+            case "COHORT":
+                if self._sender.answers(envelope) is None:
+                    raise _not_awaited(envelope, self._own("ADVERT", envelope) is not None)
+            case "MASKED":
+                if not self._awaits(envelope):
+                    cohort = self._own("COHORT", envelope)
+                    raise _not_awaited(envelope, cohort is not None and cohort.eid == envelope.fields.body["view"])
+            case _:
+                raise _not_awaited(envelope, False)
+
+    def _own(self, type: str, envelope: Envelope) -> Envelope | None:
+        """What this region itself has said in the session of another's envelope."""
+        context = self._context
+        return context.mailbox.said(context.study, envelope.fields.session or b"", type, context.me)
+
+    def _check_announcement(self, envelope: Envelope) -> None:
+        fields, context = envelope.fields, self._context
+        round, plan, name = fields.round, context.plan, fields.sender
+        assert round is not None
+        assert fields.session is not None
+        if round >= plan.end_round or name not in plan.neighbours(context.me, round):
+            raise RemoteError(name, "STATE", f"{fields.type} of round {round} is not for this region")
+        place = context.place_of(round, fields.session)
+        if place is None or place[0] != context.me:
+            raise RemoteError(name, "STATE", f"{fields.type} of round {round} names another session")
+        is_sum = round < plan.sum_rounds
+        if is_sum and place[1] > self._sums.asked(round):
+            raise RemoteError(name, "STATE", f"{fields.type} for attempt {place[1]}, which nobody has asked for")
+        if (fields.type == "DELTA") != (not is_sum and plan.is_disclosed(context.me, round)):
+            raise RemoteError(name, "STATE", f"the plan does not allow {fields.type} in round {round}")
+        if fields.type == "ADVERT":
+            try:
+                check_mask_key(bytes(fields.body["mask_key"]))  # type: ignore[arg-type]
+            except CryptoError as error:
+                raise RemoteError(name, "STATE", str(error)) from error
+
+
+def _not_awaited(envelope: Envelope, is_late: bool) -> RemoteError:
+    fields = envelope.fields
+    code = UNTIMELY if is_late else "STATE"
+    return RemoteError(fields.sender, code, f"{fields.type} of round {fields.round} is not awaited")
