@@ -4,7 +4,8 @@ Sums over K and over K without k give k away, so a receiver that shows ever new 
 
 Rules kept here, and nowhere else:
   * of the last 32 rounds a receiver may show ``masking.change_budget`` different sets, the whole neighbourhood
-    being one of them (of every graph of a schedule: the plan itself changes those);
+    always being one of them (of every graph of a schedule: the plan itself changes those). So a budget of 1 answers
+    nobody who leaves out a region that has not excused itself;
   * a region that has excused itself from a round (ABSENT, before or after) counts as shown in it: nobody else
     can leave it out in its name. A cut line is not excused: it looks like a receiver that leaves somebody out;
   * a set that was refused does not enter the window.
@@ -33,7 +34,7 @@ class ChangeBudget:
     ) -> bool:
         """Whether the set may be answered; ``excuses`` came with it and are not taken in yet."""
         window = [w for w in self._windows.get(receiver, ()) if w[0] > round - WINDOW_ROUNDS]
-        seen = {self._shown(receiver, r, shown, excuses) for r, shown in window}
+        seen = {frozenset[str](), *(self._shown(receiver, r, shown, excuses) for r, shown in window)}
         budget = int(self._context.plan.masking["change_budget"])
         return self._shown(receiver, round, members, excuses) in seen or len(seen) < budget
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gossip.events import Admit, Arrived, CloseLink, Commit, Send, Suspect
-from gossip.session import session_id
+from gossip.session import ReceiverSession, session_id
 from protocol.entries import decode_entry
 from protocol.envelope import encode_carried, parse
 from protocol.errors import PlanError
@@ -252,3 +252,41 @@ def test_regions_that_open_different_sums_stop_and_name_the_column(make_network:
     words = [net.peer(n).current.words or "" for n in net.names]
     assert any("rows" in w for w in words)
     assert net.adopted == {}
+
+
+@pytest.mark.parametrize(("budget", "is_opened"), [(4, True), (1, False)])
+def test_two_receivers_in_league_open_one_value_by_calling_its_line_cut_unless_the_budget_is_one(
+    make_network: Make, budget: int, is_opened: bool
+) -> None:
+    """A limit: each session hides, but two sums of one round that differ by one region give that region away.
+
+    Of five regions a and b are in league, and b does not "hear" the victim. c = 1 allows b's cohort of three, and a
+    member cannot tell b's story from a line that is really cut.
+    """
+    masking = {"mode": "strict", "change_budget": budget}
+    net, _, _ = make_network(5, rounds=1, round_timeout_s=4, masking=masking)
+    a, b, victim = net.names[0], net.names[1], net.names[4]
+    net.on_send = lambda n, s: (
+        [] if (n, s.link) == (victim, b) and parse(s.header, s.signature).fields.type == "ADVERT" else [s]
+    )
+    sums: dict[str, Any] = {}
+    original = ReceiverSession.total
+
+    def watched(session: ReceiverSession) -> Any:
+        sums[",".join(session.members)] = original(session)
+        return original(session)
+
+    def codes() -> dict[str, Any]:
+        studies = {n: net.peer(n).current for n in (a, b, victim)}
+        return {n: s.context.code[0] for n, s in studies.items() if s is not None and 0 in s.context.code}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ReceiverSession, "total", watched)
+        assert net.run(lambda: len(codes()) == 3)
+        x = codes()
+        assert net.run()
+    of_a = sums[",".join(n for n in net.names if n != a)]
+    of_b = sums.get(",".join(n for n in net.names if n not in (b, victim)))
+    assert (of_b is not None) is is_opened
+    if of_b is not None:
+        np.testing.assert_array_equal((of_a - x[b]) - (of_b - x[a]), x[victim])
