@@ -49,7 +49,7 @@ def epsilon(spent: Iterable[Spent], delta: float) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # on the best order being the first or the last: the orders are agreed
         value, _ = rdp.get_privacy_spent(orders=ORDERS, rdp=total, delta=delta)
-    return float(value)
+    return max(0.0, float(value))  # the conversion goes below 0 where delta is large
 
 
 @lru_cache(maxsize=256)

@@ -6,13 +6,16 @@ Rules kept here, and nowhere else:
   * every row's gradient is clipped and the full noise is added (Opacus' optimizer does both);
   * a round is in the ledger, on disk, before it trains: a crash can only overstate epsilon;
   * a round that would pass the budget does not run;
-  * chance comes from a secret of the region. From a public seed anybody could take the noise off again.
+  * chance comes from a secret of the region. From a public seed, or one of few bits, anybody could take the
+    noise off again.
 
 Opacus is imported in functions: it takes seconds, and only a study with privacy needs it.
 """
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
 import os
 import warnings
@@ -25,6 +28,7 @@ import numpy as np
 
 from node.learning.accounting import MICRO, Spent, epsilon, micro_up, noise_for
 from node.learning.errors import BudgetError, ConfigError
+from node.learning.state import sync_folder
 from node.learning.task import file_bytes, tagged_hash
 
 
@@ -99,7 +103,12 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the ledger: a round that was paid for."""
+    """One line of the ledger: a round that was paid for.
+
+    Attributes:
+        base, data: Hashes of the vector it started from and of the rows.
+        chance: Hash of the secret its noise came from: under a new secret the round is another release.
+    """
 
     study: str
     round: int
@@ -109,6 +118,7 @@ class Line:
     sigma_u: int
     steps: int
     delta_u12: int
+    chance: str = ""
 
     @property
     def spent(self) -> Spent:
@@ -146,16 +156,20 @@ class Ledger:
     def add(self, line: Line) -> None:
         """Append a line and have it on disk when this returns."""
         new = not self.path.exists()
-        with self.path.open("ab") as file:
-            file.write(json.dumps(asdict(line), sort_keys=True).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        if new:
-            folder = os.open(self.path.parent, os.O_RDONLY)
+        with open(self.path, "ab", buffering=0, opener=_private) as file:
+            before = file.tell()
             try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+                data = json.dumps(asdict(line), sort_keys=True).encode() + b"\n"
+                if file.write(data) != len(data):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(file.fileno())
+            except OSError as error:
+                file.truncate(before)  # half a line would spoil the next one
+                raise ConfigError(
+                    f"{self.path} cannot be written ({error.strerror})", "a writable file with room", "Make room."
+                ) from error
+        if new:
+            sync_folder(self.path.parent)
         self.lines.append(line)
 
     def charge(self, line: Line, terms: Terms, budget_u: int | None = None) -> dict[str, int | str]:
@@ -224,7 +238,6 @@ class DPContext:
 
         q = self.terms.q_u / MICRO
         chance = np.random.Generator(np.random.PCG64(int.from_bytes(tagged_hash("dp-sample", self.key)[:16], "big")))
-        noise = torch.Generator().manual_seed(int.from_bytes(tagged_hash("dp-noise", self.key)[:8], "big", signed=True))
         hooked = GradSampleModule(network, loss_reduction="mean")
         optimizer = DPOptimizer(
             torch.optim.SGD(hooked.parameters(), lr=lr),
@@ -232,7 +245,7 @@ class DPContext:
             max_grad_norm=self.terms.clip_u / MICRO,
             expected_batch_size=q * rows,  # a real number: Opacus only divides by it
             loss_reduction="mean",
-            generator=noise,
+            generator=noise_generator(self.key),
         )
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Full backward hook is firing")
@@ -245,6 +258,33 @@ class DPContext:
                 optimizer.step()
                 self.taken += 1
         hooked.to_standard_module()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def noise_generator(key: bytes) -> Any:
+    """Return torch's generator (a Mersenne Twister) with all 624 words of its state from a secret key.
+
+    ``manual_seed`` takes 32 bits of what it is given: whoever sees a round's two vectors could try them all, and
+    take the noise off with the right one.
+    """
+    import torch
+
+    generator = torch.Generator().manual_seed(1)
+    state = generator.get_state()
+    # Seed, two counters and a position, then the words, a u64 each (at::CPUGeneratorImplStateLegacy).
+    words = state.numpy()[24 : 24 + 8 * 624].view("<u8")
+    if not np.array_equal(words, np.random.RandomState(1).get_state(legacy=False)["state"]["key"]):
+        raise ConfigError(
+            f"torch {torch.__version__} keeps its generator's state in another form",
+            "624 words from byte 24",
+            "Install the version of torch that landsting was tested with (uv.lock).",
+        )
+    words[:] = np.frombuffer(hashlib.shake_256(tagged_hash("dp-noise", key)).digest(4 * 624), "<u4")
+    generator.set_state(state)
+    return generator
 
 
 def warnings_for(terms: Terms, rows: int) -> list[str]:

@@ -72,6 +72,7 @@ def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Write a file whole or not at all, and have it on disk when this returns."""
     part = path.with_name(path.name + ".part")
     try:
+        made = [one for one in (path.parent, *path.parent.parents) if not one.exists()]
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             part.unlink()
@@ -81,7 +82,18 @@ def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
+        for folder in dict.fromkeys((path.parent, *(one.parent for one in made))):
+            sync_folder(folder)
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be written ({error.strerror})", "a writable folder with room", "Make room."
         ) from error
+
+
+def sync_folder(path: Path) -> None:
+    """Have a folder's entries on disk."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -171,6 +171,10 @@ class Trainer:
     def measure(self, stage: str, totals: Totals = ()) -> NDArray[np.int64]:
         """Return the region's integers for a stage, given the totals opened so far."""
         columns = self.columns(stage)
+        if self.terms is not None:
+            raise ConfigError(
+                "sums in a study with DP: they would be opened without noise", "sums = []", "Correct the plan."
+            )
         if (*STAGES[: len(totals)], stage) != STAGES[: len(totals) + 1]:
             raise ConfigError(
                 f"stage {stage} after {len(totals)} others", ", then ".join(STAGES), "Correct `sums` in the plan."
@@ -227,7 +231,9 @@ class Trainer:
         if self.terms is None or self._ledger is None:
             return None, None
         terms, steps = self.terms, self.settings["local_steps"]
-        line = Line(self.study, round, base.hex(), self._data.hex(), terms.q_u, terms.sigma_u, steps, terms.delta_u12)
+        chance = tagged_hash("dp-secret", self._secret).hex()
+        rates = (terms.q_u, terms.sigma_u, steps, terms.delta_u12)
+        line = Line(self.study, round, base.hex(), self._data.hex(), *rates, chance)
         facts = self._ledger.charge(line, terms, self._budget_u)
         # Another vector or other rows get other noise: two outputs under one noise would cancel it.
         where = json.dumps([self.study, round, base.hex(), self._data.hex(), terms.q_u, terms.sigma_u, steps])

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from node.learning import BudgetError, ConfigError
 from node.learning.accounting import ORDERS, Spent, epsilon, noise_for
 from node.learning.demo_data import PRIVATE_SETTINGS, DemoData, write
-from node.learning.privacy import DPContext, Ledger, Line, Terms, plan_values, warnings_for
+from node.learning.privacy import DPContext, Ledger, Line, Terms, noise_generator, plan_values, warnings_for
+from node.learning.task import tagged_hash
 from node.learning.trainer import Agreed, Trainer
 
 TERMS = Terms(eps_max_u=3_000_000, delta_u12=10**9, clip_u=1_000_000, q_u=200_000, sigma_u=2_490_000)
@@ -48,6 +53,10 @@ def test_epsilon_is_that_of_an_independent_formula(q: float, sigma: float, steps
 def test_epsilon_of_no_steps_is_zero() -> None:
     assert epsilon([], 1e-3) == 0
     assert epsilon([Spent(200_000, 2_000_000, 0)], 1e-3) == 0
+
+
+def test_epsilon_is_never_below_zero() -> None:
+    assert epsilon([Spent(10_000, 100_000_000, 1)], 0.5) == 0
 
 
 def test_the_noise_is_the_least_that_keeps_within_epsilon() -> None:
@@ -132,6 +141,31 @@ def test_a_line_that_a_crash_cut_is_dropped(tmp_path: Path) -> None:
     assert Ledger(path).lines == [line(0), line(1)]
 
 
+def test_a_line_that_the_disk_took_half_of_does_not_spoil_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger(tmp_path / "ledger")
+    ledger.charge(line(0), TERMS)
+    monkeypatch.setattr(os, "fsync", _full)
+    with pytest.raises(ConfigError, match="cannot be written"):
+        ledger.charge(line(1), TERMS)
+    monkeypatch.undo()
+
+    ledger.charge(line(2), TERMS)
+
+    assert Ledger(tmp_path / "ledger").lines == [line(0), line(2)]
+
+
+def _full(_: int) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_ledger_is_its_owners_alone(tmp_path: Path) -> None:
+    Ledger(tmp_path / "ledger").charge(line(0), TERMS)
+
+    assert (tmp_path / "ledger").stat().st_mode & 0o777 == 0o600
+
+
 def test_a_ledger_that_was_damaged_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "ledger"
     path.write_text('{"study": 1}\n')
@@ -185,6 +219,25 @@ def test_a_repeated_round_gives_the_same_bytes_and_costs_nothing_more(demo: Demo
     assert report.loss is None
 
 
+def test_a_round_repeated_under_a_new_secret_is_paid_again(demo: DemoData, tmp_path: Path) -> None:
+    """Two outputs of one vector under two noises are two releases."""
+    north = private(demo, tmp_path, plan())
+    first, report = north.train(0, north.initial())
+    (tmp_path / "state" / "ab" / "chance").unlink()
+
+    second, again = private(demo, tmp_path, plan()).train(0, north.initial())
+
+    assert first.tobytes() != second.tobytes()
+    assert report.dp is not None
+    assert again.dp is not None
+    assert again.dp["eps_study_u"] > report.dp["eps_study_u"]  # type: ignore[operator] # integers
+
+
+def test_sums_under_privacy_are_refused(demo: DemoData, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="opened without noise"):
+        private(demo, tmp_path, plan()).measure("count")
+
+
 def test_two_vectors_in_one_round_never_share_noise(demo: DemoData, tmp_path: Path) -> None:
     """The difference of two outputs under one noise would be without any."""
     north = private(demo, tmp_path, plan(sigma_min_u=1_000_000_000, eps_max_u=10**9))
@@ -204,6 +257,17 @@ def test_noise_is_not_to_be_had_from_public_seeds(demo: DemoData, tmp_path: Path
 
     assert first.tobytes() != second.tobytes()
     assert (tmp_path / "a" / "state" / "ab" / "chance").stat().st_mode & 0o077 == 0
+
+
+def test_all_of_the_noise_generators_state_comes_from_the_key() -> None:
+    """The words drawn are those of numpy's Mersenne Twister in the state that the key gives, not in one of 2^32."""
+    words = np.frombuffer(hashlib.shake_256(tagged_hash("dp-noise", bytes(32))).digest(4 * 624), "<u4")
+    oracle = np.random.MT19937()
+    oracle.state = {"bit_generator": "MT19937", "state": {"key": words, "pos": 624}}
+
+    drawn = torch.randint(0, 2**32, (700,), generator=noise_generator(bytes(32)), dtype=torch.int64)
+
+    np.testing.assert_array_equal(drawn.numpy(), oracle.random_raw(1400)[1::2])  # torch takes two words, keeps one
 
 
 def test_the_noise_has_the_stated_size(demo: DemoData, tmp_path: Path) -> None:
