@@ -42,7 +42,13 @@ class Proposal:
     answers: dict[str, Envelope] = field(default_factory=dict)
     roles: set[str] = field(default_factory=set)
     has_started: bool = False
-    has_ended: bool = False
+    outcome: str | None = None
+    reason: str | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the study is over here."""
+        return self.outcome is not None
 
     @property
     def rejected_by(self) -> list[str]:
@@ -81,7 +87,9 @@ class Agreement:
             raise Refusal("ROSTER", "no roster is in force here", "a roster that all regions have signed",
                           "landsting roster show")
         plan = self._read(encoded, roster)
-        if plan.study not in self.proposals:
+        if plan.study in self.proposals:
+            self._open(plan.study)
+        else:
             others = [n for n in plan.regions if n != self._me]
             step.keep(encoded)
             envelope = step.seal("PROPOSE", {}, to=others, study=plan.study, payload=encoded)
@@ -155,6 +163,9 @@ class Agreement:
         if proposal.rejected_by:
             raise Refusal("STUDY", f"{', '.join(proposal.rejected_by)} has rejected this study", "an open proposal",
                           "A changed plan is a new study: landsting study new, study propose.")
+        if proposal.has_ended:
+            raise Refusal("STUDY", "this study has ended", "a new one",
+                          "A plan with another seed or title is a new study: landsting study new, study propose.")
         if self._me not in proposal.plan.regions:
             raise Refusal("STUDY", "this region does not take part in that study", "a study that names it",
                           "landsting study list")
@@ -227,6 +238,7 @@ class Agreement:
             "study": study.hex(), "words": words(study), "title": p.plan.title, "purpose": p.plan.purpose,
             "lab": p.plan.lab, "proposer": p.envelope.fields.sender, "regions": list(p.plan.regions),
             "topology": p.plan.topology, "rounds": p.plan.rounds, "masking": p.plan.masking["mode"],
-            "task": dict(p.plan.task), "state": state, "answers": answers, "waiting_for": p.missing,
+            "task": dict(p.plan.task), "state": state,
+            "outcome": p.outcome, "reason": p.reason, "answers": answers, "waiting_for": p.missing,
             "rejected_by": p.rejected_by, "accepted_here": sorted(p.roles), "roles_needed": list(self._roles),
         }

@@ -21,6 +21,7 @@ from protocol.envelope import Envelope
 from protocol.errors import RosterError
 from protocol.roster import Card, Roster, decode_roster, found, parse_card, sign_roster, verify_roster_sig
 
+MIN_REGIONS = 2
 MAX_ALONE = 4
 
 
@@ -80,6 +81,8 @@ class Membership:
                 raise RosterError(
                     f"the cards are of network {cards[0].network}; this home belongs to {self._card.network}"
                 )
+            if len({c.name for c in cards}) < MIN_REGIONS:
+                raise RosterError(f"{len({c.name for c in cards})} region; a roster has the cards of all, two at least")
             roster = found(cards, self.in_force)
         except RosterError as error:
             raise Refusal(

@@ -131,7 +131,8 @@ class Peer:
                     if study is not None:
                         study.replay(entry)
             if entry.kind == "study.end" and entry.study in self.agreement.proposals:
-                self.agreement.proposals[entry.study].has_ended = True
+                proposal = self.agreement.proposals[entry.study]
+                proposal.outcome, proposal.reason = str(entry.body["outcome"]), _text(entry.body["reason"])
 
     def _accepted_roster(self, roster: bytes) -> None:
         encoded = self._kept(roster) or self._kept_roster(roster)
@@ -263,7 +264,8 @@ class Peer:
     def _start_agreed(self, step: Step) -> None:
         """Begin the next study that everybody has accepted, once no other runs."""
         if self.current is not None and self.current.phase is Phase.ENDED:
-            self.agreement.proposals[self.current.id].has_ended = True
+            ended = self.agreement.proposals[self.current.id]
+            ended.outcome, ended.reason = self.current.outcome, self.current.reason
         if self.current is not None and self.current.phase is not Phase.ENDED:
             return
         proposal = self.agreement.startable()
@@ -440,3 +442,7 @@ class Peer:
         step.received(envelope, via)
         onward = [n for n in self.presence.links() if n in names and n not in (link, envelope.fields.sender)]
         step.send(envelope, payload, onward)
+
+
+def _text(value: Value) -> str | None:
+    return value if isinstance(value, str) else None

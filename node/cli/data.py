@@ -123,6 +123,38 @@ def manifests(home: Path) -> list[Path]:
     return sorted((Home.open(home).path / "data").glob("*.toml"))
 
 
+def fitting(home: Path, name: str | None, schema: bytes) -> str:
+    """Return the data set to accept a study with: the one named, or the only one of the plan's schema; read again.
+
+    Raises:
+        Refusal: None or several fit, or the named one has another schema.
+        ConfigError, GateError: Its table has changed or is not what it should be.
+    """
+    from node.learning.data.manifest import load
+
+    if name is not None:
+        names = [name]
+    else:
+        names = [path.stem for path in manifests(home) if load(path).schema_().hash == schema]
+    if len(names) != 1:
+        raise Refusal(
+            "DATA",
+            f"{len(names) or 'no'} bound data set{'s' if names else ''} with the plan's schema",
+            "one, or its name",
+            f"landsting study accept ID --home {home} --data {names[0] if names else 'NAME'}",
+        )
+    path = manifest_of(home, names[0])
+    facts = _read(path.read_text(encoding="utf-8"), path)
+    if bytes.fromhex(facts["schema"]) != schema:
+        raise Refusal(
+            "DATA",
+            f"'{names[0]}' has another schema than the plan ({facts['schema'][:16]}, not {schema.hex()[:16]})",
+            "the same columns, kinds, units, ranges and categories in every region",
+            f"landsting data list --home {home}",
+        )
+    return names[0]
+
+
 def manifest_of(home: Path, name: str) -> Path:
     """Return the manifest of a bound data set.
 
@@ -141,29 +173,27 @@ def manifest_of(home: Path, name: str) -> Path:
 
 
 def _read(text: str, where: Path) -> dict[str, Any]:
-    """Return what a manifest's table holds, in counts only."""
-    from node.learning.data import table as tables
+    """Return the data sheet of a manifest's table, in counts only.
+
+    Raises:
+        ConfigError, GateError: A check blocks; the message says what, where and what to do.
+    """
+    from node.learning.data.check import check as gate
     from node.learning.data.manifest import parse
-    from node.learning.preprocessing import measure
 
     manifest = parse(text, where)
-    rows, _ = tables.read(manifest, where.parent)
+    sheet = gate(manifest, where.parent)
     schema = manifest.schema_()
-    measure(schema, rows, "count")  # the plan's own limits on a table
-    counts = [int((rows.label == k).sum()) for k in range(len(schema.classes))]
-    warnings = []
-    if sum(count > 0 for count in counts) < 2:
-        warnings.append("one class only: AUROC on these rows alone is undefined")
     return {
-        "name": manifest.id,
+        "name": sheet.id,
         "file": manifest.file[0].path,
-        "rows": len(rows),
-        "patients": len(set(rows.patients)),
+        "rows": sheet.rows,
+        "patients": sheet.patients,
         "columns": len(schema.columns),
-        "features": len(schema.features),
+        "features": len(sheet.columns),
         "label": schema.label.name,
-        "schema": schema.hash.hex(),
-        "warnings": warnings,
+        "schema": sheet.schema.hex(),
+        "warnings": [f"{one.column}: {one.words}" if one.column else one.words for one in sheet.warnings],
     }
 
 

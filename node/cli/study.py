@@ -78,6 +78,8 @@ def new(
     from node.cli.data import manifest_of
     from node.draft import Draft, draft_plan
 
+    if output.exists():
+        raise Refusal("FILE", f"{output} is there already", "a new file", f"choose another name, or remove {output}")
     known = in_force(home)
     manifest = manifest_of(home, data_name) if data_name is not None else None
     text = None
@@ -192,8 +194,8 @@ def propose(plan_file: Path, home: Path, as_json: bool) -> None:
         return
     say(fact("study", result["study"]))
     say(fact("in words", result["words"]))
-    say("It reaches the other regions as soon as their nodes run. Each answers with:")
-    say(f"  landsting study accept {result['study'][:12]} --home {home} --data NAME")
+    say("It reaches the other regions as soon as their nodes run. Each, this one too, answers with:")
+    say(f"  landsting study accept {result['study'][:12]} --home HOME --data NAME")
 
 
 @study.command("id")
@@ -222,7 +224,7 @@ def list_(home: Path, as_json: bool) -> None:
         say("No study is known here. Propose one: landsting study new --help")
     else:
         rows = [
-            (one["study"][:12], one["state"], one["proposer"], ", ".join(one["regions"]), one["title"]) for one in known
+            (one["study"][:12], _state(one), one["proposer"], ", ".join(one["regions"]), one["title"]) for one in known
         ]
         say(table(rows, ["study", "state", "proposed by", "regions", "title"]))
 
@@ -237,6 +239,13 @@ def show(study: str | None, home: Path, as_json: bool) -> None:
     _show(result, as_json)
 
 
+def _state(one: dict[str, Any]) -> str:
+    """Return a study's state; one that ended early says so, and why."""
+    if one["state"] != "ended" or one.get("outcome") in (None, "done"):
+        return str(one["state"])
+    return f"ended early: {one['outcome']} ({one.get('reason') or 'no reason given'})"
+
+
 def _show(one: dict[str, Any], as_json: bool) -> None:
     if as_json:
         emit(one)
@@ -249,7 +258,7 @@ def _show(one: dict[str, Any], as_json: bool) -> None:
     say(fact("regions", f"{', '.join(one['regions'])} on {one['topology']}, masking {one['masking']}"))
     if one.get("lab"):
         say(fact("laboratory", "yes: not for patients"))
-    say(fact("state", one["state"]))
+    say(fact("state", _state(one)))
     for region in one["regions"]:
         say(fact("answer", f"{region}: {one['answers'].get(region, 'none yet')}"))
 
@@ -259,7 +268,10 @@ def _show(one: dict[str, Any], as_json: bool) -> None:
 @home_option
 @click.option("--role", type=click.Choice(ROLES), default="technical", show_default=True)
 @click.option("--ref", metavar="DIARY", help="Diary number of the decision.")
-@click.option("--data", "data_name", metavar="NAME", help="The data set that this region trains on.")
+@click.option(
+    "--data", "data_name", metavar="NAME",
+    help="The data set that this region trains on; left out, the only one with the plan's schema.",
+)
 @common
 def accept(study: str, home: Path, role: str, ref: str | None, data_name: str | None, as_json: bool) -> None:
     """Accept a study for this region. Training begins when every region has accepted.
@@ -267,13 +279,15 @@ def accept(study: str, home: Path, role: str, ref: str | None, data_name: str | 
     ID is the study's id or its first digits; the plan's file does as well, and then exactly that
     plan is accepted. A proposal that is named in full and still on its way is waited for.
     """
-    from node.cli.data import manifest_of
+    from node.cli.data import fitting
+    from node.learning.describe import NO_SCHEMA
+    from protocol.plan import Plan
 
     whole = study_id(home, study, patience_s=ARRIVAL_S)
     args: dict[str, Any] = {"study": bytes.fromhex(whole), "role": role, "ref": ref}
-    if data_name is not None:
-        manifest_of(home, data_name)
-        args["data"] = data_name
+    plan = Plan.decode(bytes.fromhex(ask(home, "study", {"study": bytes.fromhex(whole)})["plan"]))
+    if data_name is not None or plan.schema != NO_SCHEMA:
+        args["data"] = fitting(home, data_name, plan.schema)
     _answered(ask(home, "accept", args), "accepted", as_json)
 
 
