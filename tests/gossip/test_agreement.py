@@ -241,3 +241,24 @@ def test_the_largest_study_fits_its_header_and_its_entry(make_network: Make) -> 
     accepts = [{"region": name, "eid": wide} for name in names]
     start = {"roster": wide, "regions": names, "init": wide, "masking": "strict", "lab": True, "accepts": accepts}
     log.add("study.start", start, study=wide, now_ms=net.now_ms)
+
+
+def test_a_roster_of_one_region_is_refused() -> None:
+    net = Network(["a", "b", "c"], Still())  # type: ignore[arg-type]
+    net.start("a")
+    own = card_line(net.regions["a"].card)
+    with pytest.raises(ValueError, match="two at least"):
+        net.ask("a", "roster_found", cards=[own, own], role="technical", ref=None)
+    assert net.peer("a").membership.in_force is None
+
+
+def test_a_study_that_has_ended_is_neither_proposed_nor_accepted_again(make_network: Make) -> None:
+    net, _, plan = make_network(3, rounds=2)
+    assert net.run()
+    name = net.names[0]
+    shown = net.ask(name, "study", study=plan.study)
+    assert (shown["state"], shown["outcome"]) == ("ended", "done")
+    with pytest.raises(ValueError, match="has ended"):
+        net.ask(name, "propose", plan=plan.encode())
+    with pytest.raises(ValueError, match="has ended"):
+        net.ask(name, "accept", study=plan.study, role="technical", ref=None)

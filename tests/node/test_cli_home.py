@@ -8,7 +8,10 @@ import shutil
 import pytest
 
 from node.__main__ import main
+from node.cli.data import fitting
+from node.cli.output import Refusal
 from node.learning.demo_data import write
+from node.learning.errors import LearningError
 
 NAMES = ("vgr", "skane", "halland")
 
@@ -242,3 +245,28 @@ def test_status_of_a_home_at_rest(homes, capfd):
     assert (now["state"], now["study"], now["round"], now["epsilon"], now["pid"]) == ("idle", None, None, None, None)
     assert out(capfd, "status", "--home", home, "--check", code=2).startswith("CRITICAL: the node does not run")
     assert out(capfd, "status", "--home", str(homes / "no"), "--check", code=3).startswith("UNKNOWN")
+
+
+# ---------------------------------------------------------------- which data a study is accepted with
+
+
+def test_a_table_that_a_check_blocks_is_not_bound(homes, capfd):
+    table = homes / "data" / "skane" / "skane.csv"
+    table.write_text("\n".join(table.read_text().splitlines()[:6]) + "\n")
+    error = refused(capfd, "data", "add", str(table), "--home", str(homes / "skane"))
+    assert (error["code"], error["expected"]) == ("GATE", "at least 20")
+    assert json.loads(out(capfd, "data", "list", "--home", str(homes / "skane"), "--json"))["data"] == []
+
+
+def test_the_only_data_of_the_plans_schema_is_taken_and_read_again(homes, capfd):
+    home, table = homes / "skane", homes / "data" / "skane" / "skane.csv"
+    bound = json.loads(out(capfd, "data", "add", str(table), "--home", str(home), "--json"))["data"][0]
+    schema = bytes.fromhex(bound["schema"])
+    assert fitting(home, None, schema) == bound["name"]
+    with pytest.raises(Refusal, match="no bound data set with the plan's schema"):
+        fitting(home, None, bytes(32))
+    with pytest.raises(Refusal, match="another schema than the plan"):
+        fitting(home, bound["name"], bytes(32))
+    table.write_text(table.read_text() + table.read_text().splitlines()[-1] + "\n")
+    with pytest.raises(LearningError, match="changed"):
+        fitting(home, None, schema)
