@@ -21,6 +21,7 @@ from node.resolving import Lookup
 
 logger = logging.getLogger(__name__)
 
+MAX_FRAMES = 3
 MAX_FRAME = 4 * 2**20 + 64 * 1024
 HIGH_WATER = 8
 RECONNECT_MS = 200
@@ -75,6 +76,18 @@ def next_event(monitor: zmq.Socket[bytes]) -> tuple[int, int]:
     """
     event, value = struct.unpack("=Hi", monitor.recv_multipart(zmq.NOBLOCK)[0])
     return event, value
+
+
+def receive(socket: zmq.Socket[bytes], most: int = MAX_FRAMES + 1) -> list[zmq.Frame]:
+    """Return the next message, or so many of its first frames: a message may have millions.
+
+    Raises:
+        zmq.Again: There is none.
+    """
+    frames = [socket.recv(zmq.NOBLOCK, copy=False)]
+    while frames[-1].more and len(frames) < most:
+        frames.append(socket.recv(zmq.NOBLOCK, copy=False))
+    return frames
 
 
 class Dialler:

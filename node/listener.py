@@ -7,6 +7,7 @@ connection has gone is known by its descriptor: the monitor names it, and so doe
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 from collections import deque
 from dataclasses import dataclass
@@ -18,12 +19,14 @@ from crypto.keys import z85_decode
 from node import memory
 from node.admission import DOMAIN
 from node.config import Links, check_bind, split_address
-from node.dialler import configure, next_event, times_for
+from node.dialler import MAX_FRAMES, configure, next_event, receive, times_for
 from node.errors import ConfigError
 
 logger = logging.getLogger(__name__)
 
 MAX_SILENT = 128
+WATCHED = 256  # what the monitor tells, before others have their turn: a stranger decides how much that is
+PASSED_OVER = 10_000  # frames of a message that nobody wants, likewise
 
 
 @dataclass(slots=True)
@@ -71,9 +74,11 @@ class Listener:
         self._poller = poller
         self.times = times_for(links, split_address(address)[0])
         self.open_fds: dict[int, None] = {}
+        self._shut: set[int] = set()  # of these, those that the monitor has still to tell gone
         self._connections: dict[bytes, Connection] = {}
         self._dead: deque[bytes] = deque(maxlen=256)
         self._gone: list[Connection] = []
+        self._has_rest = False
         self.socket = context.socket(zmq.ROUTER)
         configure(self.socket, self.times, address)
         self.socket.curve_server = True
@@ -100,31 +105,31 @@ class Listener:
         """The port that was taken."""
         return split_address(self.address)[1]
 
-    def watch(self) -> None:
-        """Take in what the monitor tells; closed connections go to ``gone``."""
-        while True:
-            try:
+    def watch(self, most: int | None = WATCHED) -> None:
+        """Take in what the monitor tells, or so many events of it; closed connections go to ``gone``."""
+        with contextlib.suppress(zmq.Again):
+            for _ in itertools.count() if most is None else range(most):
                 event, value = next_event(self.monitor)
-            except zmq.Again:
-                return
-            match event:
-                case zmq.EVENT_ACCEPTED:
-                    self.open_fds[value] = None
-                    self._bound_strangers()
-                case zmq.EVENT_DISCONNECTED:
-                    self.open_fds.pop(value, None)
-                    for connection in [one for one in self._connections.values() if one.fd == value]:
-                        del self._connections[connection.route]
-                        self._dead.append(connection.route)
-                        self._gone.append(connection)
+                self._shut.discard(value)
+                match event:
+                    case zmq.EVENT_ACCEPTED:
+                        self.open_fds[value] = None
+                    case zmq.EVENT_DISCONNECTED:
+                        self.open_fds.pop(value, None)
+                        for connection in [one for one in self._connections.values() if one.fd == value]:
+                            del self._connections[connection.route]
+                            self._dead.append(connection.route)
+                            self._gone.append(connection)
+        self._bound_strangers()
 
     def _bound_strangers(self) -> None:
         """Close the oldest connections that have said nothing, if there are too many: a port is open to anybody."""
-        if len(self.open_fds) - len(self._connections) <= MAX_SILENT:
+        if len(self.open_fds) - len(self._connections) - len(self._shut) <= MAX_SILENT:
             return
-        heard = {one.fd for one in self._connections.values()}
-        for fd in [one for one in self.open_fds if one not in heard][:-MAX_SILENT]:
+        known = {one.fd for one in self._connections.values()} | self._shut
+        for fd in [one for one in self.open_fds if one not in known][:-MAX_SILENT]:
             memory.shut(fd)
+            self._shut.add(fd)
 
     def gone(self) -> list[Connection]:
         """Return the connections that were closed since the last call."""
@@ -132,20 +137,23 @@ class Listener:
         return gone
 
     def receive(self) -> tuple[Connection, list[zmq.Frame]] | None:
-        """Return the next message, without its route; None if there is none.
+        """Return the next message (see ``dialler.receive``), without its route; None if there is none.
 
         What a closed connection had still brought is dropped, and so is a message without a key.
         """
         while True:
             try:
-                route, *frames = self.socket.recv_multipart(zmq.NOBLOCK, copy=False)
+                if not self._is_at_a_message():
+                    return None
+                route, *frames = receive(self.socket, 1 + MAX_FRAMES + 1)
             except zmq.Again:
                 return None
+            self._has_rest = frames[-1].more
             connection = self._connections.get(route.bytes)
             if connection is None and route.bytes not in self._dead:
                 # What the monitor has to say of an earlier connection with this descriptor was said before
                 # this message came: hear it first, or this connection would be taken for closed.
-                self.watch()
+                self.watch(None)
                 connection = _connection(route.bytes, frames)
                 if connection is not None and (connection.fd is None or connection.fd in self.open_fds):
                     self._connections[connection.route] = connection
@@ -154,6 +162,14 @@ class Listener:
                     connection = None
             if connection is not None:
                 return connection, frames
+
+    def _is_at_a_message(self) -> bool:
+        """Pass over the rest of a message too long to be ours, or so much of it; whether the next one begins here."""
+        for _ in range(PASSED_OVER):
+            if not self._has_rest:
+                break
+            self._has_rest = self.socket.recv(zmq.NOBLOCK, copy=False).more
+        return not self._has_rest
 
     def by_fd(self, fd: int) -> Connection | None:
         """Return the connection with a descriptor, if it has brought a message."""

@@ -24,7 +24,7 @@ from gossip.events import Arrived, Event, LinkDown, LinkUp, Payload, PayloadFail
 from node import memory
 from node.admission import Admission
 from node.config import Config, Limits, Links, bind_for
-from node.dialler import Change, Dialler
+from node.dialler import Change, Dialler, receive
 from node.listener import Connection, Listener
 from node.transfer import MAX_CHUNK, MAX_HEADER, Buffer, Inbox, Outbox, wire_bytes
 from protocol.roster import Card, Roster
@@ -272,7 +272,7 @@ class Transport:
             if dialler.socket is None:
                 return
             try:
-                frames = dialler.socket.recv_multipart(zmq.NOBLOCK, copy=False)
+                frames = receive(dialler.socket)
             except zmq.Again:
                 return
             if not link.is_up:  # of a connection that the monitor has not told yet, or that is gone
@@ -301,7 +301,7 @@ class Transport:
                 elif done is not None:
                     yield Payload(now_ms, link.region, eid, done)
             case _:
-                self.close_link(link.region, f"a message of {len(sizes)} frames of {sizes[:4]} bytes", now_ms)
+                self.close_link(link.region, f"a message that begins with frames of {sizes[:4]} bytes", now_ms)
                 yield from self._take_waiting(now_ms)
 
     # ---------------------------------------------------------------- what goes

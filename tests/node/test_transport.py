@@ -306,6 +306,47 @@ def test_a_message_of_any_other_form_closes_the_link_for_a_while(ends: list[End]
     dealer.close()
 
 
+def test_a_message_of_very_many_frames_holds_up_nothing_and_the_next_message_is_whole(ends: list[End]) -> None:
+    a, b, c = ends
+    # c has no address, so that it dials as a does; the sockets below do it in their names.
+    bare = make_card("test.example", "c", [], c.keys)
+    b.transport.set_roster(found([card(a), card(b), bare]), card(b))
+    dealers = [raw_dealer(a, b), raw_dealer(c, b)]
+    dealers[0].sndhwm = 0
+    dealers[0].send_multipart([b"hello", SIGNATURE])
+    run([b], lambda: bool(b.of(LinkUp)))
+    dealers[0].send_multipart([b""] * 100_000)
+    run([b], lambda: bool(b.of(LinkDown)))
+    listener = b.transport._listener
+    assert listener is not None
+    assert listener._has_rest  # others have their turn before it is read to its end
+
+    dealers[1].send_multipart([b"of another", SIGNATURE])
+    run([b], lambda: len(b.of(Arrived)) == 2)
+
+    assert b.of(Arrived)[1].header == b"of another"
+    for dealer in dealers:
+        dealer.close()
+
+
+def test_a_flood_of_strangers_does_not_keep_the_loop_busy(ends: list[End]) -> None:
+    """What the monitor tells is taken in bounded parts, and each connection too many is shut once."""
+    b = ends[1]
+    listener = b.transport._listener
+    assert listener is not None
+    strangers = [socket.create_connection(("127.0.0.1", b.port)) for _ in range(400)]
+    shut: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("node.memory.shut", shut.append)
+        run([b], lambda: len(listener.open_fds) == 400)
+        run([b], lambda: len(shut) >= 400 - MAX_SILENT)
+        b.step()
+
+    assert len(shut) == len(set(shut)) == 400 - MAX_SILENT
+    for one in strangers:
+        one.close()
+
+
 def test_an_address_that_was_changed_at_home_only_does_not_cost_the_link(ends: list[End]) -> None:
     a, b, _ = ends
     roster = found([card(a), card(b)])
