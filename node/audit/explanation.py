@@ -29,7 +29,7 @@ def explain(code: str, lang: str = "en") -> dict[str, Json]:
         "severity": rule.severity.label,
         "may_name": rule.who.value,
         "title": text.title.format_map(blank),
-        "meaning": text.plain.format_map(blank).replace(" ()", "").strip(),
+        "meaning": text.plain.format_map(blank).replace(" ()", "").replace("Region the region", "The region").strip(),
         "who": text.who,
         "evidence": text.shows,
         "example": text.example,

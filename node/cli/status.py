@@ -81,7 +81,9 @@ def verdict(now: dict[str, Any]) -> tuple[str, int]:
         return "CRITICAL: the node does not run", CRITICAL
     if state in _WARNING or alarms:
         return f"WARNING: {_alarm(alarms) or STATES[state]}", WARNING
-    return f"OK: {STATES.get(state, state)}", OK
+    mine = [study[:12] for study, missing in (now.get("unanswered") or {}).items() if now.get("region") in missing]
+    asked = f"; a proposal waits for this region's answer: {', '.join(mine)}" if mine else ""
+    return f"OK: {STATES.get(state, state)}{asked}", OK
 
 
 def _alarm(alarms: list[dict[str, Any]]) -> str:
@@ -100,7 +102,14 @@ def in_words(now: dict[str, Any]) -> str:
         lines.append(
             fact("study", f"{now['study'][:16]}{'  (laboratory: not for patients)' if now.get('lab') else ''}")
         )
-        lines.append(fact("round", f"{now['round']}, mixed in {now.get('rounds_mixed', 0)}"))
+        first, end = now.get("first_round"), now.get("end_round")
+        of = f" of {end - 1} (training begins with {first})" if isinstance(end, int) else ""
+        lines.append(fact("round", f"{now['round']}{of}, mixed in {now.get('rounds_mixed', 0)}"))
+    for study, missing in (now.get("unanswered") or {}).items():
+        mine = now.get("region") in missing
+        lines.append(
+            fact("proposal", f"{study[:16]} waits for {'your answer' if mine else 'the answer of ' + ', '.join(missing)}")
+        )
     for wait in now.get("waiting_for") or []:
         lines.append(fact("waits for", f"{wait['region']}: {wait['what']}, since {_since(wait)}"))
     for peer in now.get("peers") or []:

@@ -56,7 +56,8 @@ def show(wish: Wish, *, as_json: bool) -> int:
         else:
             say(in_words(played.result, wish, played.plan, played.nodes))
         if wish.keep or wish.stay:
-            note(f"homes, data, models and bundles are in {played.nodes[0].home.parent.parent}")
+            where = f"homes, data, models and bundles are in {played.nodes[0].home.parent.parent}"
+            note(where if wish.keep or wish.directory else f"{where}; they are removed at the end (--keep keeps them)")
         if wish.stay:
             _stay(played.nodes)
     return 0 if played.result["audit"]["verdict"] in ("clean", "minor") else 1
