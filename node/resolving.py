@@ -30,7 +30,7 @@ class Lookup:
         try:
             found = socket.getaddrinfo(self._host, None, type=socket.SOCK_STREAM)
             self._found(str(found[0][4][0]))
-        except OSError:
+        except (OSError, UnicodeError):  # Python encodes names itself: a label may be empty or too long
             self.is_done = True
 
     def _found(self, ip: str) -> None:

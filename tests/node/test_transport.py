@@ -6,6 +6,7 @@ import hashlib
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from node.config import Limits
 from node.errors import ConfigError
 from node.listener import MAX_SILENT
 from node.memory import resident_bytes
+from node.resolving import Lookup
 from node.transfer import CHUNK, Inbox, Outbox
 from node.transport import Transport
 from protocol.roster import Card, Roster, found, make_card
@@ -393,6 +395,17 @@ def test_a_name_that_does_not_resolve_holds_up_nobody(ends: list[End]) -> None:
     began = time.monotonic()
     run([a, b], lambda: bool(a.of(LinkUp) and b.of(LinkUp)))
     assert time.monotonic() - began < 5.0
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".example"])
+def test_a_name_that_cannot_be_encoded_does_not_resolve(host: str) -> None:
+    lookup = Lookup(f"tcp://{host}:7700")
+    for thread in threading.enumerate():
+        if thread.name == "resolve":
+            thread.join(5)
+
+    assert lookup.is_done
+    assert lookup.address is None
 
 
 def test_a_port_in_use_is_refused_in_words(ends: list[End]) -> None:
