@@ -71,25 +71,11 @@ def _over(one: dict[str, Any], home: Path, as_json: bool) -> int:
     if one["state"] == "rejected":
         found = f"rejected by {', '.join(one['rejected_by'])}"
         raise Refusal("STOPPED", found, "acceptance by every region", "landsting study new --help")
-    outcome, reason = outcome_of(home, bytes.fromhex(one["study"]))
-    if outcome != "done":
-        note(f"the study ended early: {outcome} ({reason or 'no reason given'})")
+    if one["outcome"] != "done":
+        note(f"the study ended early: {one['outcome']} ({one['reason'] or 'no reason given'})")
         return REFUSED
     if not as_json:
-        say("The study has run to its last round. Next: landsting model export, landsting log export")
+        say("The study has run to its last round. Next:")
+        say(f"  landsting model export {one['study'][:12]} --home {home} -o FILE.safetensors")
+        say(f"  landsting log export --home {home} -o FILE.bundle")
     return 0
-
-
-def outcome_of(home: Path, study: bytes) -> tuple[str, str | None]:
-    """Return how a study ended here, by this region's own log."""
-    from node.home import Home
-    from node.storage import StoreReader
-    from protocol.entries import decode_entry
-
-    found: tuple[str, str | None] = ("done", None)
-    with StoreReader(Home.open(home)) as reader:
-        for leaf in reader.leaves():
-            if b"study.end" in leaf and (entry := decode_entry(leaf)).kind == "study.end" and entry.study == study:
-                reason = entry.body["reason"]
-                found = (str(entry.body["outcome"]), reason if isinstance(reason, str) else None)
-    return found

@@ -44,7 +44,8 @@ def show(home: Path, seq: tuple[int, int | None] | None, kind: str | None, round
     from protocol.entries import KINDS, view
 
     if kind is not None and kind not in KINDS:
-        raise Refusal("VALUE", f"no entry is of kind {kind!r}", ", ".join(sorted(KINDS)), "landsting log show --kind KIND")
+        known = ", ".join(sorted(KINDS))
+        raise Refusal("VALUE", f"no entry is of kind {kind!r}", known, "landsting log show --kind KIND")
     first, last = seq or (0, None)
     with StoreReader(Home.open(home)) as reader:
         for at, leaf in enumerate(islice(reader.leaves(), None if last is None else last + 1)):
@@ -53,7 +54,8 @@ def show(home: Path, seq: tuple[int, int | None] | None, kind: str | None, round
             line = view(at, leaf)
             entry = json.loads(line)["entry"]
             if not isinstance(entry, dict) or not isinstance(entry.get("body"), dict):
-                say(line.rstrip("\n") if as_json else f"{at:>6}  not an entry: the log is damaged; see landsting status")
+                damaged = f"{at:>6}  not an entry: the log is damaged; see landsting status"
+                say(line.rstrip("\n") if as_json else damaged)
                 continue
             if (kind is None or entry["kind"] == kind) and (round_ is None or _round(entry) == round_):
                 say(line.rstrip("\n") if as_json else in_words(at, entry))

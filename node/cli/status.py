@@ -107,9 +107,8 @@ def in_words(now: dict[str, Any]) -> str:
         lines.append(fact("round", f"{now['round']}{of}, mixed in {now.get('rounds_mixed', 0)}"))
     for study, missing in (now.get("unanswered") or {}).items():
         mine = now.get("region") in missing
-        lines.append(
-            fact("proposal", f"{study[:16]} waits for {'your answer' if mine else 'the answer of ' + ', '.join(missing)}")
-        )
+        whose = "your answer" if mine else f"the answer of {', '.join(missing)}"
+        lines.append(fact("proposal", f"{study[:16]} waits for {whose}"))
     for wait in now.get("waiting_for") or []:
         lines.append(fact("waits for", f"{wait['region']}: {wait['what']}, since {_since(wait)}"))
     for peer in now.get("peers") or []:
