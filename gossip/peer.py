@@ -223,11 +223,12 @@ class Peer:
                 "heard": [], "alone": False,
             },
         )
-        roster = self.membership.newest
-        if self.membership.in_force is not None:
-            step.do(Links(self.membership.in_force))
-        elif roster is not None:
-            step.do(Links(roster.roster))
+        # The newest that this region has founded: whoever is new in it must be reached for its signature.
+        newest, in_force = self.membership.newest, self.membership.in_force
+        if newest is not None and (in_force is None or newest.roster.serial > in_force.serial):
+            step.do(Links(newest.roster))
+        elif in_force is not None:
+            step.do(Links(in_force))
         running = [s for s in self.studies.values() if s.phase is not Phase.ENDED]
         if running:
             self.current = running[-1]
