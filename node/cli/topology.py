@@ -100,6 +100,35 @@ def compare(nodes: int, seed: int, plot: Path | None, as_json: bool) -> None:
     say(f"\n{LEGEND}")
 
 
+@topology.command()
+@click.argument("label")
+@_nodes
+@_seed
+@click.option("--coalition", metavar="A,B", help="What these regions see together: names or numbers.")
+@click.option("--rounds", type=click.IntRange(1, 10_000), metavar="T", help="Rounds that are run.  [default: 2 N]")
+@click.option("--rho", default="0,1,3", show_default=True, metavar="R,...", help="New beside lasting, for R2.")
+@click.option("--max-size", type=click.IntRange(1), default=3, show_default=True, metavar="K", help="Search so far.")
+@common
+def privacy(
+    label: str,
+    nodes: int,
+    seed: int,
+    coalition: str | None,
+    rounds: int | None,
+    rho: str,
+    max_size: int,
+    as_json: bool,
+) -> None:
+    """Show how many regions acting together see another's update.
+
+    LABEL is one of `landsting topology list`, or edges:FILE.
+    """
+    from node.cli.topology_privacy import privacy_report
+
+    one = _overview(label, nodes, seed)
+    privacy_report(one, coalition=coalition, rounds=rounds, rho=rho, max_size=max_size, as_json=as_json)
+
+
 def _overview(label: str, nodes: int, seed: int) -> Overview:
     """Return the figures of a label; ``edges:FILE`` reads the file."""
     from topologies import overview
