@@ -102,7 +102,8 @@ class TrainingWorker:
         self._fds = (-1, -1)
         self._queue: list[Job] = []
         self._current: tuple[Job, int, float] | None = None
-        self._is_inner = False
+        self._is_inner = False  # whether the present job opens a study again, and for which job
+        self._wanted: Job | None = None
         self._count = 0
         self._failures = 0
         self._next_ms = 0
@@ -140,6 +141,8 @@ class TrainingWorker:
     def forget(self, study: bytes) -> None:
         """Drop what waits for a study, and do not open it again."""
         self._queue = [job for job in self._queue if job.study != study or job.op == "evaluate"]
+        if self._wanted is not None and self._wanted.study == study and self._wanted.op != "evaluate":
+            self._wanted = None
         self._studies.pop(study, None)
 
     def wake_ms(self, now_ms: int) -> int | None:
@@ -168,7 +171,7 @@ class TrainingWorker:
     def close(self) -> None:
         """End it."""
         self._queue.clear()
-        self._current = None
+        self._current = self._wanted = None
         self._stop()
 
     # ---------------------------------------------------------------- jobs
@@ -183,12 +186,10 @@ class TrainingWorker:
             return
         if self._process is None and not self._spawn(now_ms):
             return
-        job = self._queue[0]
+        job = self._queue.pop(0)
         self._is_inner = job.op not in ("open", "close") and job.study not in self._open and job.study in self._studies
         if self._is_inner:
-            job = self._studies[job.study]  # opened before, in a process that is gone
-        else:
-            self._queue.pop(0)
+            self._wanted, job = job, self._studies[job.study]  # opened before, in a process that is gone
         assert self._reader is not None
         assert self._writer is not None
         self._count += 1
@@ -233,21 +234,28 @@ class TrainingWorker:
         self._current = None
         self._failures = 0
         seconds = time.monotonic() - (limit - self._limit_s(job))
+        is_ok = reply.get("ok") is True
+        if is_ok and job.op == "open":
+            self._open.add(job.study)
+        asked = self._asked(job)
+        if asked is not None and is_ok and asked is not job:
+            self._queue.insert(0, asked)
+        elif asked is not None and is_ok:
+            self._answers.append(Answer(job, reply, seconds=seconds))
+        elif asked is not None:
+            code, words = str(reply.get("code", "WORKER")), str(reply.get("error", "no reason given"))
+            self._answers.append(Answer(asked, None, code, words, seconds))
+
+    def _asked(self, job: Job) -> Job | None:
+        """Return what was asked for where a job has ended; None if that is not wanted any more."""
         is_inner, self._is_inner = self._is_inner, False
-        if reply.get("ok") is True:
-            if job.op == "open":
-                self._open.add(job.study)
-            if not is_inner:
-                self._answers.append(Answer(job, reply, seconds=seconds))
-            return
-        if is_inner:
-            job = self._queue.pop(0)
-        code, words = str(reply.get("code", "WORKER")), str(reply.get("error", "no reason given"))
-        self._answers.append(Answer(job, None, code, words, seconds))
+        wanted, self._wanted = self._wanted, None
+        return wanted if is_inner else job
 
     # ---------------------------------------------------------------- the process
 
     def _spawn(self, now_ms: int) -> bool:
+        lock = -1
         try:
             lock = _take_over(self._home / "worker.lock")
             with open(self._home / "worker.log", "ab", opener=_private) as log:
@@ -262,6 +270,8 @@ class TrainingWorker:
                     bufsize=0,
                 )
         except OSError as error:
+            if lock >= 0:
+                os.close(lock)  # else it would keep out the next attempt
             logger.error("the training worker cannot be started: %s", error.strerror)
             self._pause(now_ms)
             if self._queue:
@@ -289,10 +299,10 @@ class TrainingWorker:
         self._pause(now_ms)
         if self._current is not None:
             job, self._current = self._current[0], None
-            if self._is_inner:
-                job, self._is_inner = self._queue.pop(0), False
             logger.warning("%s in %s", words, job.op)
-            self._answers.append(Answer(job, None, code, words))
+            asked = self._asked(job)
+            if asked is not None:
+                self._answers.append(Answer(asked, None, code, words))
 
     def _pause(self, now_ms: int) -> None:
         self._next_ms = now_ms + min(RETRY_MS * 2**self._failures, MAX_RETRY_MS)

@@ -65,8 +65,8 @@ class Worker:
         except LearningError as error:
             words = {"code": error.code, "found": error.found, "expected": error.expected, "fix": error.fix}
             return {"id": id, "ok": False, "error": str(error), **words}
-        except (KeyError, TypeError, ValueError, OSError, MemoryError, RuntimeError, AssertionError) as error:
-            # Its message might hold a value of the data: the kind and the place must do.
+        except Exception as error:  # noqa: BLE001 - see below
+            # Its message might hold a value of the data, and what is not caught is printed: kind and place must do.
             at = traceback.extract_tb(error.__traceback__)[-1]
             place = f"{Path(at.filename).name}:{at.lineno}"
             return {"id": id, "ok": False, "code": "WORKER", "error": f"{op} failed: {type(error).__name__} at {place}"}

@@ -145,6 +145,17 @@ def test_a_study_that_cannot_be_opened_is_refused_in_words(
     assert words in answer["error"]
 
 
+def test_no_error_of_any_kind_ends_the_worker_or_shows_its_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    def overflow(*_: object) -> None:
+        raise OverflowError("cannot convert 72.5, weight of a patient")
+
+    monkeypatch.setattr(Worker, "_hello", overflow)
+
+    answer = Worker().answer({"id": 7, "op": "hello"})
+
+    assert answer["error"].startswith("hello failed: OverflowError at test_learning_worker.py:")
+
+
 @pytest.mark.parametrize(
     "request_",
     [

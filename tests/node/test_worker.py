@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -37,13 +39,16 @@ class Loop:
             self.worker.put(job, now_ms())
 
     def until(self, count: int, limit_s: float = 30.0) -> list[Answer]:
+        self.step_until(lambda: len(self.answers) >= count, limit_s)
+        return self.answers
+
+    def step_until(self, is_so: Callable[[], bool], limit_s: float = 30.0) -> None:
         end = time.monotonic() + limit_s
-        while len(self.answers) < count:
+        while not is_so():
             assert time.monotonic() < end, self.answers
             wake = self.worker.wake_ms(now_ms())
             wait = 100 if wake is None else max(0, min(100, wake - now_ms()))
             self.answers += self.worker.answers(dict(self.poller.poll(wait)), now_ms())
-        return self.answers
 
 
 def now_ms() -> int:
@@ -131,6 +136,38 @@ def test_a_killed_worker_is_started_again_with_its_study_open(loop: Loop) -> Non
     again = loop.until(3)[2]
     assert again.reply is not None
     assert loop.worker.pid != first
+
+
+def test_a_study_that_ends_while_a_new_worker_opens_it_again_costs_nothing_if_that_dies(loop: Loop) -> None:
+    loop.put(open_job())
+    loop.until(1)
+    os.kill(loop.worker.pid or 0, signal.SIGKILL)
+    loop.step_until(lambda: loop.worker.pid is None)
+    loop.put(train_job(0, np.zeros(1000, "<f4")))
+    loop.step_until(lambda: loop.worker.pid is not None)
+
+    loop.worker.forget(STUDY)
+    os.kill(loop.worker.pid or 0, signal.SIGKILL)
+    loop.step_until(lambda: loop.worker.pid is None)
+
+    assert len(loop.answers) == 1
+    assert not loop.worker.is_busy
+
+
+def test_a_worker_that_cannot_be_started_is_tried_again(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the failed attempt had locked does not keep out the next."""
+    with monkeypatch.context() as unlucky:
+        unlucky.setattr(subprocess, "Popen", _no_process)
+        loop.put(open_job())
+    assert loop.until(1)[0].code == "DIED"
+
+    loop.put(open_job())
+
+    assert loop.until(2)[1].reply is not None
+
+
+def _no_process(*_: object, **__: object) -> None:
+    raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
 
 
 def test_a_worker_that_hangs_is_killed_after_its_time(tmp_path: Path) -> None:
