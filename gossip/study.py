@@ -174,6 +174,7 @@ class Study:
                 if isinstance(dp, dict) and isinstance(dp["eps_study_u"], int):
                     self.epsilon_u = dp["eps_study_u"]
             case "study.end":
+                self._cohorts.clear()
                 self.phase = Phase.ENDED
                 self.outcome, self.reason = str(body["outcome"]), body["reason"]  # type: ignore[assignment]
 
