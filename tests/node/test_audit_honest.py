@@ -74,6 +74,6 @@ def test_the_questions_of_a_report_have_the_four_words(tmp_path: Path) -> None:
     small = Small().run()
     answers = {q.question: q.answer for q in verify(small.export_all(tmp_path), study=small.study).questions}
     assert answers["Did every region accept this plan?"] == "PROVEN"
-    assert answers["Do all signed histories agree?"] == "PROVEN"
+    assert answers["Do the signed histories at hand agree?"] == "PROVEN"
     assert answers["Is the model what the logged updates give?"] == "NOT CHECKED"
     assert answers["Did raw data leave?"] == "UNDECIDABLE"
