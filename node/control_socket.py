@@ -130,13 +130,14 @@ class ControlSocket:
             op, args = value["op"], value["args"]
             if not isinstance(op, str) or not isinstance(args, dict):
                 raise ValueError
+            args = {key: from_json(one) for key, one in args.items()}
         except (ValueError, KeyError, TypeError, RecursionError):
             logger.warning("a request on the control socket was not one line of JSON")
             self._drop(fd)
             return
         connection.ticket = next(self._tickets)
         connection.incoming.clear()
-        yield Request(connection.ticket, op, {key: from_json(one) for key, one in args.items()})
+        yield Request(connection.ticket, op, args)
 
     def _write(self, fd: int, connection: _Connection) -> None:
         try:

@@ -19,6 +19,7 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Iterator
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import FrameType
@@ -48,7 +49,7 @@ from gossip.events import (
 from gossip.requests import status as peer_status
 from node.clock import Clock
 from node.control_socket import ControlSocket, Request
-from node.errors import NodeError, Refused
+from node.errors import NodeError
 from node.region import Region, words_of
 from node.status import Disk, Traffic, completed
 from node.training import Training
@@ -211,7 +212,7 @@ class Daemon:
     def _request(self, request: Request) -> None:
         try:
             self._region.prepare(request.op, request.args)
-        except Refused as error:
+        except NodeError as error:
             self._control.reply(request.ticket, None, words_of(error))
             return
         now_ms = self.clock.now_ms()
@@ -293,17 +294,22 @@ def _signals(daemon: Daemon) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+class _PrivateLog(RotatingFileHandler):
+    """A log that others cannot read, the parts that begin later as well as the first."""
+
+    def _open(self) -> TextIOWrapper:
+        return open(self.baseFilename, "a", encoding="utf-8", opener=_private)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 @contextlib.contextmanager
 def _log_file(home: Path) -> Iterator[None]:
     """Write the program's log to ``daemon.log`` while it runs; old parts go by themselves."""
     root = logging.getLogger()
-    before = os.umask(0o177)
-    try:
-        handler = RotatingFileHandler(
-            home / "daemon.log", maxBytes=LOG_BYTES, backupCount=LOG_FILES - 1, encoding="utf-8"
-        )
-    finally:
-        os.umask(before)
+    handler = _PrivateLog(home / "daemon.log", maxBytes=LOG_BYTES, backupCount=LOG_FILES - 1, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s %(message)s"))
     level = root.level
     if level > logging.INFO or level == logging.NOTSET:

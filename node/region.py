@@ -17,7 +17,7 @@ from typing import Self
 from gossip.events import Asked, Commit, Effect, Event, Reply
 from gossip.peer import Peer
 from node.errors import NodeError, Refused, StoreError
-from node.files import sync_folder, write
+from node.files import disk_error, sync_folder, write
 from node.home import Home, Lock
 from node.software import software
 from node.soundness import check_clock, check_log, stopped_cleanly
@@ -114,6 +114,7 @@ class Region:
 
         Raises:
             Refused: No such data set is bound.
+            StoreError: It could not be written.
         """
         study, data = args.get("study"), args.get("data")
         if op != "accept" or data is None:
@@ -131,8 +132,11 @@ class Region:
         proposal = self.peer.agreement.proposals.get(study)
         if proposal is None or self.peer.me in proposal.answers:
             return  # Peer will say why not; what an answered study trains on stays what it was
-        for folder in write(self._binding(study), json.dumps({"data": data}).encode() + b"\n", durable=True):
-            sync_folder(folder)
+        try:
+            for folder in write(self._binding(study), json.dumps({"data": data}).encode() + b"\n", durable=True):
+                sync_folder(folder)
+        except OSError as error:
+            raise disk_error(error, self.home.path) from error
 
     def manifest(self, study: bytes) -> Path | None:
         """Return the manifest of the data that a study was accepted with; None if it was with none."""

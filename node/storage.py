@@ -12,6 +12,7 @@ Rules kept here, and nowhere else:
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,7 +70,8 @@ class Store:
 
     @classmethod
     def create(cls, home: Home) -> Self:
-        """Make an empty log in a home."""
+        """Make an empty log in a home, for its owner's eyes: what SQLite puts beside it takes the same mode."""
+        os.close(os.open(home.path / "log" / "log.sqlite", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         connection = _connect(home.path, "rwc")
         connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version={FORMAT}; COMMIT;")
         return cls(home, connection)

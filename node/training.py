@@ -183,6 +183,8 @@ class Training:
         job = answer.job
         if job.op in ("evaluate", "close"):
             logger.info("%s: %s", job.op, answer.words)
+            if job.op == "evaluate" and one.has_ended:
+                self._close(job.study, one, now_ms)
             return None
         one.words = answer.words
         logger.error("study %s: %s: %s", job.study.hex()[:12], job.op, answer.words)

@@ -23,7 +23,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import zmq
 
@@ -40,6 +40,7 @@ _PASSED_ON = (
     "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "MKL_CBWR",
 )  # fmt: skip
 _ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+LOG_BYTES = 5 * 2**20
 _PIPE_BYTES = 2**20
 _F_SETPIPE_SZ = 1031
 
@@ -258,7 +259,7 @@ class TrainingWorker:
         lock = -1
         try:
             lock = _take_over(self._home / "worker.lock")
-            with open(self._home / "worker.log", "ab", opener=_private) as log:
+            with _log(self._home / "worker.log") as log:
                 process = subprocess.Popen(
                     self._command,
                     stdin=subprocess.PIPE,
@@ -329,6 +330,13 @@ def environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     root = str(Path(__file__).resolve().parents[1])
     return kept | dict.fromkeys(_ONE_THREAD, "1") | {"PYTHONPATH": root}
+
+
+def _log(path: Path) -> BinaryIO:
+    """Open the worker's log; one that is long becomes ``worker.log.1``."""
+    if path.exists() and path.stat().st_size > LOG_BYTES:
+        path.replace(path.with_name(f"{path.name}.1"))
+    return open(path, "ab", opener=_private)
 
 
 def _private(path: str, flags: int) -> int:

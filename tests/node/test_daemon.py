@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import signal
@@ -18,7 +19,7 @@ import pytest
 
 from node.clock import Clock
 from node.control import Refused, ask
-from node.daemon import Daemon
+from node.daemon import Daemon, _log_file
 from node.demo.nodes import free_ports
 from node.draft import Draft, draft_plan
 from node.errors import StoreError
@@ -310,6 +311,20 @@ def test_the_program_log_holds_no_key(network: list[Node]) -> None:
         assert found == []
         assert "ERROR" not in text
         assert re.search(r"round 0: mixed with 2", text)
+
+
+def test_every_part_of_the_program_log_is_its_owners_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("node.daemon.LOG_BYTES", 100)
+    before = os.umask(0o022)
+    try:
+        with _log_file(tmp_path):
+            for number in range(5):
+                logging.getLogger("node").warning("a line of some length, number %d", number)
+    finally:
+        os.umask(before)
+
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == {"daemon.log": 0o600, "daemon.log.1": 0o600, "daemon.log.2": 0o600}
 
 
 def test_the_clock_goes_on_when_the_systems_is_set_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,6 +48,20 @@ def check(home: Home) -> None:
         store.close()
 
 
+def test_a_home_holds_nothing_that_others_can_read(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        home = Home.create(tmp_path / "vgr", "test.example", "vgr", ["tcp://127.0.0.1:7700"], None)
+        with Store.open(home) as store:
+            store.commit(step(home.log(list(store.leaves())), kept=True))
+            modes = {path.name: path.stat().st_mode & 0o077 for path in home.path.rglob("*")}
+    finally:
+        os.umask(before)
+
+    assert modes.keys() >= {"keys", "home.toml", "log.sqlite", "log.sqlite-wal", "HEAD", SHA256.hex()}
+    assert not any(modes.values()), modes
+
+
 def step(log: Log, *, publish: bool = False, kept: bool = False, blobs: tuple[Blob, ...] = ()) -> Commit:
     """One step with two entries, one of them a message that was sent."""
     log.add("node.stop", {"reason": "signal"}, study=None, now_ms=NOW_MS)

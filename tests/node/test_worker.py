@@ -19,7 +19,7 @@ import zmq
 from node.config import Limits
 from node.frames import FrameError, Reader, Writer, frame
 from node.learning.describe import describe
-from node.worker import Answer, Job, TrainingWorker, environment
+from node.worker import LOG_BYTES, Answer, Job, TrainingWorker, environment
 
 STUDY = bytes(32)
 
@@ -219,6 +219,17 @@ def test_a_worker_of_an_earlier_run_is_ended_before_another_starts(tmp_path: Pat
     assert os.waitpid(left, 0)[1] == signal.SIGKILL
     assert later.worker.pid not in (None, left)
     later.worker.close()
+
+
+def test_a_long_log_of_workers_is_put_aside(tmp_path: Path) -> None:
+    (tmp_path / "worker.log").write_bytes(bytes(LOG_BYTES + 1))
+    loop = Loop(tmp_path)
+
+    loop.worker.start(now_ms())
+
+    assert (tmp_path / "worker.log").stat().st_size == 0
+    assert (tmp_path / "worker.log.1").stat().st_size == LOG_BYTES + 1
+    loop.worker.close()
 
 
 def test_the_workers_environment_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
