@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from topologies.privacy import Lasting, Mixing
 from topologies.symmetry import coalitions_of, orbit_of, symmetries, twin_groups
 
-MOST_LISTED = 60_000  # coalitions of one size; more are sampled
+MOST_LISTED = 200_000  # coalitions of one size; more are sampled
 SAMPLED = 2_000
 Going = Callable[[int, int, int], bool]  # size, coalitions done, of how many: whether to go on
 

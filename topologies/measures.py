@@ -1,7 +1,7 @@
 """What a topology costs, how fast it mixes, and how many regions may be away.
 
 Mixing is measured with uniform weights, the default of a plan. Everything here is about graphs
-alone: what a coalition of regions could learn over many rounds is another question.
+alone: what a coalition of regions could learn over many rounds is in ``topologies.privacy``.
 """
 
 from __future__ import annotations

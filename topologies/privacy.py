@@ -280,7 +280,8 @@ def _grown(
 
 def _columns(rows: NDArray[np.int64], outside: NDArray[np.int64], n: int) -> NDArray[np.int64]:
     """Return rows without the columns of the coalition's own unknowns, round by round."""
-    return rows.reshape(len(rows), -1, n)[:, :, outside].reshape(len(rows), -1)
+    rounds = rows.shape[1] // n
+    return rows.reshape(len(rows), rounds, n)[:, :, outside].reshape(len(rows), rounds * len(outside))
 
 
 def _real_rows(
@@ -307,7 +308,7 @@ def _real_rows(
         rows.append(one)
     fresh = np.concatenate(rows)
     # A lasting contribution is the same unknown in every round: its columns add up.
-    return fresh.sum(axis=1), fresh.reshape(len(fresh), -1)
+    return fresh.sum(axis=1), fresh.reshape(len(fresh), rounds * len(outside))
 
 
 def _explained(wanted: NDArray[np.float64], noise: NDArray[np.float64] | None) -> NDArray[np.float64]:

@@ -125,6 +125,9 @@ def privacy(
     """
     from node.cli.topology_privacy import privacy_report
 
+    if label.endswith(".toml"):
+        fix = f"landsting topology privacy groups:4 --nodes {nodes}"
+        raise Refusal("NOT_IN_VERSION", "the privacy of a plan file", "a label, or edges:FILE", fix)
     one = _overview(label, nodes, seed)
     privacy_report(one, coalition=coalition, rounds=rounds, rho=rho, max_size=max_size, as_json=as_json)
 

@@ -157,6 +157,7 @@ def _value(report: Report, names: Sequence[str]) -> dict[str, Any]:
             "masked": round(report.exposed[0], 6),
             "clear": round(report.exposed[1], 6),
             "of": one.n - 1,
+            "left_out": report.left_out,
         },
         "r2": _rounded(report.r2),
         "away": one.away if one.is_maskable else None,
@@ -246,9 +247,9 @@ def _away_sentence(one: Overview) -> str:
 
 def _asked_words(asked: dict[str, Any], names: Sequence[str]) -> str:
     who = _list(asked["members"], names)
+    verb = "together see" if len(asked["members"]) > 1 else "sees"
     lines = [
-        f"{who} {'together ' if len(asked['members']) > 1 else ''}see, with fresh contributions: "
-        f"{_list(asked['fresh'], names) or 'nobody'}.",
+        f"{who} {verb}, with fresh contributions: {_list(asked['fresh'], names) or 'nobody'}.",
         f"With the same contribution in every round: {_list(asked['const'], names) or 'nobody'}.",
     ]
     lines += [f"R2, lasting + {key} x new: {value:.2f} at worst." for key, value in asked["r2"].items()]

@@ -112,6 +112,17 @@ def test_a_coalition_of_nobody_is_refused() -> None:
         isolated(_mixing("ring", 4), [], 1, Attacker.CONST)
 
 
+def test_who_receives_nothing_and_a_coalition_of_everybody_learn_nothing() -> None:
+    lone = Mixing([np.array([[1, 0], [0, 1]])])
+    for clear in (False, True):
+        assert isolated(lone, [0], 3, Attacker.FRESH, clear=clear) == set()
+        assert lasting_share(lone, [0], 3, 1.0, clear=clear).tolist() == [1, 0]
+        assert lasting_share(lone, [0], 3, 0.0, clear=clear).tolist() == [1, 0]
+        assert fresh_share(lone, [0], 3, clear=clear).tolist() == [1, 0]
+    for attacker in Attacker:
+        assert isolated(_mixing("ring", 4), range(4), 3, attacker) == set()
+
+
 def test_a_span_knows_which_unit_vectors_it_holds() -> None:
     span = Span(3)
     assert span.add(np.array([[1, 1, 0]]))
