@@ -128,11 +128,16 @@ def global_stats(schema: Schema, stages: Sequence[str], totals: Sequence[NDArray
     if not 0 <= rows < MAX_ROWS:
         raise ConfigError(f"{rows} rows in all regions", f"0 to {MAX_ROWS - 1}", "Draw a sample of the tables.")
     present = {column.name: count[column.name][0] for column in schema.features}
+    classes = tuple(count[schema.label.name])
+    if sum(classes) != rows or not all(0 <= n <= rows for n in (patients, *present.values(), *classes)):
+        raise ConfigError(
+            "counts that do not fit each other", f"each from 0 to {rows}", "Ask the regions: one added false numbers."
+        )
     mean, std = {}, {}
     for column in schema.features:
         if column.kind in NUMERIC:
             mean[column.name], std[column.name] = _moments(column, present[column.name], *moment[column.name])
-    return GlobalStats(patients, rows, tuple(count[schema.label.name]), present, mean, std)
+    return GlobalStats(patients, rows, classes, present, mean, std)
 
 
 def _split(schema: Schema, stage: str, total: NDArray[np.int64]) -> dict[str, list[int]]:

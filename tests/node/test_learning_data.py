@@ -134,6 +134,9 @@ def test_a_direct_identifier_blocks(tmp_path: Path) -> None:
         pytest.param(
             "range = [50, 700]", "range = [700, 50]", "column chol has an empty range", id="range upside down"
         ),
+        pytest.param(
+            "range = [50, 700]", "range = [50, inf]", "column chol has a range without bounds", id="endless range"
+        ),
         pytest.param('categories = ["a", "b"]', "", "column ward has no categories", id="no categories"),
         pytest.param('role = "label"', 'role = "feature"', "0 columns have role", id="no label"),
         pytest.param('name = "ward"', 'name = "chol"', "column chol stands 2 times", id="twice"),

@@ -55,6 +55,16 @@ def summed(parts: list[Rows]) -> list[np.typing.NDArray[np.int64]]:
     return [np.sum([measure(SCHEMA, part, stage) for part in parts], axis=0) for stage in STAGES]
 
 
+@pytest.mark.parametrize("place", [0, 2, -1], ids=["patients", "values present", "a class"])
+@pytest.mark.parametrize("lie", [-(10**6), 10**6])
+def test_counts_that_no_honest_sum_could_give_are_refused(place: int, lie: int) -> None:
+    totals = summed([table([1, 2, 3], [0, 1, 2], [0, 1, 1])])
+    totals[0][place] += lie
+
+    with pytest.raises(ConfigError, match="counts that do not fit each other"):
+        global_stats(SCHEMA, STAGES, totals)
+
+
 def test_the_vectors_of_three_rows_by_hand() -> None:
     rows = table([10, 30, np.nan], [0, 1, 2], [0, 1, 1])  # c = 10, h = 20, so q = 0 and 2^20
 

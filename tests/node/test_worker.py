@@ -232,6 +232,44 @@ def test_a_long_log_of_workers_is_put_aside(tmp_path: Path) -> None:
     loop.worker.close()
 
 
+NODE = """
+import sys, time
+from pathlib import Path
+import numpy as np
+from test_worker import Loop, open_job, train_job
+loop = Loop(Path(sys.argv[1]))
+loop.put(open_job(pause_ms=60_000))
+loop.until(1)
+loop.put(train_job(0, np.zeros(1000, "<f4")))
+print(loop.worker.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_worker_in_a_long_round_goes_with_its_node(tmp_path: Path) -> None:
+    path = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    node = subprocess.Popen([sys.executable, "-c", NODE, str(tmp_path)], stdout=subprocess.PIPE, env=path)
+    assert node.stdout is not None
+    worker = Path("/proc", node.stdout.readline().decode().strip())
+    assert worker.exists()
+
+    node.kill()
+    node.wait()
+
+    end = time.monotonic() + 5
+    while _runs(worker):
+        assert time.monotonic() < end
+    node.stdout.close()
+
+
+def _runs(process: Path) -> bool:
+    """Whether a process is there and not only waits to be forgotten."""
+    try:
+        return (process / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def test_the_workers_environment_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANDSTING_SECRET", "x")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")

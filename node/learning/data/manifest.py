@@ -23,6 +23,7 @@ Role = Literal["feature", "label", "quasi_identifier", "direct_identifier", "ign
 Purpose = Literal["research", "quality", "planning", "statistics", "education"]
 NUMERIC = ("number", "integer", "boolean")
 MAX_COLUMNS = 4096
+MAX_WIDTH = 1e100
 
 
 class _Model(BaseModel):
@@ -147,6 +148,11 @@ def _check(manifest: Manifest, path: Path) -> None:
                 )
         if column.range is not None and not column.range[0] < column.range[1]:
             raise ConfigError(f"{where} has an empty range", "low < high", "Correct range = [low, high].")
+        if column.range is not None and not 1 / MAX_WIDTH < column.range[1] - column.range[0] < MAX_WIDTH:
+            # Scaled by it, values would be infinite or all alike.
+            raise ConfigError(
+                f"{where} has a range without bounds", "plausible numbers", "Correct range = [low, high]."
+            )
     if not any(column.role == "feature" for column in manifest.column):
         raise ConfigError(f"{path.name}: no column is a feature", "at least one", 'Give columns role = "feature".')
 
