@@ -61,6 +61,7 @@ logger = logging.getLogger(__name__)
 IDLE_MS = 1_000
 COMMANDS_S = 30.0  # a command that has the home for a moment is waited for
 DESCRIPTORS = 8192
+COMPLAINTS = 20
 LOG_BYTES, LOG_FILES = 5 * 2**20, 3
 
 
@@ -89,6 +90,7 @@ class Daemon:
         self._disk = Disk(home.path)
         self._traffic = Traffic()
         self._events: deque[Event] = deque()
+        self._complaints: dict[str, tuple[int, int]] = {}  # by region: the minute, and how many in it
         self._timer_ms: int | None = None
         self._stop: str | None = None
         address = bind or listening_address(config)
@@ -184,13 +186,24 @@ class Daemon:
                 logger.info("links to the regions of roster %s", roster.hash.hex()[:12])
                 self.transport.set_roster(roster, self._region.home.card())
             case Suspect(region=region, code=code, reason=reason):
-                logger.warning("%s: %s: %s", region or "somebody", code, reason)
+                self._complain(region or "somebody", code, reason, now_ms)
             case CloseLink(region=region, reason=reason):
                 self.transport.close_link(region, reason, now_ms)
             case Reply(ticket=ticket, result=result, error=error):
                 self._control.reply(ticket, result, error)
             case _:
                 raise AssertionError(f"no such effect: {type(effect).__name__}")
+
+    def _complain(self, region: str, code: str, reason: str, now_ms: int) -> None:
+        """Say what a region did, so often a minute: a region that errs without end must not push out the rest."""
+        minute, count = self._complaints.get(region, (0, 0))
+        if minute != now_ms // 60_000:
+            if count > COMPLAINTS:
+                logger.warning("%s: %d more of these in a minute", region, count - COMPLAINTS)
+            minute, count = now_ms // 60_000, 0
+        self._complaints[region] = (minute, count + 1)
+        if count < COMPLAINTS:
+            logger.warning("%s: %s: %s", region, code, reason)
 
     def _note(self, effect: Open | Measure | Train | Adopt | Ended) -> None:
         match effect:

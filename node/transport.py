@@ -35,6 +35,7 @@ PASS = 64  # messages read from one socket before the others have their turn
 RETRY_MS = 2  # a socket that was full is tried again
 CLOSED_MS = 5_000
 MUTED_MS = 60_000
+COMPLAIN_MS = 600_000
 # A silent link is taken for dead later than by libzmq's own heartbeats: a busy process is not a dead one.
 SILENCES = 2.5
 # Bytes that an honest connection may hold unread: its receive queue of chunks, and the kernel's buffer.
@@ -95,6 +96,7 @@ class Transport:
         self._by_key: dict[bytes, _Link] = {}
         self._waiting: list[Event] = []  # dated when they are handed out
         self._is_full = False
+        self._complain_ms = 0
 
     # ---------------------------------------------------------------- who there is
 
@@ -396,7 +398,9 @@ class Transport:
         ]
         unread, fd, end = max(held, key=lambda one: one[0], default=(0, -1, None))
         if unread <= UNREAD_BYTES:
-            logger.warning("%d MiB more memory than expected, but no link holds it", over // MIB)
+            if now_ms >= self._complain_ms:
+                self._complain_ms = now_ms + COMPLAIN_MS
+                logger.warning("%d MiB more memory than expected, but no link holds it", over // MIB)
             return
         region = end.region if isinstance(end, Dialler) else self._region_of(end)
         logger.warning(

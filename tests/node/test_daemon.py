@@ -19,7 +19,7 @@ import pytest
 
 from node.clock import Clock
 from node.control import Refused, ask
-from node.daemon import Daemon, _log_file
+from node.daemon import COMPLAINTS, Daemon, _log_file
 from node.demo.nodes import free_ports
 from node.draft import Draft, draft_plan
 from node.errors import StoreError
@@ -311,6 +311,27 @@ def test_the_program_log_holds_no_key(network: list[Node]) -> None:
         assert found == []
         assert "ERROR" not in text
         assert re.search(r"round 0: mixed with 2", text)
+
+
+def test_a_region_that_errs_without_end_does_not_fill_the_program_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    home = Home.create(tmp_path / "vgr", "test.example", "vgr", [], None)
+    with Region.open(home.path) as region:
+        daemon = Daemon(region)
+        for _ in range(1000):
+            daemon._complain("skane", "STATE", "a message that may not be sent now", 1_000)
+        daemon._complain("halland", "STATE", "a message that may not be sent now", 1_000)
+        daemon._complain("skane", "STATE", "another", 61_000)
+        daemon.close()
+
+    said = [record.getMessage() for record in caplog.records if record.name == "node.daemon"]
+    assert len(said) == COMPLAINTS + 3
+    assert said[-3:] == [
+        "halland: STATE: a message that may not be sent now",
+        "skane: 980 more of these in a minute",
+        "skane: STATE: another",
+    ]
 
 
 def test_every_part_of_the_program_log_is_its_owners_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -433,6 +433,17 @@ while time.monotonic() < end:
 """
 
 
+def test_memory_that_no_link_holds_is_spoken_of_once_in_a_while(caplog: pytest.LogCaptureFixture) -> None:
+    end = make_end("a", Limits(memory_mib=1))
+    end.transport.guard.grown(0)
+    end.transport.guard.limit_bytes = -1
+
+    for step in range(1, 100):
+        list(end.transport.events({}, now_ms() + step * 1000))
+
+    assert caplog.text.count("no link holds it") == 1
+
+
 def test_a_member_that_sends_a_message_without_end_is_dropped_and_memory_stays_bounded() -> None:
     limit = 128
     a, b, c = (make_end(name, Limits(memory_mib=limit)) for name in NAMES)
