@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 
-class LocalError(Exception):
-    """This region was used against the protocol by its own node."""
-
-
 class RemoteError(Exception):
     """Another region broke the protocol; it is logged and counted, and stops nothing here."""
 

@@ -45,13 +45,11 @@ class Cohort:
 
     Attributes:
         envelope: The receiver's COHORT; its eid salts every mask.
-        kind: ``mix`` or ``sum`` (``state`` is not in this version).
         adverts: Member name to its ADVERT, in the order of names.
         absents: ABSENT envelopes that came with it, at most one a region.
     """
 
     envelope: Envelope
-    kind: str
     adverts: Mapping[str, Envelope]
     absents: tuple[Envelope, ...]
 
@@ -108,7 +106,7 @@ def read_cohort(envelope: Envelope, payload: bytes) -> Cohort:
     keys = [a.fields.body["mask_key"] for a in adverts.values()]
     if len(set(map(bytes, keys))) != len(keys):  # type: ignore[arg-type]
         raise CodecError("COHORT holds one mask key twice")
-    return Cohort(envelope, str(body["kind"]), {n: adverts[n] for n in sorted(adverts)}, tuple(absents))
+    return Cohort(envelope, {n: adverts[n] for n in sorted(adverts)}, tuple(absents))
 
 
 class MemberState(Enum):

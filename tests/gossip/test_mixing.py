@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import math
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gossip.mixing import mix, model_hash
+from gossip.round import norm_bucket
 from protocol.fixed_point import largest, quantise
 
 
@@ -59,3 +61,8 @@ def test_complete_mixing_agrees_within_the_step_of_the_code() -> None:
 def test_the_hash_of_a_model_is_over_little_endian_floats() -> None:
     vector = np.array([1.0, -2.5], dtype=np.float32)
     assert model_hash(vector) == hashlib.sha256(bytes.fromhex("0000803f000020c0")).digest()
+
+
+def test_a_norm_of_any_size_has_a_bucket() -> None:
+    found = [norm_bucket(x) for x in (0.0, 1e-30, 1.0, 2.0, 3.0, 1e30, math.inf, math.nan)]
+    assert found == [-40, -40, 0, 2, 3, 40, 40, 40]

@@ -62,6 +62,15 @@ def test_sum_rounds_open_the_plain_sum_at_every_region(make_network: Make) -> No
     assert {tuple(t) for _, t in worker.seen_totals} == {tuple(expected)}
 
 
+def test_more_columns_than_an_announcement_has_room_for_are_summed_all_the_same(make_network: Make) -> None:
+    net, worker, _ = make_network(3, rounds=1, sums=["count"])
+    columns = tuple((f"column-{i}", 1) for i in range(9_000))
+    worker.measure = lambda region, *_: (np.arange(9_000, dtype=np.int64), columns)
+    assert net.run()
+    assert {e.outcome for e in net.ended.values()} == {"done"}
+    assert {tuple(t[:3]) for _, t in worker.seen_totals} == {(0, 3, 6)}
+
+
 @pytest.mark.parametrize("victim_round", [1, 5])
 def test_a_killed_region_costs_the_others_at_most_two_rounds(make_network: Make, victim_round: int) -> None:
     net, _, _ = make_network(4, rounds=12, sums=["count"], round_min_s=2)
