@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from protocol.errors import PlanError
 from protocol.plan import Plan
 
 LARGEST_COMPLETE = 8  # regions up to which everybody may talk to everybody without being asked
@@ -91,3 +92,25 @@ def draft_plan(draft: Draft) -> Plan:
             epsilon, delta, rounds=draft.rounds, local_steps=int(facts["settings"]["local_steps"])
         )
     return Plan.make(**values)
+
+
+def check_facts(plan: Plan, manifest: Path | None) -> None:
+    """Check that layout, initial model, sums and code of a plan follow from its task, settings, schema and seed.
+
+    Raises:
+        PlanError: One does not; the study would stop at this region.
+        ConfigError: Task, settings or manifest do not fit.
+    """
+    from node.learning.describe import describe
+
+    facts = describe(plan.task["name"], plan.settings, manifest, seed=plan.seed, dp=plan.dp is not None)
+    stated = {"schema": plan.schema, "layout": plan.layout, "dim": plan.dim, "init": plan.init}
+    for key, value in stated.items():
+        if value != facts[key]:
+            raise PlanError(
+                rule="facts",
+                found=f"{key} of the plan is not what its task, settings and seed give here",
+                expected="the value that study new fills in",
+                fix="Change task, settings and seed through landsting study new, which fills in what follows.",
+            )
+

@@ -279,7 +279,8 @@ def accept(study: str, home: Path, role: str, ref: str | None, data_name: str | 
     ID is the study's id or its first digits; the plan's file does as well, and then exactly that
     plan is accepted. A proposal that is named in full and still on its way is waited for.
     """
-    from node.cli.data import fitting
+    from node.cli.data import fitting, manifest_of
+    from node.draft import check_facts
     from node.learning.describe import NO_SCHEMA
     from protocol.plan import Plan
 
@@ -288,6 +289,7 @@ def accept(study: str, home: Path, role: str, ref: str | None, data_name: str | 
     plan = Plan.decode(bytes.fromhex(ask(home, "study", {"study": bytes.fromhex(whole)})["plan"]))
     if data_name is not None or plan.schema != NO_SCHEMA:
         args["data"] = fitting(home, data_name, plan.schema)
+    check_facts(plan, manifest_of(home, args["data"]) if "data" in args else None)
     _answered(ask(home, "accept", args), "accepted", as_json)
 
 

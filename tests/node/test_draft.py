@@ -8,7 +8,7 @@ import pytest
 
 from node.cli.faults import refusal_of
 from node.cli.study import privacy_sentences
-from node.draft import Draft, draft_plan
+from node.draft import Draft, check_facts, draft_plan
 from node.learning.demo_data import write
 from protocol.errors import PlanError
 from protocol.plan import Plan
@@ -104,3 +104,11 @@ def test_disclosure_names_who_sees_whom(data):
     lines = privacy_sentences(draft_plan(wish))
     assert lines[0].startswith("skane sees the update of vgr without a mask")
     assert lines[1].startswith("vgr sees the update of skane without a mask")
+
+
+@pytest.mark.parametrize("change", [{"dim": 7}, {"init": bytes(32)}, {"layout": bytes(32)}, {"seed": 9}])
+def test_a_plan_whose_facts_do_not_follow_from_its_task_is_refused(change):
+    plan = draft_plan(IDLE)
+    check_facts(plan, None)
+    with pytest.raises(PlanError, match="not what its task, settings and seed give"):
+        check_facts(Plan.make(**{**plan.value(), **change}), None)
