@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from node.home import Home
 
 FORMAT = 1
-CHECKPOINT_BYTES = 64
 
 _SCHEMA = """
 CREATE TABLE entry (seq INTEGER PRIMARY KEY, leaf BLOB, hash BLOB NOT NULL CHECK (length(hash) = 32)) STRICT;

@@ -253,8 +253,3 @@ class Plan(PlanRecord):
     def check_roster(self, roster: Roster) -> None:
         """Refuse a plan that was made for another roster, or names a region that is not in it."""
         plan_rules.check_roster(self, roster)
-
-
-def draft_toml(**values: Any) -> str:
-    """Return the text of a ``plan.toml`` with comments, from the values that ``make`` takes."""
-    return Plan.make(**values).to_toml()

@@ -46,7 +46,6 @@ class Roster:
     cards: tuple[Card, ...]
     _bytes: bytes = field(init=False, repr=False, compare=False)
     _by_name: dict[str, Card] = field(init=False, repr=False, compare=False)
-    _by_curve: dict[bytes, Card] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         value: dict[str, Any] = {
@@ -55,7 +54,6 @@ class Roster:
         }  # fmt: skip
         object.__setattr__(self, "_bytes", codec.encode(value, wide_text=True))
         object.__setattr__(self, "_by_name", {card.name: card for card in self.cards})
-        object.__setattr__(self, "_by_curve", {card.keys.curve: card for card in self.cards})
 
     def encode(self) -> bytes:
         """Return the canonical bytes."""
@@ -83,10 +81,6 @@ class Roster:
             near = closest(name, self._by_name)
             hint = f"; did you mean {near}?" if near else ""
             raise RosterError(f"{name} is not in the roster of {self.network}{hint}") from None
-
-    def by_curve(self, curve: bytes) -> Card | None:
-        """Return the card with that link key, or None."""
-        return self._by_curve.get(curve)
 
 
 def found(cards: Iterable[Card], previous: Roster | None = None) -> Roster:

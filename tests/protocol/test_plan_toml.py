@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.errors import PlanError
-from protocol.plan import Plan, draft_toml
+from protocol.plan import Plan
 from protocol.reals import decimal, is_decimal
 
 HASH = "ab" * 32
@@ -126,7 +126,8 @@ def test_any_settings_survive_the_file(given_settings: dict[str, Any]) -> None:
 
 
 def test_a_draft_has_comments_and_the_sentence_of_a_disclosure() -> None:
-    text = draft_toml(**(VALUES | {"regions": ["skane", "vgr"], "dp": DP, "masking": {"on_unmaskable": "disclose"}}))
+    values = VALUES | {"regions": ["skane", "vgr"], "dp": DP, "masking": {"on_unmaskable": "disclose"}}
+    text = Plan.make(**values).to_toml()
 
     assert "# Note: skane sees every update of vgr.\n" in text
     assert "# training rounds" in text
