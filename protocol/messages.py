@@ -7,10 +7,11 @@ hold others' envelopes as their payload. Types of later versions are refused by 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from protocol.codec import MAX_CONTROL, MAX_HEADER, MAX_INT, MAX_PLAN
+from protocol.codec import MAX_CONTROL, MAX_HEADER, MAX_INT, MAX_PLAN, Value
 from protocol.errors import SchemaError
 from protocol.schema import (
     Check,
@@ -32,6 +33,8 @@ STATES = ("idle", "quiet", "rolled-back", "waiting", "sum", "train", "mix", "alo
 REJECT_REASONS = ("data", "purpose", "privacy", "law", "time", "cost", "technical", "other")
 COHORT_KINDS = ("mix", "state", "sum")
 COHORT_VARIANTS = ("strict", "recoverable", "off")
+LEFT_OUT = ("lost", "group")
+COMPLAINT_REASONS = ("sealing", "commitment")
 MAX_ATTEMPTS = 100
 MAX_STATS = 15 * 1024
 
@@ -74,10 +77,17 @@ def message_type(name: str) -> MessageType:
         raise SchemaError(f"message type {name!r:.40} is not in this version; known are {', '.join(TYPES)}") from None
 
 
+def about(type: str, body: Mapping[str, Value]) -> str:
+    """Return whom a statement is about, part of what it may say once: ``body.about``, and "" in other types."""
+    return str(body["about"]) if type in ("RECEIPT", "COMPLAINT") else ""
+
+
 _NONE = (0, 0)
 _VECTOR = (1, MAX_INT)
+_CONTROL = (1, MAX_CONTROL)
 
 _members = ascending(row(region, hash32, optional(integer())), 1, by=0)
+_named = ascending(row(region, hash32), 1, by=0)
 _rounds = record({"first": integer(), "last": integer()})
 
 
@@ -109,15 +119,41 @@ _TABLE = (
         }),
     ),
     MessageType(
-        "COHORT", True, True, False, True, (True, True), (1, MAX_CONTROL),
+        "COHORT", True, True, False, True, (True, True), _CONTROL,
         record({
             "members": _members, "eph": hash32,
             "kind": code(*COHORT_KINDS), "variant": code(*COHORT_VARIANTS),
         }),
     ),
     MessageType(
+        "SHARES", True, True, False, False, (True, True), _CONTROL,
+        record({"cohort": hash32, "commits": array(row(hash32, hash32), 1)}),
+    ),
+    MessageType(
+        "ROUTED", True, True, False, True, (True, True), _CONTROL,
+        record({"cohort": hash32, "members": _named}),
+    ),
+    MessageType(
         "MASKED", True, True, False, False, (True, True), _VECTOR,
         record({"view": hash32, "self_commit": _commitment}),
+    ),
+    MessageType(
+        "RECEIPT", True, True, False, False, (True, True), _NONE,
+        record({"about": region, "masked": hash32}),
+    ),
+    MessageType(
+        "SURVIVORS", True, True, False, True, (True, True), _CONTROL,
+        record({
+            "view": hash32, "members": _named,
+            "left_out": ascending(row(region, code(*LEFT_OUT)), by=0),
+        }),
+    ),
+    MessageType("CONFIRM", True, True, False, False, (True, True), _NONE, record({"survivors": hash32})),
+    MessageType("CONFIRMS", True, True, False, True, (True, True), _CONTROL, record({"survivors": hash32})),
+    MessageType("REVEAL", True, True, False, False, (True, True), _CONTROL, record({"survivors": hash32})),
+    MessageType(
+        "COMPLAINT", True, True, False, False, (True, True), _NONE,
+        record({"about": region, "reason": code(*COMPLAINT_REASONS)}),
     ),
     MessageType("DELTA", True, True, False, False, (True, True), _VECTOR, record({})),
     MessageType(

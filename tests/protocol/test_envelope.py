@@ -15,7 +15,7 @@ from crypto.signing import SigningKey
 from protocol.codec import decode, encode
 from protocol.envelope import Envelope, Header, build, decode_carried, encode_carried, parse, verify
 from protocol.errors import CodecError, SchemaError
-from protocol.messages import TYPES
+from protocol.messages import TYPES, about
 
 KEY = SigningKey(bytes(range(32)))
 OTHER = SigningKey(bytes(32))
@@ -94,7 +94,7 @@ def test_a_header_of_more_than_16_kib_is_not_built() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        pytest.param({"type": "SHARES"}, "not in this version", id="later type"),
+        pytest.param({"type": "MIRROR"}, "not in this version", id="later type"),
         pytest.param({"type": "NONSENSE"}, "not in this version", id="unknown type"),
         pytest.param({"sender": "skane"}, "the sender's own log", id="another's log"),
         pytest.param({"head_size": 0}, "at least 1", id="place of genesis"),
@@ -134,11 +134,18 @@ def test_a_text_beyond_ascii_in_a_body_is_a_schema_error() -> None:
 
 def test_types_are_those_of_the_table() -> None:
     assert set(TYPES) == {
-        "ROSTER", "PROPOSE", "ACCEPT", "REJECT", "ADVERT", "COHORT", "MASKED", "DELTA", "ABSENT", "PING",
+        "ROSTER", "PROPOSE", "ACCEPT", "REJECT", "ADVERT", "COHORT", "SHARES", "ROUTED", "MASKED",
+        "RECEIPT", "SURVIVORS", "CONFIRM", "CONFIRMS", "REVEAL", "COMPLAINT", "DELTA", "ABSENT", "PING",
     }  # fmt: skip
     assert [t.name for t in TYPES.values() if not t.logged] == ["PING"]
     assert [t.name for t in TYPES.values() if t.flooded] == ["ROSTER", "PROPOSE", "ACCEPT", "REJECT"]
-    assert [t.name for t in TYPES.values() if t.carrier] == ["COHORT"]
+    assert [t.name for t in TYPES.values() if t.carrier] == ["COHORT", "ROUTED", "SURVIVORS", "CONFIRMS"]
+
+
+def test_only_receipts_and_complaints_are_about_somebody() -> None:
+    assert about("RECEIPT", {"about": "skane", "masked": bytes(32)}) == "skane"
+    assert about("COMPLAINT", {"about": "kalmar", "reason": "sealing"}) == "kalmar"
+    assert about("CONFIRM", {"survivors": bytes(32)}) == ""
 
 
 # ---------------------------------------------------------------- carriers
