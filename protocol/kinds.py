@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from protocol.codec import MAX_HEADER
+from protocol.codec import MAX_HEADER, MAX_INT
 from protocol.messages import REJECT_REASONS
 from protocol.schema import (
     Check,
@@ -26,6 +26,7 @@ from protocol.schema import (
     origin,
     record,
     region,
+    row,
     signature,
     text,
 )
@@ -35,6 +36,15 @@ MASKINGS = ("auto", "strict", "recoverable", "off")
 EXPORTS = ("none", "kept", "all")
 ACCOUNTANTS = ("rdp",)
 EPOCH_REASONS = ("disk", "rollback", "lost")
+REVOKE_REASONS = ("stolen", "lost", "misused", "left")
+REVOKERS = ("identity", "quorum")
+# How a neighbour's checkpoint came to be known: compared with its log, or only as another passed it on.
+HEAD_WAYS = ("verified", "relayed")
+# Which rule of the plan's ``retention`` let payloads go, and on what ground an entry or a document was erased.
+PRUNE_RULES = ("payload_rounds", "years")
+REDACT_BASES = ("erasure", "order", "secrecy", "error")
+ANONYMITY_METHODS = ("none", "columns", "generalised", "suppressed")
+BUCKETS = ("<10", "10-99", "100-999", "1000-9999", "10000+")
 # Why a node stopped in good order.
 STOP_REASONS = ("signal", "command", "done", "disk", "error", "upgrade")
 # Why a session opened nothing, and why a round kept the region's own model.
@@ -130,6 +140,53 @@ def _opened(value: Any) -> str | None:
 
 
 _header = binary(1, MAX_HEADER)
+_bucket = code(*BUCKETS)
+_measure = text(r"[a-z0-9_./-]{1,64}", "a name of [a-z0-9_./-], 1 to 64 long")
+_values = mapping(_measure, integer(-MAX_INT))
+_release = record(
+    {
+        "model": hash32, "round": integer(), "file_sha256": hash32, "card_sha256": hash32, "tests": _values,
+        "approvals": ascending(record({"region": region, "eid": hash32}), by="region"),
+    }
+)  # fmt: skip
+_revoke = record(
+    {
+        "region": region, "serial": _positive, "last_good": record({"size": integer(), "root": hash32}),
+        "reason": code(*REVOKE_REASONS), "sig": optional(signature), "by": code(*REVOKERS),
+        "approvals": ascending(record({"region": region, "sig": signature}), by="region"),
+    }
+)  # fmt: skip
+
+
+def _revoked(value: Any) -> str | None:
+    problem = _revoke(value)
+    if problem is None and (value["by"] == "identity") is not (value["sig"] is not None):
+        return ".sig: expected a signature where the identity key revokes, nil for a quorum"
+    if problem is None and (value["by"] == "quorum") is not bool(value["approvals"]):
+        return ".approvals: expected those of the members for a quorum, none where the identity key revokes"
+    return problem
+
+
+def _span(value: Any) -> str | None:
+    problem = row(integer(), integer())(value)
+    if problem is None and value[1] < value[0]:
+        return f"[1]: found {value[1]}, expected at least the first round, {value[0]}"
+    return problem
+
+
+def _recovered(value: Any) -> str | None:
+    problem = _recover(value)
+    if problem is None and not value["from_size"] < value["to_size"]:
+        return f".to_size: found {value['to_size']}, expected more than from_size, {value['from_size']}"
+    return problem
+
+
+_recover = record(
+    {
+        "from_size": integer(), "to_size": _positive,
+        "from": ascending(record({"region": region, "size": integer()}), 1, by="region"), "hash_only": integer(),
+    }
+)  # fmt: skip
 
 _TABLE = (
     Kind(
@@ -142,6 +199,7 @@ _TABLE = (
         }),
         given=("network", "region"),
     ),
+    Kind("log.recover", False, _recovered),
     Kind(
         "node.start", False,
         record({
@@ -191,6 +249,18 @@ _TABLE = (
         }),
     ),
     Kind(
+        "data.sheet", False,
+        record({
+            "sheet_sha256": hash32, "fingerprint": hash32, "schema_sha256": hash32, "rows_bucket": _bucket,
+            "rules": record({"sha256": hash32, "passed": integer(), "failed": integer()}),
+            "anonymity": record({
+                "sha256": hash32, "method": code(*ANONYMITY_METHODS), "k": integer(), "l": integer(), "t_u": integer(),
+            }),
+            "overrides": ascending(record({"check": _measure, "decision_ref": _diary}), by="check"),
+        }),
+    ),
+    Kind("round.start", True, record({"round": integer(), "base": hash32, "edges": ascending(region)})),
+    Kind(
         "round.train", True,
         record({
             "round": integer(), "base": hash32, "delta": optional(hash32), "settings_sha256": hash32,
@@ -216,11 +286,35 @@ _TABLE = (
         }),
     ),
     Kind(
+        "round.eval", True,
+        record({"round": integer(), "model": hash32, "set": hash32, "metrics": hash32, "n_bucket": _bucket}),
+    ),
+    Kind(
         "round.end", True,
         record({
             "round": integer(), "outcome": code("mixed", "kept", "summed"), "reason": optional(code(*ROUND_REASONS)),
         }),
     ),
+    Kind(
+        "round.heads", True,
+        record({
+            "round": integer(),
+            "seen": ascending(record({
+                "origin": origin, "size": _positive, "root": hash32, "sig": signature, "how": code(*HEAD_WAYS),
+            }), by="origin"),
+            "cosigned": ascending(record({
+                "by": region, "size": _positive, "t_s": integer(), "sig": signature,
+            }), by="by"),
+        }),
+    ),
+    Kind(
+        "model.checkpoint", True,
+        record({"round": integer(), "model": hash32, "file_sha256": hash32, "bytes": _positive}),
+    ),
+    Kind("model.release", True, _release),
+    Kind("data.release", True, _release),
+    Kind("key.rotate", False, record({"keys": _keys, "sig": signature, "pop": row(signature, signature, signature)})),
+    Kind("key.revoke", False, _revoked),
     Kind(
         "fault", None,
         record({
@@ -228,6 +322,11 @@ _TABLE = (
             "evidence": array(hash32, 0, 4),
         }),
     ),
+    Kind(
+        "payload.prune", True,
+        record({"rounds": _span, "count": _positive, "hashes_root": hash32, "rule": code(*PRUNE_RULES)}),
+    ),
+    Kind("redact", False, record({"seq": integer(), "leaf": hash32, "basis": code(*REDACT_BASES)})),
     Kind(
         "audit.export", False,
         record({

@@ -56,14 +56,15 @@ def test_no_field_of_a_body_takes_another_type(kind: str, study: bytes | None, b
 
 def test_kinds_are_those_of_this_version_and_each_has_a_sample() -> None:
     assert set(KINDS) == {
-        "log.genesis", "node.start", "node.stop", "roster.accept", "study.accept", "study.reject", "study.start",
-        "stats.open", "study.end", "round.train", "env.sent", "env.recv", "session.sum", "session.void", "round.mix",
-        "round.end", "fault", "audit.export",
+        "log.genesis", "log.recover", "node.start", "node.stop", "roster.accept", "study.accept", "study.reject",
+        "study.start", "stats.open", "study.end", "data.sheet", "round.start", "round.train", "env.sent", "env.recv",
+        "session.sum", "session.void", "round.mix", "round.eval", "round.end", "round.heads", "model.checkpoint",
+        "model.release", "data.release", "key.rotate", "key.revoke", "fault", "payload.prune", "redact", "audit.export",
     }  # fmt: skip
     assert {kind for _, kind, _, _ in bodies()} == set(KINDS)
 
 
-@pytest.mark.parametrize("kind", ["round.heads", "key.rotate", "redact", "data.sheet"])
+@pytest.mark.parametrize("kind", ["round.vote", "key.escrow", "note"])
 def test_a_kind_of_a_later_version_is_refused_by_name(kind: str) -> None:
     leaf = encode({"v": 1, "log": ORIGIN, "seq": 0, "t_ms": 0, "kind": kind, "study": None, "body": {}})
     with pytest.raises(SchemaError, match=f"'{kind}' is not in this version"):
@@ -80,6 +81,28 @@ def test_a_kind_says_whether_it_belongs_to_a_study(kind: str, study: bytes | Non
     else:
         with pytest.raises(LogError, match="the study must be"):
             encode_entry(turned)
+
+
+@pytest.mark.parametrize(
+    ("by", "sig", "approvals"),
+    [
+        ("identity", None, False),
+        ("identity", None, True),
+        ("identity", 1, True),
+        ("quorum", 1, True),
+        ("quorum", None, False),
+    ],
+)
+def test_a_key_is_revoked_by_its_identity_or_by_members_and_not_by_both_or_none(
+    by: str, sig: int | None, approvals: bool
+) -> None:
+    body = {
+        "region": "skane", "serial": 1, "last_good": {"size": 40, "root": fixed(1)}, "reason": "stolen",
+        "sig": fixed(2, 64) if sig else None, "by": by,
+        "approvals": [{"region": "vgr", "sig": fixed(3, 64)}] if approvals else [],
+    }  # fmt: skip
+    with pytest.raises(LogError, match="identity key revokes"):
+        encode_entry(end(kind="key.revoke", study=None, body=body))
 
 
 def test_closed_lists_are_sorted_or_ranked_and_have_no_repeats() -> None:

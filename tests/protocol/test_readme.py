@@ -52,6 +52,13 @@ def test_every_type_has_its_row(type: MessageType) -> None:
         ("reasons of `prev`", entries.EPOCH_REASONS),
         ("reasons of `session.void` and `round.end`", entries.VOID_REASONS),
         ("reasons of `study.end`", entries.END_REASONS),
+        ("`reason` of `key.revoke`", kinds.REVOKE_REASONS),
+        ("`by` of `key.revoke`", kinds.REVOKERS),
+        ("`how` of `round.heads`", kinds.HEAD_WAYS),
+        ("`rule` of `payload.prune`", kinds.PRUNE_RULES),
+        ("`basis` of `redact`", kinds.REDACT_BASES),
+        ("`method` of `anonymity`", kinds.ANONYMITY_METHODS),
+        ("`rows_bucket`, `n_bucket`", kinds.BUCKETS),
     ],
 )
 def test_every_closed_list_is_that_of_the_code(first: str, words: tuple[str, ...]) -> None:

@@ -356,6 +356,14 @@ _DP = {
     "q_u": 10_000, "sigma_u": 1_100_000, "steps": 40, "clip_u": 1_000_000, "delta_u12": 10_000_000,
     "accountant": "rdp", "eps_round_u": 812_345, "eps_study_u": 1_512_345, "eps_data_u": 1_512_345,
 }  # fmt: skip
+_RELEASE: dict[str, Any] = {
+    "model": fixed(0x77), "round": 22, "file_sha256": fixed(0x7b), "card_sha256": fixed(0x7e),
+    "tests": {"auc": 912_345, "worst/leak": -1_000}, "approvals": [{"region": "kalmar", "eid": fixed(3)}],
+}  # fmt: skip
+_REVOKE: dict[str, Any] = {
+    "region": "skane", "serial": 1, "last_good": {"size": 40, "root": fixed(0x11)}, "reason": "stolen",
+    "sig": fixed(0x1a, 64), "by": "identity", "approvals": [],
+}  # fmt: skip
 
 
 def bodies() -> list[tuple[str, str, bytes | None, dict[str, Any]]]:
@@ -374,6 +382,9 @@ def bodies() -> list[tuple[str, str, bytes | None, dict[str, Any]]]:
          {"network": "landsting.example", "region": "vgr", "identity": fixed(0x20), "keys": _KEYS,
           "software": _SOFTWARE,
           "prev": {"origin": ORIGIN, "size": 81, "root": fixed(0x11), "reason": "rollback"}}),
+        ("entries that neighbours gave back", "log.recover", None,
+         {"from_size": 41, "to_size": 57, "from": [{"region": "kalmar", "size": 55}, {"region": "skane", "size": 57}],
+          "hash_only": 2}),
         ("first start", "node.start", None,
          {"software": _SOFTWARE, "config_sha256": fixed(0x26), "clean": True, "heard": [], "alone": False}),
         ("start after a crash, two neighbours heard", "node.start", None,
@@ -396,6 +407,13 @@ def bodies() -> list[tuple[str, str, bytes | None, dict[str, Any]]]:
         ("done", "study.end", STUDY, {"round": 22, "outcome": "done", "reason": None, "model": None}),
         ("stopped, since sums differ", "study.end", STUDY,
          {"round": 1, "outcome": "stopped", "reason": "stats", "model": None}),
+        ("a data sheet with one override", "data.sheet", None,
+         {"sheet_sha256": fixed(0x27), "fingerprint": fixed(0x28), "schema_sha256": fixed(0x29),
+          "rows_bucket": "100-999", "rules": {"sha256": fixed(0x2a), "passed": 17, "failed": 1},
+          "anonymity": {"sha256": fixed(0x2b), "method": "columns", "k": 3, "l": 2, "t_u": 310_000},
+          "overrides": [{"check": "quality.range", "decision_ref": "RS 2026-01234"}]}),
+        ("the base of a round", "round.start", STUDY,
+         {"round": 3, "base": fixed(0x71), "edges": ["kalmar", "skane"]}),
         ("a round without DP", "round.train", STUDY, train),
         ("a round with DP", "round.train", STUDY, {**train, "dp": _DP}),
         ("an own envelope", "env.sent", STUDY,
@@ -409,12 +427,34 @@ def bodies() -> list[tuple[str, str, bytes | None, dict[str, Any]]]:
         ("mixed from two of three", "round.mix", STUDY,
          {"round": 3, "in": [{"session": SESSION, "sum": fixed(0x76)}], "missing": ["orebro"],
           "weights": {"kalmar": 1, "skane": 1, "vgr": 2}, "den": 4, "own": None, "model": fixed(0x77)}),
+        ("figures behind commitments", "round.eval", STUDY,
+         {"round": 3, "model": fixed(0x77), "set": fixed(0x79), "metrics": fixed(0x7a), "n_bucket": "10-99"}),
         ("a mixed round", "round.end", STUDY, {"round": 3, "outcome": "mixed", "reason": None}),
         ("a round alone", "round.end", STUDY, {"round": 4, "outcome": "kept", "reason": "too-few"}),
+        ("two logs seen, one cosignature back", "round.heads", STUDY,
+         {"round": 3, "seen": [
+             {"origin": "landsting.example/kalmar/1", "size": 40, "root": fixed(0x11), "sig": fixed(0x12, 64),
+              "how": "verified"},
+             {"origin": "landsting.example/orebro/1", "size": 33, "root": fixed(0x13), "sig": fixed(0x14, 64),
+              "how": "relayed"}],
+          "cosigned": [{"by": "kalmar", "size": 51, "t_s": 1_790_000_000, "sig": fixed(0x15, 64)}]}),
+        ("a model on disk", "model.checkpoint", STUDY,
+         {"round": 3, "model": fixed(0x77), "file_sha256": fixed(0x7b), "bytes": 40_960}),
+        ("a model that leaves", "model.release", STUDY, _RELEASE),
+        ("data that leave", "data.release", STUDY, {**_RELEASE, "approvals": []}),
+        ("the second key set", "key.rotate", None,
+         {"keys": {**_KEYS, "serial": 2}, "sig": fixed(0x16, 64), "pop": [fixed(b, 64) for b in (0x17, 0x18, 0x19)]}),
+        ("revoked by its own identity key", "key.revoke", None, _REVOKE),
+        ("revoked by two members", "key.revoke", None,
+         {**_REVOKE, "sig": None, "by": "quorum",
+          "approvals": [{"region": "kalmar", "sig": fixed(0x1b, 64)}, {"region": "vgr", "sig": fixed(0x1c, 64)}]}),
         ("two statements of skane exclude each other", "fault", STUDY,
          {"round": 3, "region": "skane", "code": "LS-FORK", "evidence": [fixed(0x78)]}),
         ("out of place, outside a study", "fault", None,
          {"round": None, "region": "skane", "code": "STATE", "evidence": []}),
+        ("payloads let go as the plan says", "payload.prune", STUDY,
+         {"rounds": [0, 12], "count": 48, "hashes_root": fixed(0x7c), "rule": "payload_rounds"}),
+        ("an erased entry", "redact", None, {"seq": 17, "leaf": fixed(0x7d), "basis": "erasure"}),
         ("handed to an auditor", "audit.export", None,
          {"requester_ref": "IMY 2026-77", "study": STUDY, "payloads": "kept", "mirrors": False}),
     ]  # fmt: skip
@@ -441,7 +481,7 @@ def refused_leaves() -> list[tuple[str, str]]:
         ("a key missing", _leaf(t_ms=...)),
         ("a key too many", _leaf(who="x")),
         ("another version", _leaf(v=2)),
-        ("a kind of a later version", _leaf(kind="round.heads")),
+        ("a kind of a later version", _leaf(kind="round.vote")),
         ("no study", _leaf(study=None)),
         ("a study of 31 bytes", _leaf(study=fixed(1, 31))),
         ("a negative time", _leaf(t_ms=-1)),
@@ -453,6 +493,11 @@ def refused_leaves() -> list[tuple[str, str]]:
         ("free text, no diary number", _leaf(kind="study.accept", body={**accept, "decision_ref": "OK, Eva!"})),
         ("an export inside a study", _leaf(kind="audit.export", body={
             "requester_ref": None, "study": None, "payloads": "kept", "mirrors": False})),
+        ("a key revoked by nobody", _leaf(kind="key.revoke", study=None, body={**_REVOKE, "sig": None})),
+        ("rounds that end before they begin", _leaf(kind="payload.prune", body={
+            "rounds": [3, 2], "count": 1, "hashes_root": fixed(1), "rule": "years"})),
+        ("nothing recovered", _leaf(kind="log.recover", study=None, body={
+            "from_size": 4, "to_size": 4, "from": [{"region": "skane", "size": 4}], "hash_only": 0})),
         ("five pieces of evidence", _leaf(kind="fault", body={**fault, "evidence": [fixed(1)] * 5})),
         ("a code that is no finding's", _leaf(kind="fault", body={**fault, "code": "LS-RUDE"})),
         ("survivors out of order", _leaf(kind="session.sum", body={**sum_, "survivors": ["skane", "kalmar"]})),
