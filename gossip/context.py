@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from crypto.errors import CryptoError
 from gossip.blame import Blame
 from gossip.errors import RemoteError
+from gossip.exchange import Exchange
 from gossip.mailbox import Contradiction, Mailbox
 from gossip.presence import Presence
 from gossip.session import Entropy, session_id
@@ -60,11 +61,13 @@ class StudyContext:
 
     Attributes:
         code_sha256: The training code installed here.
+        last: Latest round that is behind this region, sum rounds counted; -1 if none.
         absent: Missed a T_adv and not announced since; nobody waits for them.
         excused: Region to (first, last) rounds of its own ABSENTs.
         absents: Newest ABSENT envelope of each region.
         opened: Opened stages, in order.
         code: Round to X_i, this region's own integers, as long as a receiver may still ask for them.
+        exchange: Between models and integers, from the first training round on.
         stored_models: Rounds whose model is among the region's state files, ascending.
     """
 
@@ -77,12 +80,14 @@ class StudyContext:
     blame: Blame
     entropy: Entropy
     blob: Callable[[str], bytes | None]
+    last: int = -1
     absent: set[str] = field(default_factory=set)
     excused: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     absents: dict[str, Envelope] = field(default_factory=dict)
     opened: list[Opened] = field(default_factory=list)
     code: dict[int, NDArray[np.signedinteger]] = field(default_factory=dict)
     stored_models: list[int] = field(default_factory=list)
+    exchange: Exchange | None = None
 
     @property
     def study(self) -> bytes:

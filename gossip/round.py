@@ -25,13 +25,13 @@ from numpy.typing import NDArray
 from gossip.context import StudyContext
 from gossip.early import Announcement
 from gossip.events import Adopt, Buffer, Train, TrainReport
-from gossip.mixing import mix, model_hash
+from gossip.exchange import Full
+from gossip.mixing import model_hash
 from gossip.sender import Sender
 from gossip.session import ReceiverSession, ReceiverState
 from gossip.step import Step
 from protocol.codec import Value
 from protocol.envelope import Envelope
-from protocol.fixed_point import quantise
 
 
 def norm_bucket(norm: float) -> int:
@@ -73,7 +73,10 @@ class TrainingRound:
         self.senders: tuple[str, ...] = ()
         self._context = context
         self._sender = sender
-        self._reference = reference
+        if context.exchange is None:
+            context.exchange = Full(plan, context.me, reference, context.code)
+        self._exchange = context.exchange
+        self._kind = "mix"
         self._extended = False
         self._planned = plan.neighbours(context.me, number)
         self._disclosed = plan.is_disclosed(context.me, number)
@@ -81,6 +84,7 @@ class TrainingRound:
         self._session = ReceiverSession(
             context.sid(number, context.me), number, 0, self._planned,
             1 if self._disclosed else plan.needed(context.me, number), plan.ring_at(number),
+            plan.row(context.me, number).of,
         )
         if not self._planned:
             self._session.void("too-few")
@@ -153,15 +157,13 @@ class TrainingRound:
             ValueError: The value holds NaN or infinity; nothing is sent.
         """
         context, plan = self._context, self._context.plan
-        code = quantise(
-            value, self._reference, plan.step_log2_at(self.number), plan.x_max(self.number), plan.ring_at(self.number)
-        )
-        context.code[self.number] = code
+        self._exchange.ready(step, self.number, value)
         self.value = value
         for receiver in self._planned:
             if receiver in context.blame.suspended:
                 continue
             if plan.is_disclosed(receiver, self.number):
+                code = self._exchange.integers(step, self.number, receiver)
                 self._sender.disclose(step, self.number, receiver, self.member_deadline_ms, code)
             else:
                 self._sender.announce(
@@ -220,7 +222,9 @@ class TrainingRound:
         else:
             missing = [n for n in self._planned if n not in announced and context.is_excused(n, self.number)]
             absents = [context.absents[n] for n in missing if n in context.absents]
-            body, payload = self._session.cohort(context.entropy, "mix", absents)
+            announced_state = {n: bool(a.fields.body["need_state"]) for n, a in self._session.adverts.items()}
+            self._kind, since = self._exchange.kind_of(announced_state)
+            body, payload = self._session.cohort(context.entropy, self._kind, absents, since)
             envelope = step.seal(
                 "COHORT", body, to=self._session.members, study=context.study, round=self.number,
                 session=self._session.sid, payload=payload,
@@ -246,10 +250,8 @@ class TrainingRound:
             self.keep(step, self.reason or session.reason or "missing")
             return
         self.senders = session.members
-        total, den = session.total(), plan.den(self.number)
-        mixed = mix(
-            self.value, total, context.code[self.number], len(self.senders), plan.step_log2_at(self.number), den
-        )
+        total, row = session.total(), plan.row(context.me, self.number)
+        mixed = self._exchange.mix(step, self.number, self._kind, self.value, total, self.senders)
         sum_hash = hashlib.sha256(total.data.cast("B")).digest()
         names: list[Value] = list(self.senders)
         step.add(
@@ -257,8 +259,8 @@ class TrainingRound:
             {"session": session.sid, "receiver": context.me, "survivors": names, "sum": sum_hash, "opened": []},
             context.study,
         )
-        weights: dict[str, Value] = dict.fromkeys(self.senders, 1)
-        weights[context.me] = den - len(self.senders)
+        weights: dict[str, Value] = {name: row.of[name] for name in self.senders}
+        weights[context.me] = row.own(self.senders)
         step.add(
             "round.mix",
             {
@@ -266,7 +268,7 @@ class TrainingRound:
                 "in": [{"session": session.sid, "sum": sum_hash}],
                 "missing": [n for n in self._planned if n not in self.senders],
                 "weights": weights,
-                "den": den,
+                "den": row.den,
                 "own": None,
                 "model": model_hash(mixed),
             },

@@ -39,6 +39,7 @@ class Sender:
         self._sessions: dict[tuple[int, str, int], MemberSession] = {}
         self._deadlines: dict[tuple[int, str, int], int | None] = {}
         self._disclosed: dict[tuple[int, str], tuple[int, Envelope, memoryview]] = {}
+        self._cohorts: dict[bytes, tuple[Envelope, bytes | None]] = {}
 
     def announce(
         self, step: Step, round: int, receiver: str, bucket: int, deadline_ms: int | None, stats: bytes | None
@@ -49,7 +50,8 @@ class Sender:
         if key in self._sessions:
             return
         session = MemberSession(context.sid(round, receiver, bucket), round, bucket, context.me, receiver)
-        body = session.advert(context.entropy, stats)
+        exchange = context.exchange if round >= context.plan.sum_rounds else None
+        body = session.advert(context.entropy, stats, exchange is not None and exchange.needs_state(receiver))
         envelope = step.seal(
             "ADVERT", body, to=[receiver], study=context.study, round=round, session=session.sid
         )
@@ -90,7 +92,9 @@ class Sender:
         context = self._context
         try:
             cohort = self._checked(session, envelope, payload)
-            y = session.mask(cohort, context.code[session.round], masked=context.is_masked)
+            weight = context.plan.row(session.receiver, session.round).of[context.me]
+            value = self._integers(step, session, cohort)
+            y = session.mask(cohort, value, masked=context.is_masked, weight=weight)
         except (CodecError, CryptoError) as error:
             session.close(MemberState.ABORTED)
             raise CohortRefused("LS-COHORT", str(error)) from error
@@ -104,6 +108,18 @@ class Sender:
         )
         session.sent.append((masked, y))
 
+    def _integers(self, step: Step, session: MemberSession, cohort: Cohort) -> NDArray[np.signedinteger]:
+        """What this receiver gets of this round, as its COHORT asks for it."""
+        context, kind = self._context, str(cohort.envelope.fields.body["kind"])
+        if session.round < context.plan.sum_rounds:
+            return context.code[session.round]
+        assert context.exchange is not None
+        try:
+            context.exchange.admit(session.round, session.receiver, kind, cohort.since)
+        except ValueError as error:
+            raise CohortRefused("LS-COHORT", str(error)) from error
+        return context.exchange.integers(step, session.round, session.receiver)
+
     def answered(self, cohort: Cohort) -> None:
         """Take in what an answered COHORT has shown (also one of an earlier run)."""
         fields = cohort.envelope.fields
@@ -113,6 +129,20 @@ class Sender:
             self._context.take_absent(absent)
         if fields.round is not None and fields.round >= self._context.plan.sum_rounds:
             self._budget.spend(fields.sender, fields.round, cohort.members)
+
+    def recall(self, envelope: Envelope, own: bool, payload: bytes | None) -> None:
+        """Take what an earlier run heard and answered; ``payload`` if it was kept."""
+        fields = envelope.fields
+        if fields.type == "COHORT" and not own:
+            self._cohorts[envelope.eid] = (envelope, payload)
+        elif fields.type == "MASKED" and own:
+            cohort, inside = self._cohorts.pop(bytes(fields.body["view"]), (None, None))  # type: ignore[arg-type]
+            if cohort is not None and inside is not None:
+                self.answered(read_cohort(cohort, inside))
+
+    def forget_cohorts(self) -> None:
+        """What an earlier run heard is taken in: only events count from here on."""
+        self._cohorts.clear()
 
     def _checked(self, session: MemberSession, envelope: Envelope, payload: bytes) -> Cohort:
         context, plan = self._context, self._context.plan
@@ -132,7 +162,7 @@ class Sender:
         if len(cohort.members) < needed:
             raise CohortRefused("LS-COHORT", f"a cohort of {len(cohort.members)}; at least {needed} hide one value")
         body = envelope.fields.body
-        if body["variant"] != "strict" or body["kind"] != ("sum" if is_sum else "mix"):
+        if body["variant"] != "strict" or (body["kind"] == "sum") != is_sum:
             raise CohortRefused("LS-COHORT", "kind or variant of the COHORT is not what the plan says here")
         for carried in cohort.carried:
             contradiction = context.check_carried(carried)

@@ -29,6 +29,7 @@ from protocol.codec import Value, encode, hash_of
 from protocol.envelope import Envelope, decode_carried, encode_carried
 from protocol.errors import CodecError
 from protocol.fixed_point import RING_DTYPES
+from protocol.weights import inverse
 
 Entropy = Callable[[int], bytes]
 _ANY_PRIVATE = bytes(31) + b"\x40"
@@ -47,11 +48,13 @@ class Cohort:
         envelope: The receiver's COHORT; its eid salts every mask.
         adverts: Member name to its ADVERT, in the order of names.
         absents: ABSENT envelopes that came with it, at most one a region.
+        since: Member name to the last round whose value the receiver's running sum holds; None under ``full``.
     """
 
     envelope: Envelope
     adverts: Mapping[str, Envelope]
     absents: tuple[Envelope, ...]
+    since: Mapping[str, int | None]
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -98,15 +101,14 @@ def read_cohort(envelope: Envelope, payload: bytes) -> Cohort:
             absents.append(carried)
         else:
             raise CodecError(f"COHORT carries {carried.fields.type}; expected ADVERT or ABSENT")
-    if any(since is not None for _, _, since in members):
-        raise CodecError("COHORT says since when it counts a member; there is no such thing in exchange = full")
     named = {str(m[0]): m[1] for m in members}
     if list(named) != sorted(adverts) or any(adverts[name].eid != digest for name, digest in named.items()):
         raise CodecError("COHORT names other members than the ADVERTs it carries")
     keys = [a.fields.body["mask_key"] for a in adverts.values()]
     if len(set(map(bytes, keys))) != len(keys):  # type: ignore[arg-type]
         raise CodecError("COHORT holds one mask key twice")
-    return Cohort(envelope, {n: adverts[n] for n in sorted(adverts)}, tuple(absents))
+    since: dict[str, int | None] = {str(m[0]): m[2] for m in members}  # type: ignore[misc]
+    return Cohort(envelope, {n: adverts[n] for n in sorted(adverts)}, tuple(absents), since)
 
 
 class MemberState(Enum):
@@ -133,8 +135,8 @@ class MemberSession:
         self._private: bytes | None = None
         self._public = b""
 
-    def advert(self, entropy: Entropy, stats: bytes | None) -> dict[str, Value]:
-        """Return the body of this member's ADVERT, with fresh keys."""
+    def advert(self, entropy: Entropy, stats: bytes | None, need_state: bool = False) -> dict[str, Value]:
+        """Return the body of this member's ADVERT, with fresh keys; ``need_state``: see ``exchange``."""
         if self.state is not MemberState.INIT:
             raise ValueError(f"a session announces once; this one is {self.state.value}")
         # 31 random bytes: the seed fits the field of the recoverable variant's shares.
@@ -144,20 +146,23 @@ class MemberSession:
         return {
             "mask_key": self._public,
             "eph": x25519_public(entropy(32)),
-            "need_state": False,
+            "need_state": need_state,
             "stats": stats,
         }
 
-    def mask(self, cohort: Cohort, value: NDArray[np.signedinteger], *, masked: bool) -> memoryview:
-        """Return this member's payload y = X + masks mod 2^w; its secrets are gone afterwards.
+    def mask(
+        self, cohort: Cohort, value: NDArray[np.signedinteger], *, masked: bool, weight: int = 1
+    ) -> memoryview:
+        """Return this member's payload y = X + a^-1 masks mod 2^w; its secrets are gone afterwards.
 
         Args:
             cohort: Contains this member's own ADVERT, unchanged.
             value: X, signed integers of the ring's width, shape (m,).
             masked: False only under ``masking.mode = "off"``: the same session with all masks zero.
+            weight: a, odd, by which the receiver multiplies y.
 
         Raises:
-            ValueError: Not ADVERTISED (one session masks once).
+            ValueError: Not ADVERTISED (one session masks once), or an even weight.
             CryptoError: A member's key agrees on nothing.
         """
         if self.state is not MemberState.ADVERTISED or self._private is None:
@@ -169,9 +174,16 @@ class MemberSession:
                 continue
             seed = self._pair_seed(cohort.envelope.eid, name, bytes(advert.fields.body["mask_key"]))  # type: ignore[arg-type]
             (plus if name > self._me else minus).append(seed)
-        y = value.view(f"<u{value.dtype.itemsize}").copy()
-        if masked:
+        x = value.view(f"<u{value.dtype.itemsize}")
+        if not masked or weight == 1:
+            y = x.copy()
+            if masked:
+                add_masks(y, plus, minus)
+        else:
+            y = np.zeros_like(x)
             add_masks(y, plus, minus)
+            y *= y.dtype.type(inverse(weight, 8 * y.dtype.itemsize))
+            y += x
         self._private = None
         self.state = MemberState.MASKED
         return y.data.cast("B")
@@ -212,9 +224,13 @@ class ReceiverSession:
         planned: All regions that the plan lets send, N(i).
         needed: Fewest members of a cohort, h + c.
         ring: Width w in bits.
+        weights: Member to a_j, odd, by which its value is multiplied; who is not named weighs 1.
     """
 
-    def __init__(self, sid: bytes, round: int, bucket: int, planned: Sequence[str], needed: int, ring: int) -> None:
+    def __init__(
+        self, sid: bytes, round: int, bucket: int, planned: Sequence[str], needed: int, ring: int,
+        weights: Mapping[str, int] | None = None,
+    ) -> None:
         self.sid = sid
         self.round = round
         self.bucket = bucket
@@ -225,6 +241,7 @@ class ReceiverSession:
         self.members: tuple[str, ...] = ()
         self.sent: tuple[Envelope, bytes] | None = None
         self.reason: str | None = None
+        self._weights = dict(weights or {})
         self._dtype = np.dtype(RING_DTYPES[ring])
         self._missing: set[str] = set()
         self._sum: NDArray[np.unsignedinteger] | None = None
@@ -234,8 +251,13 @@ class ReceiverSession:
         if self.state is ReceiverState.OPEN:
             self.adverts[advert.fields.sender] = advert
 
-    def cohort(self, entropy: Entropy, kind: str, absents: Sequence[Envelope]) -> tuple[dict[str, Value], bytes]:
+    def cohort(
+        self, entropy: Entropy, kind: str, absents: Sequence[Envelope], since: Mapping[str, int] | None = None
+    ) -> tuple[dict[str, Value], bytes]:
         """Name all who announced themselves as the cohort; returns body and payload of the COHORT.
+
+        Args:
+            since: Member to the last round whose value is counted; nil for who is not named.
 
         Raises:
             ValueError: Not OPEN, or fewer than ``needed`` announced.
@@ -247,7 +269,8 @@ class ReceiverSession:
         self.state = ReceiverState.COHORT
         carried: list[tuple[Envelope, bytes | None]] = [(self.adverts[name], None) for name in self.members]
         carried += [(envelope, None) for envelope in absents]
-        members: list[Value] = [[name, self.adverts[name].eid, None] for name in self.members]
+        counted = since or {}
+        members: list[Value] = [[name, self.adverts[name].eid, counted.get(name)] for name in self.members]
         body: dict[str, Value] = {
             "members": members,
             "eph": x25519_public(entropy(32)),
@@ -265,6 +288,9 @@ class ReceiverSession:
         if self.state is not ReceiverState.COHORT or sender not in self._missing:
             raise ValueError(f"no value of {sender} is awaited")
         words = np.frombuffer(data, dtype=self._dtype)
+        weight = self._weights.get(sender, 1)
+        if weight != 1:
+            words = words * self._dtype.type(weight)
         if self._sum is None:
             self._sum = words.copy()
         else:

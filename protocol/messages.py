@@ -86,7 +86,7 @@ _NONE = (0, 0)
 _VECTOR = (1, MAX_INT)
 _CONTROL = (1, MAX_CONTROL)
 
-_members = ascending(row(region, hash32, optional(integer())), 1, by=0)
+_members = ascending(row(region, hash32, optional(integer(-1))), 1, by=0)
 _named = ascending(row(region, hash32), 1, by=0)
 _rounds = record({"first": integer(), "last": integer()})
 

@@ -22,6 +22,7 @@ from protocol.plan_graphs import Neighbourhood, may_be_away, neighbourhood, neig
 from protocol.plan_record import PlanRecord
 from protocol.plan_values import canonical, frozen
 from protocol.roster import Roster
+from protocol.weights import METROPOLIS, Row, row
 
 SUM_RING = 64
 
@@ -193,20 +194,39 @@ class Plan(PlanRecord):
 
     @cached_property
     def _dens(self) -> tuple[int, ...]:
+        if self.weights == METROPOLIS:
+            return (self.weight_den,) * len(self.turn)
         return tuple(1 + max(around.degree for around in graph.values()) for graph in self.turn)
 
+    @cached_property
+    def _rows(self) -> tuple[Mapping[str, Row], ...]:
+        rows = []
+        for graph, den in zip(self.turn, self._dens, strict=True):
+            degrees = {name: around.degree for name, around in graph.items()}
+            rows.append({name: row(self.weights, den, degrees, name, a.names) for name, a in graph.items()})
+        return tuple(rows)
+
     def den(self, round: int) -> int:
-        """Return Q, what integer weights are divided by: 1 + largest degree of the round; 1 in sum rounds."""
-        if self.weights == "metropolis" and round >= self.sum_rounds:
-            return self.weight_den
+        """Return Q, what integer weights are divided by; 1 in sum rounds."""
         return 1 if round < self.sum_rounds else self._dens[(round - self.sum_rounds) % len(self._dens)]
+
+    def row(self, name: str, round: int) -> Row:
+        """Return the weights of a receiver's neighbours in a round; in sum rounds all are 1.
+
+        Raises:
+            ValueError: As ``neighbourhood``, or ``weight_den`` is too small for the graph.
+        """
+        if round < self.sum_rounds:
+            return Row(dict.fromkeys(self.neighbours(name, round), 1), 1)
+        self.neighbourhood(name, round)
+        return self._rows[(round - self.sum_rounds) % len(self._rows)][name]
 
     @cached_property
     def weight_bound(self) -> int:
         """A, the largest sum of weights of one receiver's neighbours in the study."""
-        if self.weights == "metropolis":
-            return self.weight_den - 1
-        return max(self._dens) - 1
+        if self.aggregation == "network":
+            return self.n
+        return max(row.bound for rows in self._rows for row in rows.values())
 
     def ring_at(self, round: int) -> int:
         """Return w, the bits of one masked number."""
