@@ -140,7 +140,7 @@ def test_a_direct_identifier_blocks(tmp_path: Path) -> None:
         pytest.param('categories = ["a", "b"]', "", "column ward has no categories", id="no categories"),
         pytest.param('role = "label"', 'role = "feature"', "0 columns have role", id="no label"),
         pytest.param('name = "ward"', 'name = "chol"', "column chol stands 2 times", id="twice"),
-        pytest.param('kind = "number"', 'kind = "float"', "column.1.kind", id="unknown kind"),
+        pytest.param('kind = "number"', 'kind = "float"', "column chol: kind is none of those known", id="unknown kind"),
         pytest.param('id = "clinic"', 'id = "clinic"\ncolour = 1', "unknown key colour", id="unknown key"),
         pytest.param('id = "clinic"', "id = ", "is not TOML", id="no TOML"),
     ],

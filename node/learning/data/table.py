@@ -11,43 +11,20 @@ import hashlib
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import msgpack
 import numpy as np
 from numpy.typing import NDArray
 
 from node.learning.data.manifest import NUMERIC, Column, File, Manifest, Schema
+from node.learning.data.rows import Rows, in_validation
 from node.learning.errors import GateError
-from node.learning.task import file_bytes, tagged_hash
+from node.learning.task import file_bytes
+
+__all__ = ["Rows", "in_validation", "out_of_range", "parse", "read"]
 
 MAX_TABLE_BYTES = 2**31
 _BOOLEAN = {"0": 0.0, "1": 1.0, "false": 0.0, "true": 1.0, "no": 0.0, "yes": 1.0}
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Typed rows of one region.
-
-    Attributes:
-        features: By column name, float64 (n,): the number, or for a category its place in the
-            manifest's list (one past the end for any other value). NaN is missing.
-        label: int64 (n,), place of the class in the label's categories.
-        patients: One id a row; a row without one is its own patient.
-    """
-
-    features: dict[str, NDArray[np.float64]]
-    label: NDArray[np.int64]
-    patients: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.label)
-
-    def take(self, keep: NDArray[np.bool_]) -> Rows:
-        """Return the rows marked True."""
-        patients = tuple(p for p, kept in zip(self.patients, keep.tolist(), strict=True) if kept)
-        return Rows({name: values[keep] for name, values in self.features.items()}, self.label[keep], patients)
 
 
 def read(manifest: Manifest, folder: Path) -> tuple[Rows, bytes]:
@@ -209,20 +186,6 @@ def _label(schema: Schema, cells: Sequence[str], name: str) -> NDArray[np.int64]
             "Correct the rows, or list the class in every region's manifest.",
         )
     return values
-
-
-def in_validation(rows: Rows, seed: int, region: str, share: float) -> NDArray[np.bool_]:
-    """Return which rows are the region's own validation rows, bool (n,).
-
-    By patient: the first 8 bytes of H("split", [seed, region, patient]) over 2^64 are below
-    ``share``. Needs no agreement, and stays as it is when rows are added.
-    """
-    side: dict[str, bool] = {}
-    for patient in rows.patients:
-        if patient not in side:
-            digest = tagged_hash("split", msgpack.packb([seed, region, patient]))
-            side[patient] = int.from_bytes(digest[:8], "big") / 2**64 < share
-    return np.array([side[patient] for patient in rows.patients], bool)
 
 
 def out_of_range(column: Column, values: NDArray[np.float64]) -> int:
