@@ -9,12 +9,11 @@ Rules kept here, and nowhere else:
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from crypto.errors import CryptoError
 from gossip.blame import UNTIMELY
 from gossip.context import StudyContext
 from gossip.errors import RemoteError
+from gossip.inbox import Inbox
 from gossip.sender import Sender
 from gossip.session import check_mask_key
 from gossip.sum_rounds import SumRounds
@@ -22,19 +21,13 @@ from protocol.envelope import Envelope
 
 
 class Hearing:
-    """The checks of one study.
+    """The checks of one study."""
 
-    Args:
-        awaits: Whether a MASKED is awaited by the stage or round at hand.
-    """
-
-    def __init__(
-        self, context: StudyContext, sender: Sender, sums: SumRounds, awaits: Callable[[Envelope], bool]
-    ) -> None:
+    def __init__(self, context: StudyContext, sender: Sender, sums: SumRounds, inbox: Inbox) -> None:
         self._context = context
         self._sender = sender
         self._sums = sums
-        self._awaits = awaits
+        self._inbox = inbox
 
     def payload_bytes(self, envelope: Envelope) -> int | None:
         """Exact length of the payload that this MASKED or DELTA must have; None if nothing is awaited."""
@@ -60,7 +53,7 @@ class Hearing:
                 if self._sender.answers(envelope) is None:
                     raise _not_awaited(envelope, self._own("ADVERT", envelope) is not None)
             case "MASKED":
-                if not self._awaits(envelope):
+                if self._inbox.awaiting(envelope) is None:
                     cohort = self._own("COHORT", envelope)
                     raise _not_awaited(envelope, cohort is not None and cohort.eid == envelope.fields.body["view"])
             case _:

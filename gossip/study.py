@@ -3,11 +3,11 @@
 Rules kept here, and nowhere else:
   * after a restart an open training round is ``kept``, and nothing is signed twice;
   * sums that others opened otherwise stop the study: nobody trains on them;
-  * where the plan asks for differential privacy, a value whose report does not state it is never announced;
-  * training is never cut short to catch up; X of a round is forgotten three rounds on.
+  * X of a round is forgotten three rounds on.
 
 A study is in one phase at a time; the diagram is in README.md. When a region goes on and where to: ``pace``;
-what its log says of earlier runs: ``past``; its stages: ``sum_rounds``; what it takes in: ``hearing``.
+what its log says of earlier runs: ``past``; its stages: ``sum_rounds``; its rounds: ``training``; what it takes
+in: ``hearing``; what it has come to: ``record``.
 No sockets, clock or disk.
 """
 
@@ -20,18 +20,18 @@ from numpy.typing import NDArray
 
 from gossip import pace
 from gossip.context import Columns, StudyContext
-from gossip.early import Early
-from gossip.errors import RemoteError
-from gossip.events import Buffer, Ended, Open, Suspect, TrainReport
+from gossip.events import Buffer, Ended, Open, TrainReport
 from gossip.hearing import Hearing
+from gossip.inbox import Inbox
 from gossip.mixing import model_hash
 from gossip.past import Past
-from gossip.round import TrainingRound, stored_model
-from gossip.sender import CohortRefused, Sender
-from gossip.session import read_cohort
+from gossip.record import Record
+from gossip.round import TrainingRound
+from gossip.sender import Sender
 from gossip.step import Step
 from gossip.sum_rounds import SumRounds
 from gossip.sums import SumStage
+from gossip.training import Training
 from protocol.entries import Entry
 from protocol.envelope import Envelope
 
@@ -54,38 +54,36 @@ class Phase(Enum):
 BEFORE_TRAINING = (Phase.OPENING, Phase.SUM, Phase.WAITING)
 
 
-class Study:
+class Study(Record):
     """A study that has started here."""
 
     def __init__(self, context: StudyContext) -> None:
+        super().__init__()
         self.context = context
         self.phase = Phase.OPENING
-        self.outcome: str | None = None
-        self.reason: str | None = None
-        self.words: str | None = None
-        self.rounds_mixed = 0
-        self.alone = False
-        self.epsilon_u: int | None = None
-        self.history: list[dict[str, object]] = []
-        self.model: NDArray[np.float32] | None = None
-        self._reference: NDArray[np.float32] | None = None
         self._sender = Sender(context)
         self._past = Past(context)
         self._sums = SumRounds(context, self._sender, self._past)
-        self.hearing = Hearing(context, self._sender, self._sums, lambda masked: self._awaiting(masked) is not None)
-        self._cohorts: dict[bytes, tuple[Envelope, bytes | None]] = {}
-        self._current: TrainingRound | None = None
-        self._early = Early()
-        self._last = -1
+        self._training = Training(context, self._sender, self)
+        self._inbox = Inbox(context, self._sender, self._sums, self._training)
+        self.hearing = Hearing(context, self._sender, self._sums, self._inbox)
         self._entered_ms = 0
         self._retry_ms: int | None = None
-        self._own_absent: Envelope | None = None
 
     # ---------------------------------------------------------------- where it is
 
     @property
     def _stage(self) -> SumStage | None:
         return self._sums.stage
+
+    @property
+    def _current(self) -> TrainingRound | None:
+        return self._training.current
+
+    @property
+    def model(self) -> NDArray[np.float32] | None:
+        """The region's model, float32 (p,); None before the worker has built it."""
+        return self._training.model
 
     @property
     def id(self) -> bytes:
@@ -97,17 +95,17 @@ class Study:
         """The round this region is in; P + rounds from the end on."""
         plan = self.context.plan
         if self.phase is Phase.ENDED:
-            return plan.end_round if self.outcome == "done" else max(self._last, 0)
+            return plan.end_round if self.outcome == "done" else max(self.context.last, 0)
         if self._stage is not None:
             return self._stage.number
         if self._current is not None:
             return self._current.number
-        return self._last + 1
+        return self.context.last + 1
 
     @property
     def has_begun(self) -> bool:
         """Whether PING may name this study: from when the model is built, or at once after a restart."""
-        return self.phase is not Phase.OPENING or self._last >= 0
+        return self.phase is not Phase.OPENING or self.context.last >= 0
 
     @property
     def attempt(self) -> int:
@@ -161,22 +159,11 @@ class Study:
 
     def replay(self, entry: Entry) -> None:
         """Take one of this region's own entries of an earlier run."""
-        body = entry.body
         self._past.entry(entry)
-        match entry.kind:
-            case "round.end":
-                assert isinstance(body["round"], int)
-                self._note(body["round"], str(body["outcome"]), body["reason"])
-            case "round.mix":
-                self.rounds_mixed += 1
-            case "round.train":
-                dp = body["dp"]
-                if isinstance(dp, dict) and isinstance(dp["eps_study_u"], int):
-                    self.epsilon_u = dp["eps_study_u"]
-            case "study.end":
-                self._cohorts.clear()
-                self.phase = Phase.ENDED
-                self.outcome, self.reason = str(body["outcome"]), body["reason"]  # type: ignore[assignment]
+        self.recall(entry)
+        if entry.kind == "study.end":
+            self._sender.forget_cohorts()
+            self.phase = Phase.ENDED
 
     def replay_envelope(self, envelope: Envelope, own: bool, payload: bytes | None) -> None:
         """Take one envelope of this study from the log of an earlier run; ``payload`` if it was kept."""
@@ -184,35 +171,25 @@ class Study:
         self._past.envelope(envelope, own)
         if fields.type == "ABSENT" and not own:
             self.context.take_absent(envelope)
-        elif fields.type == "COHORT" and not own:
-            self._cohorts[envelope.eid] = (envelope, payload)
-        elif fields.type == "MASKED" and own:
-            cohort, inside = self._cohorts.pop(bytes(fields.body["view"]), (None, None))  # type: ignore[arg-type]
-            if cohort is not None and inside is not None:
-                self._sender.answered(read_cohort(cohort, inside))
+        self._sender.recall(envelope, own, payload)
 
     def resume(self, step: Step) -> None:
         """Go on after a restart: what was opened is read back, an open training round is kept."""
         plan, past = self.context.plan, self._past
-        self._cohorts.clear()
-        self._last, self._own_absent, self._early = past.last, past.absent, past.early
+        self._sender.forget_cohorts()
+        self.context.last, self._training.own_absent, self._inbox.early = past.last, past.absent, past.early
         if not self._sums.restore():
             self.end(step, "stopped", "stats")
             return
-        number = self._last + 1
-        if number < plan.end_round and past.is_open(number, self._begun()):
+        number = self.context.last + 1
+        if number < plan.end_round and past.is_open(number, self._training.begun()):
             step.add("round.end", {"round": number, "outcome": "kept", "reason": "restart"}, self.id)
-            self._note(number, "kept", "restart")
-            self._last = number
+            self.note(number, "kept", "restart")
+            self.context.last = number
             if past.announced < number:
-                self._excuse(step, number, number)
+                self._training.excuse(step, number, number)
         self._entered_ms = step.now_ms
         step.do(Open(self.id, plan))
-
-    def _begun(self) -> int:
-        """The training round that was entered last, as the region's own state has it; -1 if there is none."""
-        stored = self.context.blob(f"round/{self.id.hex()}")
-        return int.from_bytes(stored, "big") if stored is not None else -1
 
     def opened(self, step: Step, vector: NDArray[np.float32]) -> None:
         """The worker has built the initial model."""
@@ -223,31 +200,14 @@ class Study:
         if vector.size != plan.dim or model_hash(vector) != plan.init:
             self.end(step, "stopped", "init")
             return
-        self._reference = np.ascontiguousarray(vector, dtype="<f4")
-        self.model = self._restored_model(self._reference)
+        self._training.begin(vector, self._past.models)
         self._entered_ms = step.now_ms
-        number = self._last + 1
+        number = self.context.last + 1
         if number < plan.sum_rounds:
             self._open_stage(step, number)
         else:
             self.phase = Phase.REJOINING if number > plan.sum_rounds else Phase.WAITING
         self.advance(step)
-
-    def _restored_model(self, reference: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The newest stored model, if it is the one that the log says was mixed; else where the study began."""
-        restored: NDArray[np.float32] | None = None
-        for number in range(self._last, self.context.plan.sum_rounds - 1, -1):
-            stored = self.context.blob(stored_model(self.context, number))
-            if stored is None:
-                continue
-            self.context.stored_models.insert(0, number)
-            if restored is None and len(stored) == 4 * reference.size:
-                model = np.frombuffer(stored, dtype="<f4").copy()
-                if self._past.models.get(number, model_hash(model)) == model_hash(model):
-                    restored = model
-            if len(self.context.stored_models) == 2:
-                break
-        return restored if restored is not None else reference
 
     # ---------------------------------------------------------------- what the worker says
 
@@ -260,38 +220,10 @@ class Study:
 
     def trained(self, step: Step, round: int, vector: NDArray[np.float32], report: TrainReport) -> None:
         """The worker's local update of the round."""
-        current = self._current
-        if current is None or current.number != round or current.value is not None:
-            return
-        if report.dp is not None:
-            eps = report.dp.get("eps_study_u")
-            self.epsilon_u = eps if isinstance(eps, int) else self.epsilon_u
-            current.report(step, report)
-        target = pace.caught_up(self.context, round, step.now_ms)
-        plan = self.context.plan
-        lacks_noise = plan.dp is not None and report.dp is None
-        if vector.size != plan.dim or not np.isfinite(vector).all() or lacks_noise:
-            self._give_up(step, current)
-        elif target is not None and not self._sender.has_announced(round):
-            current.value = vector
-            current.keep(step, "catch-up")
-            self._close_round()
-            self._excuse(step, round, target - 1)
+        target = self._training.trained(step, round, vector, report)
+        if target is not None:
             self._enter(step, target, ready=vector)
-        else:
-            self._announce(step, current, vector)
         self.advance(step)
-
-    def _announce(self, step: Step, current: TrainingRound, vector: NDArray[np.float32]) -> None:
-        try:
-            current.ready(step, np.ascontiguousarray(vector, dtype="<f4"))
-        except ValueError:
-            self._give_up(step, current)
-
-    def _give_up(self, step: Step, current: TrainingRound) -> None:
-        """No value this round: nothing was announced, and the region says so."""
-        current.give_up("training")
-        self._excuse(step, current.number, current.number)
 
     def failed(self, step: Step, round: int | None, reason: str) -> None:
         """The worker could not: try again, keep the round, or stop where trying again is no use."""
@@ -299,8 +231,7 @@ class Study:
             return
         if reason in FINAL_FAILURES:
             self.end(step, "stopped", reason)
-        elif self._current is not None and self._current.number == round and self._current.value is None:
-            self._give_up(step, self._current)
+        elif self._training.failed(step, round):
             self.advance(step)
         elif self.phase in (Phase.OPENING, Phase.SUM):
             self._retry_ms = step.now_ms + RETRY_MS
@@ -316,74 +247,15 @@ class Study:
         self._sender.tick(step.now_ms)
         self.hearing.check(envelope)
         step.received(envelope, None)
-        match envelope.fields.type:
-            case "ABSENT":
-                self.context.take_absent(envelope)
-            case "COHORT":
-                self._hear_cohort(step, envelope, bytes(payload or b""))
-            case "MASKED":
-                machine = self._awaiting(envelope)
-                assert machine is not None
-                assert payload is not None
-                machine.add(envelope, payload)
-            case _:
-                self._hear_announcement(step, envelope, payload)
+        self._inbox.take(step, envelope, payload, None if self.phase is Phase.ENDED else self.round)
         self.advance(step)
-
-    def _awaiting(self, masked: Envelope) -> SumStage | TrainingRound | None:
-        return next((m for m in (self._stage, self._current) if m is not None and m.awaits(masked)), None)
-
-    def _hear_announcement(self, step: Step, envelope: Envelope, payload: Buffer | None) -> None:
-        name, round = envelope.fields.sender, envelope.fields.round
-        assert round is not None
-        self.context.absent.discard(name)
-        self.context.presence.advanced(name, round)
-        if self.phase is Phase.ENDED or round < self.round:
-            return
-        if round > self.round or (self._stage is None and self._current is None):
-            self._early.keep(envelope, payload)
-        else:
-            self._take(step, envelope, payload)
-
-    def _take(self, step: Step, envelope: Envelope, payload: Buffer | None) -> None:
-        if not self._agrees(step, envelope):
-            return
-        if self._stage is not None:
-            self._stage.hear(envelope)
-        elif self._current is not None:
-            self._current.hear(envelope, payload)
-
-    def _agrees(self, step: Step, envelope: Envelope) -> bool:
-        """Whether the sender of an ADVERT opened the same sums; if not, the study stops and says where."""
-        fields = envelope.fields
-        assert fields.round is not None
-        ours, theirs = self.context.stats(fields.round), fields.body.get("stats")
-        if fields.type != "ADVERT" or ours is None or theirs == ours:
-            return True
-        column = self.context.differing_column(fields.round, theirs if isinstance(theirs, bytes) else b"")
-        self.words = f"{fields.sender} opened other sums than this region; the first column that differs: {column}"
-        step.do(Suspect(fields.sender, "STATE", self.words))
-        self.end(step, "stopped", "stats")
-        return False
-
-    def _hear_cohort(self, step: Step, envelope: Envelope, payload: bytes) -> None:
-        session = self._sender.answers(envelope)
-        assert session is not None
-        step.keep(payload)
-        try:
-            self._sender.on_cohort(step, session, envelope, payload)
-        except CohortRefused as refused:
-            blame, name = self.context.blame, envelope.fields.sender
-            if refused.contradiction is not None:
-                blame.convict(step, refused.contradiction, self.id)
-            else:
-                blame.refuse(step, RemoteError(name, refused.code, str(refused)), self.id, self.round)
 
     # ---------------------------------------------------------------- time and links
 
     def advance(self, step: Step) -> None:
         """Do all that can be done by now."""
         self._sender.tick(step.now_ms)
+        self._stop_unequal(step)
         while self._advance_once(step):
             pass
         self._answer(step)
@@ -408,7 +280,7 @@ class Study:
                 assert current is not None
                 current.progress(step)
                 if current.may_leave(step.now_ms, pace.is_passed(context, current.number, step.now_ms)):
-                    self._close_round()
+                    self._training.close()
                     return self._go_on(step)
         return False
 
@@ -416,11 +288,11 @@ class Study:
         if not self._sums.progress(step):
             self._stop_sums(step)
             return False
-        self._last += 1
-        self._note(self._last, "summed", None)
+        self.context.last += 1
+        self.note(self.context.last, "summed", None)
         self._entered_ms = step.now_ms
-        if self._last + 1 < self.context.plan.sum_rounds:
-            self._open_stage(step, self._last + 1)
+        if self.context.last + 1 < self.context.plan.sum_rounds:
+            self._open_stage(step, self.context.last + 1)
         else:
             self.phase = Phase.WAITING
         return True
@@ -429,8 +301,8 @@ class Study:
         self.phase = Phase.SUM
         self._sums.begin(step, number)
         self._stop_sums(step)
-        for envelope, payload in self._early.take(number):
-            self._take(step, envelope, payload)
+        self._inbox.begin_stage(step, number)
+        self._stop_unequal(step)
 
     def _stop_sums(self, step: Step) -> None:
         if self._sums.over is not None:
@@ -439,62 +311,27 @@ class Study:
 
     def _go_on(self, step: Step) -> bool:
         """Enter the next round, or catch up with the others."""
-        target = pace.caught_up(self.context, self._last, step.now_ms)
-        if target is not None and target > self._last + 1:
-            self._excuse(step, self._last + 1, target - 1)
-        self._enter(step, target if target is not None else self._last + 1)
+        target = pace.caught_up(self.context, self.context.last, step.now_ms)
+        if target is not None and target > self.context.last + 1:
+            self._training.excuse(step, self.context.last + 1, target - 1)
+        self._enter(step, target if target is not None else self.context.last + 1)
         return self.phase is Phase.TRAINING
 
     def _enter(self, step: Step, number: int, ready: NDArray[np.float32] | None = None) -> None:
         if number >= self.context.plan.end_round:
             self.end(step, "done", None)
             return
-        assert self.model is not None
-        assert self._reference is not None
         self.phase = Phase.TRAINING
-        self._sender.leave_before(max(number - 2, self.context.plan.sum_rounds))
-        self._current = TrainingRound(
-            self.context, self._sender, number, step.now_ms, self.model, self._reference
-        )
-        step.blob(f"round/{self.id.hex()}", number.to_bytes(8, "big"))
-        early = self._early.take(number)
-        if not all(self._agrees(step, envelope) for envelope, _ in early):
-            return
-        if ready is None:
-            self._current.open(step, early)
+        early = self._inbox.begin_round(step, number)
+        if early is None:
+            self._stop_unequal(step)
         else:
-            for envelope, payload in early:
-                self._current.hear(envelope, payload)
-            self._announce(step, self._current, ready)
+            self._training.enter(step, number, early, ready)
 
-    def _close_round(self) -> None:
-        current = self._current
-        assert current is not None
-        assert current.outcome is not None
-        self.model = current.model
-        self._last = current.number
-        if current.outcome == "mixed":
-            self.rounds_mixed += 1
-        self.alone = current.reason == "too-few"
-        self._note(current.number, current.outcome, current.reason, current.missing, current.senders)
-        self._current = None
-
-    def _note(
-        self, round: int, outcome: str, reason: object, missing: tuple[str, ...] = (), senders: tuple[str, ...] = ()
-    ) -> None:
-        self.history.append(
-            {"round": round, "outcome": outcome, "reason": reason, "missing": list(missing), "with": list(senders)}
-        )
-
-    def _excuse(self, step: Step, first: int, last: int) -> None:
-        """Sign ABSENT for rounds in which nothing was announced."""
-        neighbours = sorted(
-            {n for r in range(first, last + 1) for n in self.context.plan.neighbours(self.context.me, r)}
-        )
-        envelope = step.seal(
-            "ABSENT", {"first": first, "last": last}, to=neighbours, study=self.id, round=max(self.round, 0)
-        )
-        self._own_absent = envelope
+    def _stop_unequal(self, step: Step) -> None:
+        if self._inbox.words is not None and self.phase is not Phase.ENDED:
+            self.words = self._inbox.words
+            self.end(step, "stopped", "stats")
 
     def _answer(self, step: Step) -> None:
         """As a member of sum rounds: answer attempts of every stage that somebody may still be in."""
@@ -538,8 +375,8 @@ class Study:
         """Send again what this region has said in open sessions, and its newest ABSENT."""
         if name not in self.context.plan.regions:
             return
-        if self._own_absent is not None:
-            step.send(self._own_absent, None, [name])
+        if self._training.own_absent is not None:
+            step.send(self._training.own_absent, None, [name])
         for (round, receiver), (_, envelope) in self._past.adverts.items():
             if receiver == name and self.context.presence.of(name).reached <= round:
                 step.send(envelope, None, [name])
@@ -556,7 +393,7 @@ class Study:
         number = self.context.plan.end_round if outcome == "done" else self.round
         step.add("study.end", {"round": number, "outcome": outcome, "reason": reason, "model": None}, self.id)
         self.phase, self.outcome, self.reason = Phase.ENDED, outcome, reason
-        self._current = self._reference = None
+        self._training.leave()
         self._sums.leave(step)
         self._sender.leave_before(self.context.plan.sum_rounds)
         step.publish()

@@ -302,7 +302,9 @@ def test_an_announcement_that_came_before_a_restart_counts_after_it(make_network
     net.on_send = lambda n, s: (
         [] if (n, s.link) == (other, victim) and parse(s.header, s.signature).fields.type == "MASKED" else [s]
     )
-    assert net.run(lambda: net.peer(victim).current is not None and any(net.peer(victim).current._early._kept.values()))
+    assert net.run(
+        lambda: net.peer(victim).current is not None and any(net.peer(victim).current._inbox.early._kept.values())
+    )
     net.on_send = lambda _n, s: [s]
     restart(net, victim)
     assert net.run(limit_ms=600_000)

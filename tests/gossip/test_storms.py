@@ -39,7 +39,7 @@ def assert_remembers(replayed: Peer, live: Peer) -> None:
             assert max(past.spoken, begun) == study._current.number > past.last
         to_come = past.last if study.outcome is None else study.context.plan.end_round
         waiting = {  # the payload of a DELTA is not kept: one that came early is lost with the run
-            (n, r): e.eid for n, kept in study._early._kept.items() for r, (e, payload) in kept.items()
+            (n, r): e.eid for n, kept in study._inbox.early._kept.items() for r, (e, payload) in kept.items()
             if r > to_come and payload is None
         }
         known = {(n, r): e.eid for n, kept in past.early._kept.items() for r, (e, _) in kept.items()}

@@ -1,0 +1,115 @@
+"""What a message that a study may hear leads to: each goes to the one machine that waits for it.
+
+What was heard is logged before it comes here, and checked before that (``hearing``). Rules kept here, and nowhere
+else:
+  * an announcement of a later round waits until that round begins;
+  * who opened other sums than this region is not trained with: the column that differs is named.
+"""
+
+from __future__ import annotations
+
+from gossip.context import StudyContext
+from gossip.early import Announcement, Early
+from gossip.errors import RemoteError
+from gossip.events import Buffer, Suspect
+from gossip.round import TrainingRound
+from gossip.sender import CohortRefused, Sender
+from gossip.step import Step
+from gossip.sum_rounds import SumRounds
+from gossip.sums import SumStage
+from gossip.training import Training
+from protocol.envelope import Envelope
+
+
+class Inbox:
+    """Hands on what one study hears.
+
+    Attributes:
+        early: Announcements of rounds to come.
+        words: Which sums differ, once somebody has announced others than this region opened.
+    """
+
+    def __init__(self, context: StudyContext, sender: Sender, sums: SumRounds, training: Training) -> None:
+        self.early = Early()
+        self.words: str | None = None
+        self._context = context
+        self._sender = sender
+        self._sums = sums
+        self._training = training
+
+    def awaiting(self, masked: Envelope) -> SumStage | TrainingRound | None:
+        """The machine that waits for this MASKED."""
+        return next((m for m in (self._sums.stage, self._training.current) if m is not None and m.awaits(masked)), None)
+
+    def take(self, step: Step, envelope: Envelope, payload: Buffer | None, at: int | None) -> None:
+        """Hand on a message that has been checked and logged; ``at`` is the round at hand, None after the end."""
+        match envelope.fields.type:
+            case "ABSENT":
+                self._context.take_absent(envelope)
+            case "COHORT":
+                self._cohort(step, envelope, bytes(payload or b""), at)
+            case "MASKED":
+                machine = self.awaiting(envelope)
+                assert machine is not None
+                assert payload is not None
+                machine.add(envelope, payload)
+            case _:
+                self._announcement(step, envelope, payload, at)
+
+    def _cohort(self, step: Step, envelope: Envelope, payload: bytes, at: int | None) -> None:
+        session = self._sender.answers(envelope)
+        assert session is not None
+        step.keep(payload)
+        try:
+            self._sender.on_cohort(step, session, envelope, payload)
+        except CohortRefused as refused:
+            context, name = self._context, envelope.fields.sender
+            if refused.contradiction is not None:
+                context.blame.convict(step, refused.contradiction, context.study)
+            else:
+                error = RemoteError(name, refused.code, str(refused))
+                context.blame.refuse(step, error, context.study, at)
+
+    # ---------------------------------------------------------------- announcements
+
+    def _announcement(self, step: Step, envelope: Envelope, payload: Buffer | None, at: int | None) -> None:
+        name, round = envelope.fields.sender, envelope.fields.round
+        assert round is not None
+        self._context.absent.discard(name)
+        self._context.presence.advanced(name, round)
+        if at is None or round < at:
+            return
+        if round > at or (self._sums.stage is None and self._training.current is None):
+            self.early.keep(envelope, payload)
+        else:
+            self._announce(step, envelope, payload)
+
+    def _announce(self, step: Step, envelope: Envelope, payload: Buffer | None) -> None:
+        if not self._agrees(step, envelope):
+            return
+        if self._sums.stage is not None:
+            self._sums.stage.hear(envelope)
+        elif self._training.current is not None:
+            self._training.current.hear(envelope, payload)
+
+    def begin_stage(self, step: Step, number: int) -> None:
+        """A stage begins: hand on what came before it."""
+        for envelope, payload in self.early.take(number):
+            self._announce(step, envelope, payload)
+
+    def begin_round(self, step: Step, number: int) -> list[Announcement] | None:
+        """Return what came before a training round; None if somebody announced for it with other sums."""
+        early = self.early.take(number)
+        return early if all(self._agrees(step, envelope) for envelope, _ in early) else None
+
+    def _agrees(self, step: Step, envelope: Envelope) -> bool:
+        """Whether the sender of an ADVERT opened the same sums."""
+        fields, context = envelope.fields, self._context
+        assert fields.round is not None
+        ours, theirs = context.stats(fields.round), fields.body.get("stats")
+        if fields.type != "ADVERT" or ours is None or theirs == ours:
+            return True
+        column = context.differing_column(fields.round, theirs if isinstance(theirs, bytes) else b"")
+        self.words = f"{fields.sender} opened other sums than this region; the first column that differs: {column}"
+        step.do(Suspect(fields.sender, "STATE", self.words))
+        return False
