@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from topologies.privacy import Lasting, Mixing
+from topologies.integers import Mixing
+from topologies.privacy import Lasting
 from topologies.symmetry import coalitions_of, orbit_of, symmetries, twin_groups
 
 MOST_LISTED = 200_000  # coalitions of one size; more are sampled
@@ -43,13 +44,22 @@ class Found:
 
 def least_in_degree(mixing: Mixing) -> int:
     """Return the fewest values in a sum that a region receives; a region that receives none in a round is left out."""
-    degrees = [np.count_nonzero(mixing.weighed(round), axis=1) for round in range(mixing.turn)]
+    degrees = [np.count_nonzero(mixing.weighed(round), axis=1) for round in mixing.distinct]
     return int(min(found[found > 0].min(initial=mixing.n) for found in degrees))
 
 
 def least_hidden(mixing: Mixing) -> int:
-    """Return a size below which no coalition sees anybody, by theorem 2: members of the least twin group but one."""
-    return max(1, min(map(len, twin_groups(mixing.weights))) - 1)
+    """Return a size below which no coalition sees anybody, by theorem 2: members of the least twin group but one.
+
+    Where single values are disclosed the theorem says nothing.
+    """
+    return 1 if any(mixing.disclosed) else max(1, min(map(len, twin_groups(kinds_of(mixing)))) - 1)
+
+
+def kinds_of(mixing: Mixing) -> list[NDArray[np.int64]]:
+    """Return the different matrices of a turn, and who is disclosed to: all that symmetries depend on."""
+    shown = [np.diag([int(i in mixing.disclosed[place]) for i in range(mixing.n)]) for place in mixing.distinct]
+    return [*(mixing.weights[place] for place in mixing.distinct), *(one for one in shown if one.any())]
 
 
 def least_coalition(
@@ -70,7 +80,7 @@ def least_coalition(
         keep_going: Asked before each coalition; False ends the search, and the size begun does not count.
         seed: For the sizes that are sampled.
     """
-    maps = list(symmetries(mixing.weights))
+    maps = list(symmetries(kinds_of(mixing)))
     start = least_hidden(mixing)
     searched, most = start - 1, min(max(max_size, start), mixing.n - 1)
     sampled: list[int] = []
@@ -96,7 +106,7 @@ def least_coalition(
 
 def attackers(mixing: Mixing) -> list[tuple[int, int]]:
     """Return one region of each orbit and how many regions are like it."""
-    orbits = orbit_of(np.arange(mixing.n), list(symmetries(mixing.weights)))
+    orbits = orbit_of(np.arange(mixing.n), list(symmetries(kinds_of(mixing))))
     return [(int(region), int(count)) for region, count in zip(*np.unique(orbits, return_counts=True), strict=True)]
 
 
@@ -111,10 +121,10 @@ def _bounded(
 ) -> Found:
     """Return the smallest coalition among the obvious ones: a receiver with all senders but one, twins but one."""
     obvious: list[tuple[int, ...]] = []
-    for round in range(mixing.turn):
+    for round in mixing.distinct:
         for region, row in enumerate(mixing.weighed(round)):
             obvious.append((region, *map(int, np.flatnonzero(row)[:-1])))
-    obvious += [group[:-1] for group in twin_groups(mixing.weights) if len(group) > 1]
+    obvious += [group[:-1] for group in twin_groups(kinds_of(mixing)) if len(group) > 1]
     for coalition in sorted(obvious, key=lambda members: (len(members), members)):
         if len(coalition) > searched and (found := sees(coalition)):
             exact = len(coalition) if len(coalition) == searched + 1 else None

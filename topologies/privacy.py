@@ -24,9 +24,8 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from topologies.errors import TopologyError
 from topologies.field import P, Span, inverse, times
-from topologies.schedule import Schedule
+from topologies.integers import Mixing
 
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -37,73 +36,6 @@ class Attacker(Enum):
     FRESH = "fresh"
     CONST = "const"
     INIT = "init"
-
-
-class Mixing:
-    """The integer weights of one turn: round t mixes by ``weights[t % turn]`` over ``denominators[t % turn]``.
-
-    Args:
-        weights: One matrix a graph, shape (n, n), not negative, the diagonal included.
-        denominators: One Q a graph, or none for the sum of a row.
-
-    Raises:
-        TopologyError: Matrices of unequal shape, a negative weight, or a row that does not sum to Q.
-    """
-
-    def __init__(self, weights: Sequence[NDArray[np.int64]], denominators: Sequence[int] | None = None) -> None:
-        if not weights:
-            raise TopologyError("a turn without weights", "one matrix or more", "give one matrix a graph")
-        self.n = len(weights[0])
-        self.weights = tuple(np.array(one, dtype=np.int64) for one in weights)
-        self.denominators = tuple(denominators or (int(one[0].sum()) for one in self.weights))
-        if len(self.denominators) != len(self.weights):
-            found = f"{len(self.weights)} matrices and {len(self.denominators)} denominators"
-            raise TopologyError(found, "as many of each", "give one denominator a matrix")
-        for one, q in zip(self.weights, self.denominators, strict=True):
-            if one.shape != (self.n, self.n) or one.min() < 0 or not 0 < q < P or (one.sum(axis=1) != q).any():
-                raise TopologyError(
-                    f"weights of shape {one.shape} over {q}",
-                    f"{self.n} rows of {self.n} weights, none negative, each row with the sum {q}",
-                    "correct the weights",
-                )
-
-    @property
-    def turn(self) -> int:
-        """Rounds until the first weights come again."""
-        return len(self.weights)
-
-    def weighed(self, round: int) -> NDArray[np.int64]:
-        """Return the weights of a round with a zero diagonal: what others send to each row's region."""
-        others = self.weights[round % self.turn].copy()
-        np.fill_diagonal(others, 0)
-        return others
-
-    def seen(self, round: int, coalition: Sequence[int], *, clear: bool = False) -> NDArray[np.int64]:
-        """Return B: what a coalition receives in a round from outside it, one row of n weights for each value it sees.
-
-        Masked, a row for each member: the weighted sum over its neighbours outside the coalition. Clear, a
-        row for each such neighbour.
-        """
-        sums = self.weighed(round)[list(coalition)]
-        sums[:, list(coalition)] = 0
-        if not clear:
-            return sums
-        neighbours = np.flatnonzero(sums.any(axis=0))
-        return np.eye(self.n, dtype=np.int64)[neighbours]
-
-
-def uniform_mixing(schedule: Schedule) -> Mixing:
-    """Return a schedule's uniform weights: 1 an edge over 1 + the largest degree of that round."""
-    found, denominators = [], []
-    for graph, edges in enumerate(schedule.graphs):
-        one = np.zeros((schedule.n, schedule.n), dtype=np.int64)
-        q = 1 + max(schedule.degrees(graph))
-        for i, j in edges:
-            one[i, j] = one[j, i] = 1
-        np.fill_diagonal(one, q - one.sum(axis=1))
-        found.append(one)
-        denominators.append(q)
-    return Mixing(found, denominators)
 
 
 def isolated(
@@ -157,7 +89,7 @@ def seen_in_one_round(mixing: Mixing, coalition: Collection[int], *, clear: bool
     """
     members = _members(mixing, coalition)
     found: set[int] = set()
-    for round in range(mixing.turn):
+    for round in mixing.distinct:
         span = Span(mixing.n)
         span.add(mixing.seen(round, members, clear=clear))
         found.update(map(int, span.alone()))

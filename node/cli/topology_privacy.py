@@ -22,7 +22,8 @@ from topologies.coalitions import (
     least_coalition,
     least_in_degree,
 )
-from topologies.privacy import Lasting, Mixing, fresh_share, lasting_share, seen_in_one_round, uniform_mixing
+from topologies.integers import Mixing, uniform_mixing
+from topologies.privacy import Lasting, fresh_share, lasting_share, seen_in_one_round
 
 MOST_REGIONS = 200
 SEARCH_S = 60  # for each of the two searches

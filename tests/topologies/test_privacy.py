@@ -17,16 +17,15 @@ from numpy.typing import NDArray
 from topologies import Schedule, TopologyError, build
 from topologies.coalitions import attackers, exposed_to_one, least_coalition, least_hidden, least_in_degree
 from topologies.field import P, Span, times
+from topologies.integers import Mixing, uniform_mixing
 from topologies.privacy import (
     Attacker,
     Lasting,
-    Mixing,
     exposed,
     fresh_share,
     isolated,
     lasting_share,
     seen_in_one_round,
-    uniform_mixing,
 )
 from topologies.symmetry import coalitions_of, symmetries, twin_groups
 

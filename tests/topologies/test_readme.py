@@ -10,7 +10,8 @@ import pytest
 
 from topologies import LABELS, Label, Schedule, build, overview
 from topologies.coalitions import attackers, exposed_to_one, least_coalition
-from topologies.privacy import Lasting, fresh_share, seen_in_one_round, uniform_mixing
+from topologies.integers import uniform_mixing
+from topologies.privacy import Lasting, fresh_share, seen_in_one_round
 
 README = Path(__file__).parents[2] / "topologies" / "README.md"
 

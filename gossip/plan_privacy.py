@@ -1,0 +1,90 @@
+"""What a plan's own graphs and weights let a coalition see, and the bound that it sets itself.
+
+The algebra is ``topologies``'; here a plan becomes the weights that it computes with, and a plan whose least
+coalition is below its own ``masking.min_coalition`` is refused. Pure and without a clock: how much is
+searched is bounded by counting, so that every region comes to the same answer.
+"""
+
+from __future__ import annotations
+
+from protocol.errors import PlanError
+from protocol.plan import Plan
+from topologies.coalitions import least_coalition
+from topologies.integers import Mixing, metropolis_mixing, uniform_mixing
+from topologies.privacy import seen_in_one_round
+from topologies.recommend import MOST_TRIED, is_hidden_from
+from topologies.schedule import Schedule
+
+MOST_REGIONS = 200  # symmetries of more are not looked for: a proposal comes from another region
+
+
+def mixing_of(plan: Plan) -> Mixing:
+    """Return the weights that a plan's training rounds mix by, and who is sent single values.
+
+    A whole-network sum is the complete graph: everybody learns the sum of all, which is that of all others
+    once one's own is taken off. With masks off, every neighbour sees every value.
+    """
+    if plan.aggregation == "network":
+        everybody = [(i, j) for j in range(plan.n) for i in range(j)]
+        whole = Schedule(plan.n, [everybody])
+        return uniform_mixing(whole, disclosed=_all_shown(plan, 1) if plan.masking["mode"] == "off" else None)
+    schedule = Schedule(plan.n, plan.graphs)
+    shown = [
+        [i for i, name in enumerate(plan.regions) if around[name].disclosed] for around in plan.turn
+    ]
+    if plan.masking["mode"] == "off":
+        shown = _all_shown(plan, schedule.turn)
+    if plan.weights == "metropolis":
+        return metropolis_mixing(schedule, plan.weight_den, disclosed=shown)
+    return uniform_mixing(schedule, disclosed=shown)
+
+
+def check_min_coalition(plan: Plan) -> None:
+    """Refuse a plan in which fewer than ``masking.min_coalition`` regions together see what another sends in a round.
+
+    Raises:
+        PlanError: Rule ``min-coalition``, with a coalition by name; also where it would take too long to prove.
+    """
+    bound = int(plan.masking["min_coalition"])
+    if bound <= 1:
+        return
+    fix = f"Lower masking.min_coalition, or take a topology that hides better: {_commands(plan, bound)}."
+    if plan.n > MOST_REGIONS:
+        raise PlanError(
+            rule="min-coalition", found=f"masking.min_coalition = {bound} over {plan.n} regions, too many to search",
+            expected=f"at most {MOST_REGIONS} regions, or min_coalition = 1", fix="Set masking.min_coalition = 1.",
+        )  # fmt: skip
+    mixing = mixing_of(plan)
+    if is_hidden_from(mixing, bound - 1):
+        return
+    tried = 0
+
+    def going(_size: int, _done: int, _total: int) -> bool:
+        nonlocal tried
+        tried += len(mixing.distinct)
+        return tried <= MOST_TRIED
+
+    found = least_coalition(
+        mixing, lambda members: seen_in_one_round(mixing, members), max_size=bound - 1, keep_going=going
+    )
+    expected = f"at least {bound}, as masking.min_coalition says"
+    if found.at_most is None or found.at_most >= bound:
+        words = f"it cannot be shown in good time that fewer than {bound} regions together see nobody's update"
+        raise PlanError(rule="min-coalition", found=words, expected=expected, fix=fix)
+    names = [plan.regions[i] for i in found.coalition]
+    who = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    verb = "together see" if len(names) > 1 else "alone sees"
+    raise PlanError(
+        rule="min-coalition",
+        found=f"{who} {verb} the update of {plan.regions[found.sees[0]]}: a coalition of {len(names)}",
+        expected=expected,
+        fix=fix,
+    )
+
+
+def _all_shown(plan: Plan, turn: int) -> list[list[int]]:
+    return [list(range(plan.n))] * turn
+
+
+def _commands(plan: Plan, bound: int) -> str:
+    return f"`landsting topology compare --nodes {plan.n} --min-coalition {bound}`"
