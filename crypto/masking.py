@@ -50,7 +50,7 @@ def add_masks(
         plus: Seeds of 32 bytes.
         minus: Seeds of 32 bytes.
         prg: One of ``PRGS``.
-        factor: 0 < factor < 2^w and odd; see ``inverse``.
+        factor: 0 < factor < 2^w and odd: the inverse of a weight.
 
     Raises:
         ValueError: The vector, a seed, the stream or the factor has another form. The vector is unchanged.
@@ -98,21 +98,6 @@ def expand(seed: bytes, count: int, dtype: DTypeLike, *, prg: str = "aes256ctr")
     words: NDArray[Any] = np.zeros(count, dtype=dtype)
     add_masks(words, (seed,), (), prg=prg)
     return words
-
-
-def inverse(weight: int, ring: int) -> int:
-    """Return a^-1 mod 2^w: masks times it, weighed by a, are the masks again.
-
-    Args:
-        weight: a, odd, at least 1.
-        ring: w in bits.
-
-    Raises:
-        ValueError: An even weight has no inverse, and would lose a bit of every mask.
-    """
-    if weight < 1 or weight % 2 == 0:
-        raise ValueError(f"a weight of {weight} under masks; expected an odd number, at least 1")
-    return pow(weight, -1, 1 << ring)
 
 
 def _check_vector(vector: NDArray[np.unsignedinteger[Any]]) -> None:

@@ -1,4 +1,4 @@
-"""One secure sum towards one receiver, strict variant: the member's and the receiver's machine.
+"""One secure sum towards one receiver: what both variants share, and the two machines of the strict one.
 
 A *session* belongs to (study, round, receiver, bucket). Every member announces itself with a fresh
 X25519 mask key; the receiver names the *cohort*; every pair of members derives one seed, salted by
@@ -9,23 +9,26 @@ Rules kept here, and nowhere else:
   * the receiver opens the sum of the whole cohort or nothing: one missing value and the session is VOID;
   * ABORTED, CLOSED, DONE and VOID are final.
 
-Who may be in a cohort, deadlines and what is logged: ``sender``, ``round``, ``sums``.
-State diagram: README.md. Construction after Bonawitz et al. (CCS 2017), without dropout recovery.
+The variant that survives losses: ``recoverable_member``, ``recoverable_receiver``. Who may be in a cohort,
+deadlines and what is logged: ``sender``, ``round``, ``sums``. State diagram: README.md. Construction after
+Bonawitz et al. (CCS 2017).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crypto.agreement import derive, x25519, x25519_public
+from crypto.agreement import x25519, x25519_public
 from crypto.masking import add_masks
+from gossip.derived import mask_key, pair_seed
 from gossip.events import Buffer
-from protocol.codec import Value, encode, hash_of
+from protocol.codec import Value, hash_of
 from protocol.envelope import Envelope, decode_carried, encode_carried
 from protocol.errors import CodecError
 from protocol.fixed_point import RING_DTYPES
@@ -33,11 +36,49 @@ from protocol.weights import inverse
 
 Entropy = Callable[[int], bytes]
 _ANY_PRIVATE = bytes(31) + b"\x40"
+_CHUNK_WORDS = 1 << 15
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a machine wants to say: whoever drives it seals it, logs it, sends it, and tells the machine."""
+
+    type: str
+    body: dict[str, Value]
+    payload: Buffer | None = field(default=None, repr=False)
 
 
 def session_id(study: bytes, round: int, receiver: str, roster: bytes, bucket: int = 0) -> bytes:
     """Return the 32-byte name of a session; it binds the plan, and with round and kind all its sizes."""
     return hash_of("sid", [study, round, receiver, roster, bucket])
+
+
+def receipt(masked: Envelope) -> Statement:
+    """Return the RECEIPT of a MASKED that was taken in: its sender's proof of delivery."""
+    return Statement("RECEIPT", {"about": masked.fields.sender, "masked": masked.eid})
+
+
+def add_weighted(total: NDArray[np.unsignedinteger[Any]], data: Buffer, weight: int) -> None:
+    """Add ``weight`` times the words of a payload to ``total``, in place, mod 2^w.
+
+    Args:
+        total: Shape (m,), unsigned, of the ring's width.
+        data: Exactly as many little-endian words.
+        weight: At least 1; counted mod 2^w.
+    """
+    words = np.frombuffer(data, dtype=total.dtype)
+    if words.shape != total.shape:
+        raise ValueError(f"a payload of {words.size} words; expected {total.size}")
+    if weight == 1:
+        np.add(total, words, out=total)
+        return
+    # Multiplied in the unsigned dtype, so that it wraps; in chunks, so that no second vector is held.
+    times = total.dtype.type(weight % (1 << 8 * total.dtype.itemsize))
+    scratch = np.empty(min(_CHUNK_WORDS, total.size), dtype=total.dtype)
+    for start in range(0, total.size, _CHUNK_WORDS):
+        part = total[start : start + _CHUNK_WORDS]
+        np.multiply(words[start : start + part.size], times, out=scratch[: part.size])
+        np.add(part, scratch[: part.size], out=part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +153,13 @@ def read_cohort(envelope: Envelope, payload: bytes) -> Cohort:
 
 
 class MemberState(Enum):
-    """States of a member."""
+    """States of a member; SHARED and CONFIRMED in the recoverable variant only."""
 
     INIT = "init"
     ADVERTISED = "advertised"
+    SHARED = "shared"
     MASKED = "masked"
+    CONFIRMED = "confirmed"
     CLOSED = "closed"
     ABORTED = "aborted"
 
@@ -140,7 +183,7 @@ class MemberSession:
         if self.state is not MemberState.INIT:
             raise ValueError(f"a session announces once; this one is {self.state.value}")
         # 31 random bytes: the seed fits the field of the recoverable variant's shares.
-        self._private = derive(entropy(31), self.sid, "mask-key", encode([self._me]))
+        self._private = mask_key(entropy(31), self.sid, self._me)
         self._public = x25519_public(self._private)
         self.state = MemberState.ADVERTISED
         return {
@@ -151,7 +194,13 @@ class MemberSession:
         }
 
     def mask(
-        self, cohort: Cohort, value: NDArray[np.signedinteger], *, masked: bool, weight: int = 1
+        self,
+        cohort: Cohort,
+        value: NDArray[np.signedinteger],
+        *,
+        masked: bool,
+        weight: int = 1,
+        prg: str = "aes256ctr",
     ) -> memoryview:
         """Return this member's payload y = X + a^-1 masks mod 2^w; its secrets are gone afterwards.
 
@@ -160,6 +209,7 @@ class MemberSession:
             value: X, signed integers of the ring's width, shape (m,).
             masked: False only under ``masking.mode = "off"``: the same session with all masks zero.
             weight: a, odd, by which the receiver multiplies y.
+            prg: Name of the stream, as the plan says.
 
         Raises:
             ValueError: Not ADVERTISED (one session masks once), or an even weight.
@@ -167,31 +217,21 @@ class MemberSession:
         """
         if self.state is not MemberState.ADVERTISED or self._private is None:
             raise ValueError(f"a member masks once, after its ADVERT; this one is {self.state.value}")
+        factor = inverse(weight, 8 * value.dtype.itemsize)
         plus: list[bytes] = []
         minus: list[bytes] = []
         for name, advert in cohort.adverts.items():
             if name == self._me:
                 continue
-            seed = self._pair_seed(cohort.envelope.eid, name, bytes(advert.fields.body["mask_key"]))  # type: ignore[arg-type]
+            theirs = bytes(advert.fields.body["mask_key"])  # type: ignore[arg-type]
+            seed = pair_seed(self._private, self._public, cohort.envelope.eid, self._me, name, theirs)
             (plus if name > self._me else minus).append(seed)
-        x = value.view(f"<u{value.dtype.itemsize}")
-        if not masked or weight == 1:
-            y = x.copy()
-            if masked:
-                add_masks(y, plus, minus)
-        else:
-            y = np.zeros_like(x)
-            add_masks(y, plus, minus)
-            y *= y.dtype.type(inverse(weight, 8 * y.dtype.itemsize))
-            y += x
+        y = value.view(f"<u{value.dtype.itemsize}").copy()
+        if masked:
+            add_masks(y, plus, minus, prg=prg, factor=factor)
         self._private = None
         self.state = MemberState.MASKED
         return y.data.cast("B")
-
-    def _pair_seed(self, cohort: bytes, other: str, other_public: bytes) -> bytes:
-        assert self._private is not None
-        (lo, lo_key), (hi, hi_key) = sorted([(self._me, self._public), (other, other_public)])
-        return derive(x25519(self._private, other_public), cohort, "pair-mask", encode([lo, hi, lo_key, hi_key]))
 
     def close(self, state: MemberState) -> None:
         """End the session: CLOSED or ABORTED; drops secrets and the payload kept for sending again."""
@@ -209,10 +249,13 @@ class MemberSession:
 
 
 class ReceiverState(Enum):
-    """States of a receiver."""
+    """States of a receiver; ROUTED, SURVIVORS and CONFIRMS in the recoverable variant only."""
 
     OPEN = "open"
     COHORT = "cohort"
+    ROUTED = "routed"
+    SURVIVORS = "survivors"
+    CONFIRMS = "confirms"
     DONE = "done"
     VOID = "void"
 
@@ -287,14 +330,9 @@ class ReceiverSession:
         """
         if self.state is not ReceiverState.COHORT or sender not in self._missing:
             raise ValueError(f"no value of {sender} is awaited")
-        words = np.frombuffer(data, dtype=self._dtype)
-        weight = self._weights.get(sender, 1)
-        if weight != 1:
-            words = words * self._dtype.type(weight)
         if self._sum is None:
-            self._sum = words.copy()
-        else:
-            self._sum += words
+            self._sum = np.zeros(len(data) // self._dtype.itemsize, dtype=self._dtype)
+        add_weighted(self._sum, data, self._weights.get(sender, 1))
         self._missing.discard(sender)
         if not self._missing:
             self.state = ReceiverState.DONE
