@@ -22,6 +22,7 @@ from topologies.privacy import Lasting, seen_in_one_round
 MOST_RUNS = 120  # runs that are computed for one figure; more are thinned out evenly
 MOST_FRESH = 15_000  # coalitions that are tried with one region away
 Needed = Callable[[int], int]  # degree to h + c
+Groups = Sequence[Collection[int]] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def failures(
     needed: Needed,
     *,
     budget: int,
-    groups: Sequence[Collection[int]] | None = None,
+    groups: Groups = None,
     max_size: int = 2,
 ) -> Failures:
     """Return what a turn gives away when one region is away, and when receivers lie.
@@ -70,12 +71,12 @@ def failures(
         max_size: Largest coalitions searched with one region away.
     """
     every = [region for region, _ in attackers(mixing)]
-    away_fresh, searched = _fresh_with_one_away(mixing, needed, every, max_size)
+    away_fresh, searched = _fresh_with_one_away(mixing, needed, every, max_size, groups)
     pairs = [(i, k) for i in every for k in range(mixing.n) if i != k]
     chosen = _thinned(pairs)
     worst, example = 0, None
     for curious, k in chosen:
-        found = Lasting(_with_one_away(mixing, rounds, k, needed), rounds).exposes([curious]) - {k}
+        found = Lasting(_with_one_away(mixing, rounds, k, needed, groups), rounds).exposes([curious]) - {k}
         if len(found) > worst:
             worst, example = len(found), (curious, k, tuple(sorted(found)))
     lone, lone_example, cut = _lone_liar(mixing, rounds, needed, budget, groups, every)
@@ -85,7 +86,7 @@ def failures(
     )
 
 
-def left_out(degree: Sequence[int], needed: Needed, groups: Sequence[Collection[int]] | None) -> list[frozenset[int]]:
+def left_out(degree: Sequence[int], needed: Needed, groups: Groups) -> list[frozenset[int]]:
     """Return the sets that a receiver with these senders may leave out of one sum: one sender, or one group of them."""
     senders = set(degree)
     parts = [{j} for j in senders] if groups is None else [senders & set(group) for group in groups]
@@ -100,17 +101,21 @@ def _thinned(several: Sequence[tuple[int, int]]) -> Sequence[tuple[int, int]]:
     return several[:: -(-len(several) // MOST_RUNS)] if several else several
 
 
-def _with_one_away(mixing: Mixing, rounds: int, away: int, needed: Needed) -> Mixing:
-    """One region is away for the second turn; receivers that would have too few senders keep their models."""
-    shown = []
-    for round in range(rounds):
-        whole = _senders(mixing, round)
-        if mixing.turn <= round < 2 * mixing.turn:
-            sums = {i: [j for j in one if j != away] for i, one in enumerate(whole) if i != away}
-            shown.append({i: one for i, one in sums.items() if len(one) >= _least(whole[i], needed)})
-        else:
-            shown.append(dict(enumerate(whole)))
-    return as_run(mixing, shown)
+def _with_one_away(mixing: Mixing, rounds: int, away: int, needed: Needed, groups: Groups) -> Mixing:
+    """One region is away for the second turn."""
+    second = range(mixing.turn, 2 * mixing.turn)
+    return as_run(mixing, [_sums(mixing, round, away if round in second else None, needed, groups)
+                           for round in range(rounds)])
+
+
+def _sums(mixing: Mixing, round: int, away: int | None, needed: Needed, groups: Groups) -> dict[int, list[int]]:
+    """Who is in whose sum; receivers that would have too few senders keep their models. Its group goes with it."""
+    whole = _senders(mixing, round)
+    if away is None:
+        return dict(enumerate(whole))
+    out = next((set(group) for group in groups or [] if away in group), {away})
+    found = {i: [j for j in one if j not in out] if away in one else one for i, one in enumerate(whole) if i != away}
+    return {i: one for i, one in found.items() if len(one) >= _least(whole[i], needed)}
 
 
 def _least(planned: Sequence[int], needed: Needed) -> int:
@@ -118,7 +123,7 @@ def _least(planned: Sequence[int], needed: Needed) -> int:
 
 
 def _fresh_with_one_away(
-    mixing: Mixing, needed: Needed, every: Sequence[int], max_size: int
+    mixing: Mixing, needed: Needed, every: Sequence[int], max_size: int, groups: Groups
 ) -> tuple[int | None, int]:
     least: int | None = None
     searched = max_size
@@ -130,7 +135,7 @@ def _fresh_with_one_away(
         return tried <= MOST_FRESH and (least is None or size < least)
 
     for away in every:
-        one = _one_turn_without(mixing, away, needed)
+        one = as_run(mixing, [_sums(mixing, round, away, needed, groups) for round in range(mixing.turn)])
         found = least_coalition(
             one, lambda members, one=one, away=away: seen_in_one_round(one, members) - {away},  # type: ignore[misc]
             max_size=max_size, keep_going=going,
@@ -142,21 +147,12 @@ def _fresh_with_one_away(
     return least, searched
 
 
-def _one_turn_without(mixing: Mixing, away: int, needed: Needed) -> Mixing:
-    shown = []
-    for round in range(mixing.turn):
-        whole = _senders(mixing, round)
-        sums = {i: [j for j in one if j != away] for i, one in enumerate(whole) if i != away}
-        shown.append({i: one for i, one in sums.items() if len(one) >= _least(whole[i], needed)})
-    return as_run(mixing, shown)
-
-
 def _lone_liar(
     mixing: Mixing,
     rounds: int,
     needed: Needed,
     budget: int,
-    groups: Sequence[Collection[int]] | None,
+    groups: Groups,
     every: Sequence[int],
 ) -> tuple[int | None, tuple[int, tuple[int, ...], tuple[int, ...]] | None, bool]:
     """One receiver leaves one sender (or group) out in each of ``budget`` - 1 rounds, then shows all again."""
@@ -191,7 +187,7 @@ def _turns(mixing: Mixing) -> Iterator[list[list[int]]]:
 
 
 def _lying_pair(
-    mixing: Mixing, needed: Needed, groups: Sequence[Collection[int]] | None
+    mixing: Mixing, needed: Needed, groups: Groups
 ) -> tuple[int, int, int] | None:
     """Two receivers whose sums of one round differ by one region: both name the same set, one of them without it.
 

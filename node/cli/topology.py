@@ -82,54 +82,96 @@ def show(label: str, nodes: int, seed: int, as_json: bool) -> None:
 @topology.command()
 @_nodes
 @_seed
+@click.option(
+    "--min-coalition", type=click.IntRange(1, 5), default=1, show_default=True, metavar="K",
+    help="Recommend only what fewer than K regions cannot see through.",
+)
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Draw them (.svg, .png).")
 @common
-def compare(nodes: int, seed: int, plot: Path | None, as_json: bool) -> None:
-    """Show the topologies that fit N regions, side by side."""
+def compare(nodes: int, seed: int, min_coalition: int, plot: Path | None, as_json: bool) -> None:
+    """Show the topologies that fit N regions, side by side, and recommend one."""
     from topologies import fitting, overview
+    from topologies.recommend import recommended
 
     if plot is not None and plot.suffix not in PICTURES:
         raise Refusal("FILE", f"--plot {plot}", f"a name that ends in {', '.join(PICTURES)}", f"--plot {plot.stem}.svg")
-    found = [overview(label, nodes, seed=seed) for label in fitting(nodes)]
+    best = recommended(nodes, seed=seed, min_coalition=min_coalition)
+    found = [overview(label, nodes, seed=seed) for label in dict.fromkeys([*fitting(nodes), best.label])]
     if plot is not None:
         _draw(found, plot)
     if as_json:
-        emit({"nodes": nodes, "seed": seed, "topologies": [_value(one) for one in found]})
+        figures = [_value(one) for one in found]
+        emit({"nodes": nodes, "seed": seed, "topologies": figures, "recommended": best.label})
         return
     say(table(map(_cells, found), HEADER, right=RIGHT))
-    say(f"\n{LEGEND}")
+    say(f"\n{LEGEND}\n\n{_recommendation(best, min_coalition)}")
 
 
 @topology.command()
-@click.argument("label")
-@_nodes
+@click.argument("subject", nargs=-1, metavar="[LABEL|PLAN] [BUNDLE...]")
+@click.option("--nodes", type=click.IntRange(2, 10_000), metavar="N", help="How many regions, for a label.")
 @_seed
+@click.option("--weights", type=click.Choice(["uniform", "metropolis"]), default="uniform", show_default=True)
+@click.option("--weight-den", type=click.IntRange(2, 2**20), default=256, show_default=True, metavar="Q")
+@click.option("--observed", is_flag=True, help="Of a run that happened, from its regions' evidence bundles.")
 @click.option("--coalition", metavar="A,B", help="What these regions see together: names or numbers.")
 @click.option("--rounds", type=click.IntRange(1, 10_000), metavar="T", help="Rounds that are run.  [default: 2 N]")
 @click.option("--rho", default="0,1,3", show_default=True, metavar="R,...", help="New beside lasting, for R2.")
 @click.option("--max-size", type=click.IntRange(1), default=3, show_default=True, metavar="K", help="Search so far.")
+@click.option("--failures", "with_failures", is_flag=True, help="With --json: what absence and lies change, too.")
 @common
 def privacy(
-    label: str,
-    nodes: int,
+    subject: tuple[str, ...],
+    nodes: int | None,
     seed: int,
+    weights: str,
+    weight_den: int,
+    observed: bool,
     coalition: str | None,
     rounds: int | None,
     rho: str,
     max_size: int,
+    with_failures: bool,
     as_json: bool,
 ) -> None:
     """Show how many regions acting together see another's update.
 
-    LABEL is one of `landsting topology list`, or edges:FILE.
+    LABEL is one of `landsting topology list`, or edges:FILE, and needs --nodes. PLAN is a plan.toml.
+    With --observed: the bundles of a run, a plan before them if they hold several studies.
     """
-    from node.cli.topology_privacy import privacy_report
+    from node.cli.asking import plan_of_file
+    from node.cli.topology_privacy import of_label, of_plan, of_run, privacy_report
 
-    if label.endswith(".toml"):
-        fix = f"landsting topology privacy groups:4 --nodes {nodes}"
-        raise Refusal("NOT_IN_VERSION", "the privacy of a plan file", "a label, or edges:FILE", fix)
-    one = _overview(label, nodes, seed)
-    privacy_report(one, coalition=coalition, rounds=rounds, rho=rho, max_size=max_size, as_json=as_json)
+    plan = plan_of_file(Path(subject[0])) if subject and subject[0].endswith(".toml") else None
+    run = None
+    if observed:
+        bundles = [Path(one) for one in subject[plan is not None :]]
+        if not bundles:
+            raise click.UsageError("--observed needs bundles: landsting topology privacy --observed *.bundle")
+        about, run = of_run(bundles, plan)
+    elif len(subject) != 1:
+        raise click.UsageError(f"one LABEL or PLAN is needed; found {' '.join(subject) or 'none'}")
+    elif plan is not None:
+        about = of_plan(plan)
+    elif nodes is None:
+        raise click.UsageError(f"a label needs --nodes N: landsting topology privacy {subject[0]} --nodes 9")
+    else:
+        one = _overview(subject[0], nodes, seed)
+        about = of_label(one, metropolis=weights == "metropolis", den=weight_den)
+    privacy_report(
+        about, run=run, coalition=coalition, rounds=rounds, rho=rho, max_size=max_size,
+        with_failures=with_failures, as_json=as_json,
+    )  # fmt: skip
+
+
+def _recommendation(best: Overview, min_coalition: int) -> str:
+    fewer = "" if min_coalition == 1 else f", fewer than {min_coalition} regions together see nobody's update"
+    if not best.is_maskable or not best.away:
+        return f"Recommended: {best.label}, though no region may be away; with {best.n} regions nothing is better."
+    return (
+        f"Recommended: {best.label}. Of those in which any region may be away{fewer}, it sends the fewest models "
+        "until all regions agree."
+    )
 
 
 def _overview(label: str, nodes: int, seed: int) -> Overview:
