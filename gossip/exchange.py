@@ -21,10 +21,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gossip.mixing import mix
+from gossip.mixing import difference, mix_parts, move
+from gossip.robust import Verdict, clip, threshold
 from gossip.step import Step
-from protocol.fixed_point import quantise
+from protocol.fixed_point import quantise_parts
 from protocol.plan import Plan
+from protocol.steps import Layout, Part, parts_of
 
 Integers = NDArray[np.signedinteger]
 Model = NDArray[np.float32]
@@ -36,12 +38,18 @@ class Exchange(ABC):
 
     Args:
         reference: The study's initial model, float32 (dim,), which integers are differences to.
+        layout: (name, size) of each parameter; needed where the plan's steps depend on names.
     """
 
-    def __init__(self, plan: Plan, me: str, reference: Model) -> None:
+    def __init__(self, plan: Plan, me: str, reference: Model, layout: Layout = ()) -> None:
         self.plan = plan
         self.me = me
         self.reference = reference
+        self._layout = tuple(layout)
+
+    def parts(self, round: int) -> tuple[Part, ...]:
+        """Return the runs of the vector with one step each."""
+        return parts_of(self.plan.step_log2, round, self._layout, self.plan.dim)
 
     @abstractmethod
     def ready(self, step: Step, round: int, value: Model) -> None:
@@ -88,11 +96,13 @@ class Exchange(ABC):
 
     def payload_bytes(self, round: int, kind: str) -> int:
         """Return the exact length of one masked vector."""
-        return self.plan.payload_bytes(round)
+        return self.plan.payload_bytes(round, kind)
 
     @abstractmethod
-    def mix(self, step: Step, round: int, kind: str, value: Model, total: Integers, senders: Sequence[str]) -> Model:
-        """Return the new model, float32 (dim,).
+    def mix(
+        self, step: Step, round: int, kind: str, value: Model, total: Integers, senders: Sequence[str]
+    ) -> Model | None:
+        """Return the new model, float32 (dim,); None if the sum is far beyond ``clip``: it counts for nothing.
 
         Args:
             value: The region's own after its local update.
@@ -107,14 +117,14 @@ class Full(Exchange):
         codes: Round to X, as long as a receiver may still ask for it; whoever made it forgets it.
     """
 
-    def __init__(self, plan: Plan, me: str, reference: Model, codes: dict[int, Integers]) -> None:
-        super().__init__(plan, me, reference)
+    def __init__(self, plan: Plan, me: str, reference: Model, codes: dict[int, Integers], layout: Layout = ()) -> None:
+        super().__init__(plan, me, reference, layout)
         self._codes = codes
 
     def ready(self, step: Step, round: int, value: Model) -> None:
         plan = self.plan
-        self._codes[round] = quantise(
-            value, self.reference, plan.step_log2_at(round), plan.x_max(round), plan.ring_at(round)
+        self._codes[round] = quantise_parts(
+            value, self.reference, self.parts(round), plan.x_max(round), plan.ring_at(round)
         )
 
     def integers(self, step: Step, round: int, receiver: str) -> Integers:
@@ -123,6 +133,30 @@ class Full(Exchange):
     def survived(self, round: int, receiver: str, members: Sequence[str]) -> None:
         return  # nothing is remembered between rounds
 
-    def mix(self, step: Step, round: int, kind: str, value: Model, total: Integers, senders: Sequence[str]) -> Model:
-        row = self.plan.row(self.me, round)
-        return mix(value, total, self._codes[round], row.total(senders), self.plan.step_log2_at(round), row.den)
+    def mix(
+        self, step: Step, round: int, kind: str, value: Model, total: Integers, senders: Sequence[str]
+    ) -> Model | None:
+        plan, own, parts = self.plan, self._codes[round], self.parts(round)
+        row = plan.row(self.me, round)
+        weight = row.total(senders)
+        if plan.robustness != "clip_sum":
+            return mix_parts(value, total, own, weight, parts, row.den)
+        assert plan.clip is not None
+        fine = max(part.step_log2 for part in parts)
+        change = in_steps(difference(total, own, weight), parts, fine)
+        change, verdict = clip(change, threshold(plan.clip, row.den, fine))
+        return None if verdict is Verdict.ALARM else move(value, change, fine, row.den)
+
+
+def in_steps(change: NDArray[np.int64], parts: Sequence[Part], fine: int) -> NDArray[np.int64]:
+    """Return D in steps of 2^-f, right up to 2^32; beyond that only that it is beyond."""
+    if all(part.step_log2 == fine for part in parts):
+        return change
+    out = change.copy()
+    for part in parts:
+        shift = min(fine - part.step_log2, 33)
+        most = np.iinfo(np.int64).max >> shift
+        run = out[part.slice]
+        np.clip(run, -most, most, out=run)
+        run <<= shift
+    return out

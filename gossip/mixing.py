@@ -8,11 +8,16 @@ each region's own model.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from protocol.steps import Part
+
 _CHUNK = 1 << 15
+_MOST = np.iinfo(np.int64).max
 
 
 def mix(
@@ -27,25 +32,76 @@ def mix(
 
     Args:
         own: x_i, shape (p,).
-        total: S, the sum of the senders' codes, shape (p,).
+        total: S, the sum of the senders' codes times their weights, shape (p,).
         own_code: X_i, the region's own code, shape (p,).
         weight: A, the sum of the senders' weights; what is missing stays with the region itself.
         step_log2: k; one code step is 2^-k.
         den: Q.
     """
     out = np.empty_like(own)
-    step = 2.0**-step_log2
     for start in range(0, own.size, _CHUNK):
         part = slice(start, start + _CHUNK)
-        d = own_code[part].astype(np.int64)
-        d *= -weight
-        d += total[part]
-        change = d.astype(np.float64)
-        change *= step
-        change /= den
-        change += own[part]
-        out[part] = change
+        _move(own[part], difference(total[part], own_code[part], weight), step_log2, den, 1.0, out[part])
     return out
+
+
+def mix_parts(
+    own: NDArray[np.float32],
+    total: NDArray[np.signedinteger],
+    own_code: NDArray[np.signedinteger],
+    weight: int,
+    parts: Sequence[Part],
+    den: int,
+) -> NDArray[np.float32]:
+    """Return the same where each run of the vector has its own step."""
+    pieces = [mix(own[p.slice], total[p.slice], own_code[p.slice], weight, p.step_log2, den) for p in parts]
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+
+def move(
+    own: NDArray[np.float32], change: NDArray[np.int64], step_log2: int, den: int, gamma_u: int = 1_000_000
+) -> NDArray[np.float32]:
+    """Return x + gamma D 2^-f / Q, each operation rounded once.
+
+    Args:
+        change: D, shape (p,).
+        gamma_u: Share of the way that is gone, in 1e-6.
+    """
+    out = np.empty_like(own)
+    for start in range(0, own.size, _CHUNK):
+        part = slice(start, start + _CHUNK)
+        _move(own[part], change[part], step_log2, den, gamma_u / 1e6, out[part])
+    return out
+
+
+def _move(
+    own: NDArray[np.float32], d: NDArray[np.int64], step_log2: int, den: int, gamma: float, out: NDArray[np.float32]
+) -> None:
+    change = d.astype(np.float64)
+    change *= 2.0**-step_log2
+    if gamma != 1.0:
+        change *= gamma
+    change /= den
+    change += own
+    out[:] = change
+
+
+def difference(total: NDArray[np.signedinteger], own_code: NDArray[np.signedinteger], weight: int) -> NDArray[np.int64]:
+    """Return D = S - A X, shape (p,); in a ring of 64 bits what int64 cannot hold stays at its ends.
+
+    ``weight`` times a code fits in int64: codes are bounded by (2^63 - 1) / A.
+    """
+    d: NDArray[np.int64] = own_code.astype(np.int64)
+    d *= weight
+    if total.dtype.itemsize < 8:
+        np.subtract(total, d, out=d)
+        return d
+    s: NDArray[np.int64] = total.astype(np.int64, copy=False)
+    wrapped = s - d
+    over: NDArray[Any] = ((s ^ d) & (s ^ wrapped)) < 0
+    if over.any():
+        wrapped[over] = np.where(s[over] < 0, -_MOST, _MOST)
+    return wrapped
 
 
 def model_hash(vector: NDArray[np.float32]) -> bytes:

@@ -252,6 +252,10 @@ class TrainingRound:
         self.senders = session.members
         total, row = session.total(), plan.row(context.me, self.number)
         mixed = self._exchange.mix(step, self.number, self._kind, self.value, total, self.senders)
+        if mixed is None:
+            self.senders = ()
+            self.keep(step, "clip")
+            return
         sum_hash = hashlib.sha256(total.data.cast("B")).digest()
         names: list[Value] = list(self.senders)
         step.add(

@@ -2,15 +2,19 @@
 
 X = clip(round(v 2^k), -X_max, X_max) with v = x - ref in float64, halves to even. Steps are powers of
 two, so scaling is exact and every platform gives the same integers. With X_max = floor((2^(w-1) - 1) / A)
-a sum of such vectors whose weights add up to at most A cannot wrap.
+a sum of such vectors whose weights add up to at most A cannot wrap. ``stochastic`` rounds up as often as the
+fraction says, by a public stream of words: the mean of the codes is then the value itself.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+from protocol.steps import Part
 
 RING_DTYPES = {8: "<u1", 16: "<u2", 32: "<u4", 64: "<u8"}
 
@@ -81,3 +85,35 @@ def quantise(
             out[v > edge] = x_max
             out[v < -edge] = -x_max
     return codes
+
+
+def quantise_parts(
+    x: NDArray[np.float32], ref: NDArray[np.float32], parts: Sequence[Part], x_max: int, ring: int
+) -> NDArray[np.signedinteger]:
+    """Return the codes where each run of the vector has its own step; errors as ``quantise``."""
+    if len(parts) == 1:
+        return quantise(x, ref, parts[0].step_log2, x_max, ring)
+    return np.concatenate([quantise(x[p.slice], ref[p.slice], p.step_log2, x_max, ring) for p in parts])
+
+
+def stochastic(values: NDArray[np.float64], words: NDArray[np.uint16], x_max: int) -> NDArray[np.int64]:
+    """Return clip(floor(v + u / 2^16), -X_max, X_max), shape (p,).
+
+    Args:
+        values: v, in steps, shape (p,).
+        words: u, 16 public random bits each, shape (p,).
+        x_max: At most 2^53.
+
+    Raises:
+        ValueError: NaN or infinity among the values, or shapes that differ.
+    """
+    if values.shape != words.shape:
+        raise ValueError(f"{values.shape} values and {words.shape} words; expected one word each")
+    if not np.isfinite(values).all():
+        raise ValueError("NaN or infinity in the vector; nothing may be sent")
+    rounded = words.astype(np.float64)
+    rounded *= 2.0**-16
+    rounded += values
+    np.floor(rounded, out=rounded)
+    np.clip(rounded, -float(x_max), float(x_max), out=rounded)
+    return rounded.astype(np.int64)

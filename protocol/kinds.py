@@ -53,6 +53,7 @@ VOID_REASONS = (
     "attempts",  # the last attempt of a sum round failed
     "budget",    # the privacy budget allows no further step
     "catch-up",  # the neighbours are rounds ahead
+    "clip",      # the sum is more than ten times as long as the plan lets a step be: it counts for nothing
     "conflict",  # two signed statements of one member exclude each other
     "data",      # the region's data do not allow it
     "done",      # the study ended

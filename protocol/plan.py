@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from protocol import codec, plan_rules, plan_toml
+from protocol.blocks import chosen
 from protocol.errors import CodecError, PlanError
 from protocol.fixed_point import largest
 from protocol.plan_form import check_form
@@ -245,20 +246,26 @@ class Plan(PlanRecord):
         return largest(SUM_RING, self.n)  # the opened total holds everybody's, the receiver's own too
 
     def step_log2_at(self, round: int) -> int:
-        """Return k: a parameter is sent as a whole number of steps 2^-k; 0 in sum rounds, which are integers."""
+        """Return k of parameters without a prefix of their own: steps of 2^-k; 0 in sum rounds, which are integers."""
         if round < self.sum_rounds:
             return 0
         return next(k for start, prefix, k in reversed(self.step_log2) if start <= round and not prefix)
 
-    def payload_bytes(self, round: int) -> int:
+    def payload_bytes(self, round: int, kind: str = "mix") -> int:
         """Return the length of one masked vector.
+
+        Args:
+            kind: ``mix``, or ``state``: whole, in a ring of 64 bits.
 
         Raises:
             ValueError: A sum round, whose length its stage says.
         """
         if round < self.sum_rounds:
             raise ValueError(f"round {round} is a sum round: its stage says how long a vector is")
-        return self.dim * self.ring // 8
+        if kind == "state":
+            return self.dim * SUM_RING // 8
+        indices = chosen(self.study, round, self.dim, self.block_share_bp)
+        return (self.dim if indices is None else indices.size) * self.ring // 8
 
     # ---------------------------------------------------------------- rules
 
