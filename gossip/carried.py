@@ -54,6 +54,11 @@ class Shares:
     commits: tuple[tuple[bytes, bytes], ...]
     sealed: tuple[bytes, ...]
 
+    @property
+    def payload(self) -> bytes:
+        """The payload, as it came: it has one encoding."""
+        return encode(list(self.sealed))
+
 
 def read_shares(envelope: Envelope, payload: bytes, cohort: bytes, members: Sequence[str]) -> Shares:
     """Return the shares of one member of a cohort.
