@@ -26,6 +26,7 @@ class Draft:
         regions: Participants.
         manifest: Of one's own data set; every region's must have the same schema.
         dp: (epsilon, delta) as decimal strings.
+        preprocess_bp: Share of epsilon for noise on the sum rounds, in 1e-4; with DP and 0 there are none.
         edges_text: The edge list of topology ``edges``.
     """
 
@@ -41,6 +42,7 @@ class Draft:
     masking: str = "auto"
     disclose: bool = False
     dp: tuple[str, str] | None = None
+    preprocess_bp: int = 0
     lab: bool = False
     title: str = ""
     purpose: str = "research"
@@ -61,7 +63,14 @@ def draft_plan(draft: Draft) -> Plan:
     regions = sorted(draft.regions)
     topology = draft.topology or ("complete" if len(regions) <= LARGEST_COMPLETE else "regular:4")
     graphs = build(topology, len(regions), seed=draft.seed, edges_text=draft.edges_text)
-    facts = describe(draft.task, draft.settings, draft.manifest, seed=draft.seed, dp=draft.dp is not None)
+    facts = describe(
+        draft.task,
+        draft.settings,
+        draft.manifest,
+        seed=draft.seed,
+        dp=draft.dp is not None,
+        statistics=draft.preprocess_bp > 0,
+    )
     values: dict[str, Any] = {
         "title": draft.title,
         "purpose": draft.purpose,
@@ -89,7 +98,12 @@ def draft_plan(draft: Draft) -> Plan:
 
         epsilon, delta = draft.dp
         values["dp"] = plan_values(
-            epsilon, delta, rounds=draft.rounds, local_steps=int(facts["settings"]["local_steps"])
+            epsilon,
+            delta,
+            rounds=draft.rounds,
+            local_steps=int(facts["settings"]["local_steps"]),
+            stages=len(facts["sums"]),
+            preprocess_bp=draft.preprocess_bp,
         )
     return Plan.make(**values)
 

@@ -128,6 +128,8 @@ class Training:
             "region": self._region,
             "manifest": str(manifest) if manifest is not None else None,
             "dp": dict(plan.dp) if plan.dp is not None else None,
+            "sums": list(plan.sums),
+            "regions": plan.n,
             "rounds": plan.rounds,
             "state": str(self._home / "state" / "private"),
             "ledger": str(self._home / "ledger.jsonl"),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from protocol.plan import Plan
 
 STRICT_BY_ITSELF = 3  # largest planned degree at which `auto` means strict
-LATER_STAGES = ("bin", "bin2", "category")
+STAGES = ("count", "moment", "bin", "bin2", "category")
 
 
 def check_version(plan: Plan) -> None:
@@ -48,17 +48,21 @@ def check_version(plan: Plan) -> None:
     ]
     if dp is not None:
         works.append(("dp.noise_rng", dp["noise_rng"], ("torch",)))
-        # Noise on the sums is a later version's, and sums without it would stand outside of epsilon.
-        works.append(("sums", list(plan.sums), ([],)))
     for key, value, able in works:
         if value not in able:
             raise _later(key, value, able[0])
     if len(plan.step_log2) > 1:
         lines = [list(line) for line in plan.step_log2]
         raise _later("step_log2", lines, lines[0][2], "more than one line of ")
-    for stage in plan.sums:
-        if stage in LATER_STAGES:
-            raise _later("sums", list(plan.sums), [s for s in plan.sums if s not in LATER_STAGES])
+    if any(stage not in STAGES for stage in plan.sums):
+        raise _later("sums", list(plan.sums), [stage for stage in plan.sums if stage in STAGES])
+    if dp is not None and plan.sums and not dp["preprocess_bp"]:
+        raise PlanError(
+            rule="sums-need-noise",
+            found="sums beside [dp] with dp.preprocess_bp = 0: they would be opened without noise",
+            expected="a share of epsilon for them, or no sums",
+            fix="Set dp.preprocess_bp = 1000 (a tenth; landsting study new --preprocess 0.1), or set sums = [].",
+        )
     if masking["mode"] == "auto":
         _auto(plan)
 

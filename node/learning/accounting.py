@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -60,8 +60,11 @@ def _one_step(q_u: int, sigma_u: int) -> Any:
     return np.asarray(rdp.compute_rdp(q=q_u / MICRO, noise_multiplier=sigma_u / MICRO, steps=1, orders=ORDERS))
 
 
-def noise_for(epsilon_wanted: float, delta: float, q: float, steps: int) -> float:
+def noise_for(epsilon_wanted: float, delta: float, q: float, steps: int, before: Sequence[Spent] = ()) -> float:
     """Return the least noise multiplier, in steps of 0.001, that keeps ``steps`` steps within epsilon.
+
+    Args:
+        before: What is spent on the same rows besides, and counts within epsilon.
 
     Raises:
         ConfigError: Epsilon, delta or q is out of range, or no noise suffices.
@@ -72,7 +75,7 @@ def noise_for(epsilon_wanted: float, delta: float, q: float, steps: int) -> floa
     q_u = round(q * MICRO)
 
     def fits(milli: int) -> bool:
-        return epsilon([Spent(q_u, milli * 1000, steps)], delta) <= epsilon_wanted
+        return epsilon([*before, Spent(q_u, milli * 1000, steps)], delta) <= epsilon_wanted
 
     low, high = 0, 500
     while not fits(high):
@@ -85,6 +88,41 @@ def noise_for(epsilon_wanted: float, delta: float, q: float, steps: int) -> floa
         middle = (low + high) // 2
         low, high = (low, middle) if fits(middle) else (middle, high)
     return high / 1000
+
+
+def statistics_sigma_u(eps_max_u: int, delta_u12: int, preprocess_bp: int, stages: int) -> int:
+    """Return the noise multiplier of each sum round of a plan with DP, in 1e-6; 0 where there is none.
+
+    Every stage is one step with q = 1. The share of epsilon is ``preprocess_bp``; in closed form, so that an
+    audit needs no search: rho = (sqrt(L + eps) - sqrt(L))^2 with L = ln(1/delta), sigma = sqrt(stages / (2 rho)),
+    rounded up to 0.001.
+
+    Source: Bun and Steinke (2016), proposition 1.3 (rho-zCDP gives eps = rho + 2 sqrt(rho L)) and 1.6.
+    """
+    if not (stages and preprocess_bp):
+        return 0
+    log = -math.log(delta_u12 / MICRO**2)
+    rho = (math.sqrt(log + eps_max_u / MICRO * preprocess_bp / 10_000) - math.sqrt(log)) ** 2
+    return math.ceil(math.sqrt(stages / (2 * rho)) * 1000) * 1000
+
+
+def prv_epsilon(spent: Iterable[Spent], delta: float) -> float | None:
+    """Return the epsilon of all steps together by Opacus' PRV accountant (``eps_error`` .01); None if it gives up.
+
+    Tighter, but not checked for correctness by its authors: to be shown beside ``epsilon``, never to be counted.
+    """
+    from opacus.accountants import PRVAccountant
+
+    accountant = PRVAccountant()
+    accountant.history = [(s.sigma_u / MICRO, s.q_u / MICRO, s.steps) for s in spent if s.steps]
+    if not accountant.history:
+        return 0.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return float(accountant.get_epsilon(delta))
+        except (ValueError, RuntimeError, ArithmeticError, MemoryError):
+            return None
 
 
 def micro_up(value: float) -> int:

@@ -95,7 +95,7 @@ class Classifier:
 
         steps, lr, decay = settings["local_steps"], settings["lr"], settings["weight_decay"]
         if local.dp is not None:
-            local.dp.train(network, losses, len(y), steps, lr)
+            local.dp.train(network, losses, len(y), steps, lr, local.patients)
             return {"model": mlp.parameters_of(network)}, None
         total, parameters = 0.0, list(network.parameters())
         for at in batches(len(y), settings["batch"], steps, local.rng):

@@ -13,6 +13,7 @@ from node.learning.data.manifest import load
 from node.learning.errors import ConfigError
 from node.learning.registry import code_sha256, get_task
 from node.learning.task import decimal_settings, flatten, json_hash, layout_of, read_settings
+from node.learning.trainer import stages_of
 
 NO_SCHEMA = json_hash("SCHEMA", [])  # of a task without data
 
@@ -24,12 +25,14 @@ def describe(
     *,
     seed: int = 0,
     dp: bool = False,
+    statistics: bool = False,
 ) -> dict[str, Any]:
     """Return what ``study new`` fills in; the same on every machine.
 
     Args:
         seed: The plan's; the initial vector comes from it.
-        dp: With privacy there are no sum rounds: nothing un-noised is opened, and public ranges scale.
+        dp, statistics: With privacy there are sum rounds only where noise on them is paid for (``statistics``);
+            otherwise public ranges scale.
 
     Returns:
         ``task, version, settings`` (all keys, reals as decimal strings), ``schema, layout, init,
@@ -52,7 +55,7 @@ def describe(
         "layout": layout.hash,
         "dim": layout.dim,
         "init": hashlib.sha256(np.ascontiguousarray(vector, "<f4").tobytes()).digest(),
-        "sums": [] if dp else list(task.sums(known)),
+        "sums": [] if dp and not statistics else list(stages_of(task, known, schema)),
         "code": code_sha256(),
         "columns": [column.name for column in schema.features] if schema else [],
         "classes": list(schema.classes) if schema else [],

@@ -97,7 +97,7 @@ def read_model(path: Path) -> Model:
         if about["format"] != FORMAT:
             raise ConfigError(f"{path.name} is of another format", FORMAT, "Export it with this version.")
         schema = Schema.of_value(about["schema_id"], about["schema"])
-        encoder = Encoder(schema, about["encoder"]["centre"], about["encoder"]["scale"])
+        encoder = Encoder.of_value(schema, about["encoder"])
         task = str(about["task"])
     except (ValueError, KeyError, TypeError, SafetensorError) as error:
         raise ConfigError(f"{path.name} or its .json is damaged", "an exported model", "Export it again.") from error

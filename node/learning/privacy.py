@@ -1,9 +1,9 @@
 """Differential privacy: what a step may use, and the ledger of all that was spent (costs: ``accounting``).
 
 Rules kept here, and nowhere else:
-  * rows are drawn by Poisson sampling at rate q; an empty draw is a step like any other, and a sum
+  * patients are drawn by Poisson sampling at rate q; an empty draw is a step like any other, and a sum
     is divided by q n, never by the number drawn;
-  * every row's gradient is clipped and the full noise is added (Opacus' optimizer does both);
+  * every patient's gradient is clipped and the full noise is added (Opacus' optimizer does both);
   * a round is in the ledger, on disk, before it trains: a crash can only overstate epsilon;
   * a round that would pass the budget does not run;
   * chance comes from a secret of the region. From a public seed, or one of few bits, anybody could take the
@@ -25,17 +25,30 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from node.learning.accounting import MICRO, Spent, epsilon, micro_up, noise_for
+from node.learning.accounting import MICRO, Spent, epsilon, micro_up, noise_for, statistics_sigma_u
 from node.learning.errors import BudgetError, ConfigError
 from node.learning.state import sync_folder
 from node.learning.task import file_bytes, tagged_hash
 
 
 def plan_values(
-    epsilon_wanted: str, delta: str, *, rounds: int, local_steps: int, q: float = 0.5, clip: float = 0.5
+    epsilon_wanted: str,
+    delta: str,
+    *,
+    rounds: int,
+    local_steps: int,
+    q: float = 0.5,
+    clip: float = 0.5,
+    stages: int = 0,
+    preprocess_bp: int = 0,
 ) -> dict[str, Any]:
-    """Return the plan's ``dp`` map for a wanted epsilon over a whole study, given as decimal texts."""
+    """Return the plan's ``dp`` map for a wanted epsilon over a whole study, given as decimal texts.
+
+    Args:
+        stages: How many sum rounds there are; they take ``preprocess_bp`` of epsilon.
+    """
     from decimal import ROUND_FLOOR, Decimal, InvalidOperation
 
     try:
@@ -45,7 +58,11 @@ def plan_values(
         raise ConfigError(
             "an epsilon or delta that is no number", "decimals", "Write --dp epsilon=3,delta=1e-3."
         ) from error
-    sigma = noise_for(eps_u / MICRO, delta_u12 / MICRO**2, q, rounds * local_steps)
+    bp = preprocess_bp if stages else 0
+    if not (eps_u > 0 and 0 < delta_u12 < MICRO**2):
+        raise ConfigError(f"epsilon {epsilon_wanted}, delta {delta}", "epsilon > 0, 0 < delta < 1", "Correct --dp.")
+    before = [Spent(MICRO, statistics_sigma_u(eps_u, delta_u12, bp, stages), stages)] if bp else []
+    sigma = noise_for(eps_u / MICRO, delta_u12 / MICRO**2, q, rounds * local_steps, before)
     return {
         "accountant": "rdp",
         "eps_max_u": eps_u,
@@ -53,7 +70,7 @@ def plan_values(
         "clip_u": round(clip * MICRO),
         "q_u": round(q * MICRO),
         "sigma_min_u": round(sigma * MICRO),
-        "preprocess_bp": 0,
+        "preprocess_bp": bp,
         "noise_rng": "torch",
     }
 
@@ -67,6 +84,7 @@ class Terms:
     clip_u: int
     q_u: int
     sigma_u: int
+    preprocess_bp: int = 0
 
     @classmethod
     def of_plan(cls, dp: Mapping[str, Any]) -> Terms:
@@ -88,7 +106,8 @@ class Terms:
                     f"dp.{key} is missing or not above 0", "an integer above 0", "Make the plan with study new --dp."
                 )
             values.append(value)
-        terms = cls(*values)
+        eps_max_u, delta_u12, clip_u, q_u, sigma_u = values
+        terms = cls(eps_max_u, delta_u12, clip_u, q_u, sigma_u, int(dp.get("preprocess_bp", 0)))
         if terms.q_u > MICRO or terms.delta_u12 >= MICRO**2:
             raise ConfigError(
                 "dp.q_u or dp.delta_u12 stands for 1 or more", "a rate and a delta below 1", "Correct the plan."
@@ -99,6 +118,21 @@ class Terms:
     def delta(self) -> float:
         """Delta as a number."""
         return self.delta_u12 / MICRO**2
+
+    def statistics_sigma_u(self, stages: int) -> int:
+        """Return the noise multiplier of each of so many sum rounds, in 1e-6.
+
+        Raises:
+            ConfigError: The plan gives sums no share of epsilon, so that they would be opened without noise.
+        """
+        sigma_u = statistics_sigma_u(self.eps_max_u, self.delta_u12, self.preprocess_bp, stages)
+        if stages and not sigma_u:
+            raise ConfigError(
+                "sums in a study with DP and no share of epsilon for them",
+                "dp.preprocess_bp above 0, or sums = []",
+                "Set dp.preprocess_bp = 1000 for a tenth.",
+            )
+        return sigma_u
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +234,8 @@ class Ledger:
         if not paid:
             self.add(line)
         return {
-            "q_u": terms.q_u,
-            "sigma_u": terms.sigma_u,
+            "q_u": line.q_u,
+            "sigma_u": line.sigma_u,
             "steps": line.steps,
             "clip_u": terms.clip_u,
             "delta_u12": terms.delta_u12,
@@ -225,36 +259,57 @@ class DPContext:
     key: bytes
     taken: int = 0
 
-    def train(self, network: Any, losses: Callable[[Any, Any], Any], rows: int, steps: int, lr: float) -> None:
+    def train(
+        self,
+        network: Any,
+        losses: Callable[[Any, Any], Any],
+        rows: int,
+        steps: int,
+        lr: float,
+        patients: NDArray[np.int64] | None = None,
+    ) -> None:
         """Run DP-SGD steps on a torch module, in place.
+
+        Patients are drawn; the sum of the gradients of a patient's rows is clipped, so that one patient,
+        whatever the number of its rows, is what is added or removed.
 
         Args:
             losses: From a network and row numbers to one loss for each of these rows.
             rows: How many rows there are.
+            patients: Number of the patient of each row, from 0, (rows,); None: each row is a patient.
         """
         import torch
         from opacus.grad_sample import GradSampleModule
         from opacus.optimizers import DPOptimizer
 
         q = self.terms.q_u / MICRO
+        units = rows if patients is None else int(patients.max(initial=-1)) + 1
         chance = np.random.Generator(np.random.PCG64(int.from_bytes(tagged_hash("dp-sample", self.key)[:16], "big")))
         hooked = GradSampleModule(network, loss_reduction="mean")
         optimizer = DPOptimizer(
-            torch.optim.SGD(hooked.parameters(), lr=lr),
+            torch.optim.SGD([p for p in hooked.parameters() if p.requires_grad], lr=lr),
             noise_multiplier=self.terms.sigma_u / MICRO,
             max_grad_norm=self.terms.clip_u / MICRO,
-            expected_batch_size=q * rows,  # a real number: Opacus only divides by it
+            expected_batch_size=q * units,  # a real number: Opacus only divides by it
             loss_reduction="mean",
             generator=noise_generator(self.key),
         )
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Full backward hook is firing")
             for _ in range(steps):
-                at = torch.from_numpy(np.flatnonzero(chance.random(rows) < q))
+                drawn = np.flatnonzero(chance.random(units) < q)
+                at = drawn if patients is None else np.flatnonzero(np.isin(patients, drawn))
+                rows_drawn = torch.from_numpy(at)
                 optimizer.zero_grad()
-                each = losses(hooked, at)
+                each = losses(hooked, rows_drawn)
                 # "mean" makes Opacus multiply by the rows drawn, so this gives per-row gradients.
                 (each.sum() / max(1, len(at))).backward()
+                if patients is not None and len(drawn) < len(at):
+                    group = torch.from_numpy(np.searchsorted(drawn, patients[at]))
+                    for parameter in optimizer.params:
+                        each_row = parameter.grad_sample
+                        summed = torch.zeros((len(drawn), *each_row.shape[1:]), dtype=each_row.dtype)
+                        parameter.grad_sample = summed.index_add_(0, group, each_row)
                 optimizer.step()
                 self.taken += 1
         hooked.to_standard_module()

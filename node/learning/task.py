@@ -155,10 +155,22 @@ class TrainReport:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """Rows as a model sees them: ``x`` float32 (n, width), ``y`` int64 (n,) class numbers."""
+    """Rows as a model sees them.
+
+    Attributes:
+        x: float32 (n, width), what the encoder made of the features.
+        y: int64 (n,) class numbers, or whether the event was seen.
+        target: float32 (n, t): a number (standardised), labels, or a time; None for classes.
+        images: uint8 (n, height, width, channels); None where there are none.
+    """
 
     x: Floats
     y: NDArray[np.int64]
+    target: Floats | None = None
+    images: NDArray[np.uint8] | None = None
+
+    def __len__(self) -> int:
+        return len(self.y)
 
 
 @dataclass(slots=True)
@@ -171,6 +183,9 @@ class Local:
         private: Modules that stay and optimizer state, from the last round; a task changes it in place.
         rng: Chance of this round.
         dp: Set if the study trains with differential privacy.
+        patients: int64 (n,), the patient of each row; None where each row is a patient of its own.
+        before, steps_in_all: Local steps of earlier rounds, and of the whole study (0 where nobody knows).
+        frozen: Parameters (``module.parameter``) that must stay as they are.
     """
 
     rows: Encoded
@@ -178,6 +193,10 @@ class Local:
     private: dict[str, Floats]
     rng: np.random.Generator
     dp: DPContext | None
+    patients: NDArray[np.int64] | None = None
+    before: int = 0
+    steps_in_all: int = 0
+    frozen: frozenset[str] = frozenset()
 
 
 class Task(Protocol):

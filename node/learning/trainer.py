@@ -10,29 +10,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from node.learning.accounting import MICRO
 from node.learning.data import table
 from node.learning.data.manifest import Schema, load
 from node.learning.errors import ConfigError, GateError
 from node.learning.evaluate import FORMAT
-from node.learning.preprocessing import (
-    STAGES,
-    Columns,
-    Encoder,
-    GlobalStats,
-    columns_of,
-    encoder,
-    global_stats,
-    measure,
-)
+from node.learning.preprocessing import Columns, Encoder, GlobalStats, columns_of, encoder, global_stats, measure
 from node.learning.privacy import DPContext, Ledger, Line, Terms, warnings_for
 from node.learning.registry import get_task
+from node.learning.stages import check_stages, first_rows, noise
 from node.learning.state import State, write_whole
 from node.learning.task import (
     Arrays,
@@ -40,6 +33,7 @@ from node.learning.task import (
     Floats,
     Local,
     SharePolicy,
+    Task,
     TrainReport,
     check_vector,
     decimal_settings,
@@ -56,7 +50,12 @@ Totals = Sequence[NDArray[np.int64]]
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """What the plan says about learning; hashes and ``dim`` are None where there is no plan to hold them against."""
+    """What the plan says about learning; hashes and ``dim`` are None where there is no plan to hold them against.
+
+    Attributes:
+        sums: Stages of the sum rounds; None for those that the task asks for, under DP for none.
+        regions: How many take part: under DP each adds its noise to the sums.
+    """
 
     task: str
     version: str
@@ -66,6 +65,15 @@ class Agreed:
     layout: bytes | None = None
     dim: int | None = None
     dp: Mapping[str, Any] | None = None
+    sums: Sequence[str] | None = None
+    regions: int = 1
+
+
+def stages_of(task: Task, settings: Mapping[str, Any], schema: Schema | None) -> tuple[str, ...]:
+    """Return the stages that a task asks for, without those in which a schema has nothing to count."""
+    if schema is None:
+        return ()
+    return tuple(stage for stage in task.sums(settings) if columns_of(schema, stage))
 
 
 class Trainer:
@@ -102,6 +110,8 @@ class Trainer:
         self._data = b""
         if self.task.needs_data:
             self._read(manifest, agreed.schema)
+        self.sums = self._stages(agreed.sums)
+        self.regions = agreed.regions
         shapes = self.task.shapes(self.schema, self.settings)
         self.layout = layout_of(shapes, self.task.shared())
         if agreed.layout not in (None, self.layout.hash) or agreed.dim not in (None, self.layout.dim):
@@ -122,13 +132,6 @@ class Trainer:
                 )
             if ledger is None:
                 raise ConfigError("a study with DP and no ledger", "the ledger's path", "Open it with `ledger`.")
-            assert self.rows is not None
-            if len(set(self.rows.patients)) < len(self.rows):
-                raise ConfigError(
-                    "several rows of one patient with DP are not in this version",
-                    "one row a patient",
-                    "Make one row a patient.",
-                )
             self._ledger = Ledger(ledger)
         self._secret = self._state.secret() if self.terms is not None else b""
         self._encoded: tuple[bytes, Encoded, Encoded, GlobalStats | None] | None = None
@@ -153,10 +156,21 @@ class Trainer:
                 f"manifest {manifest.id} leaves no training row", "at least one", "Lower settings.test_share."
             )
 
+    def _stages(self, agreed: Sequence[str] | None) -> tuple[str, ...]:
+        if agreed is None:
+            agreed = () if self.terms is not None else stages_of(self.task, self.settings, self.schema)
+        if agreed and self.schema is None:
+            raise ConfigError(f"task {self.task.name} has no sums", "sums = []", "Correct the plan.")
+        if self.terms is not None:
+            self.terms.statistics_sigma_u(len(agreed))
+        return check_stages(agreed)
+
     @property
     def warnings(self) -> list[str]:
         """Sentences about terms that do little for this region's number of rows; for its own eyes."""
-        return warnings_for(self.terms, len(self.rows)) if self.terms is not None and self.rows is not None else []
+        if self.terms is None or self.rows is None:
+            return []
+        return warnings_for(self.terms, len(set(self.rows.patients)))
 
     def initial(self) -> Floats:
         """Return the first vector, (dim,); the same bytes at every region."""
@@ -169,26 +183,56 @@ class Trainer:
         return columns_of(self.schema, stage)
 
     def measure(self, stage: str, totals: Totals = ()) -> NDArray[np.int64]:
-        """Return the region's integers for a stage, given the totals opened so far."""
+        """Return the region's integers for a stage, given the totals opened so far; under DP with noise.
+
+        Raises:
+            BudgetError: The stage would pass a privacy budget; nothing was counted.
+            ConfigError: It is not this stage's turn.
+        """
         columns = self.columns(stage)
-        if self.terms is not None:
-            raise ConfigError(
-                "sums in a study with DP: they would be opened without noise", "sums = []", "Correct the plan."
-            )
-        if (*STAGES[: len(totals)], stage) != STAGES[: len(totals) + 1]:
-            raise ConfigError(
-                f"stage {stage} after {len(totals)} others", ", then ".join(STAGES), "Correct `sums` in the plan."
-            )
+        if (*self.sums[: len(totals)], stage) != self.sums[: len(totals) + 1]:
+            expected = ", then ".join(self.sums) or "no sums in this study"
+            raise ConfigError(f"stage {stage} after {len(totals)} others", expected, "Correct `sums` in the plan.")
         assert self.schema is not None
         assert self.rows is not None
-        vector = measure(self.schema, self.rows, stage)
+        before = self._stats(totals)
+        if self.terms is None:
+            vector = measure(self.schema, self.rows, stage, before)
+        else:
+            vector = self._measure_with_noise(stage, before, totals)
         assert len(vector) == sum(width for _, width in columns)
         return vector
+
+    def _measure_with_noise(self, stage: str, before: GlobalStats | None, totals: Totals) -> NDArray[np.int64]:
+        assert self.schema is not None
+        assert self.rows is not None
+        assert self.terms is not None
+        assert self._ledger is not None
+        number, sigma_u = len(totals), self.terms.statistics_sigma_u(len(self.sums))
+        base = tagged_hash("stage", stage.encode() + b"".join(total.tobytes() for total in totals)).hex()
+        chance = tagged_hash("dp-secret", self._secret).hex()
+        rates = (MICRO, sigma_u, 1, self.terms.delta_u12)
+        line = Line(self.study, number, base, self._data.hex(), *rates, chance)
+        self._ledger.charge(line, self.terms, self._budget_u)
+        where = json.dumps([self.study, number, base, self._data.hex(), sigma_u])
+        key = tagged_hash("dp-stage", self._secret + where.encode())
+        # What lay outside the ranges is counted over all rows of a patient, so it has no bound here.
+        rows = replace(self.rows.take(first_rows(self.rows)), outside={})
+        plain = measure(self.schema, rows, stage, before, fewest=0)
+        return plain + noise(self.schema, stage, sigma_u / MICRO, key)
+
+    def _stats(self, totals: Totals) -> GlobalStats | None:
+        """Return what the totals opened so far mean."""
+        assert self.schema is not None
+        added = None
+        if self.terms is not None and totals:
+            added = (self.terms.statistics_sigma_u(len(self.sums)) / MICRO, self.regions)
+        return global_stats(self.schema, self.sums[: len(totals)], totals, noise=added)
 
     def encoder(self, totals: Totals) -> Encoder:
         """Return what encodes rows, given all opened totals."""
         assert self.schema is not None
-        return encoder(self.schema, global_stats(self.schema, STAGES[: len(totals)], totals))
+        return encoder(self.schema, self._stats(totals))
 
     def _rows(self, totals: Totals) -> tuple[Encoded, Encoded, GlobalStats | None]:
         key = b"|".join(total.tobytes() for total in totals)
@@ -198,7 +242,7 @@ class Trainer:
                 self._encoded = (key, nothing, nothing, None)
             else:
                 encode = self.encoder(totals)
-                stats = global_stats(self.schema, STAGES[: len(totals)], totals)
+                stats = self._stats(totals)
                 self._encoded = (key, encode.encode(self.rows), encode.encode(self._validation), stats)
         return self._encoded[1:]
 
@@ -215,7 +259,7 @@ class Trainer:
         context, facts = self._pay(round, base)
         private = self._state.before(round)
         rng = np.random.Generator(stream("train", self.seed, self.region, round))
-        local = Local(rows, stats, private, rng, context)
+        local = Local(rows, stats, private, rng, context, patients=self._patients())
         arrays = self._all_modules(vector, private)
         after, loss = self.task.train(arrays, local, self.settings)
         out = flatten(after, self.layout)
@@ -226,6 +270,12 @@ class Trainer:
         steps = self.settings.get("local_steps", 1)
         norm = float(np.linalg.norm(out.astype(np.float64) - vector))
         return out, TrainReport(steps, norm, loss, facts)
+
+    def _patients(self) -> NDArray[np.int64] | None:
+        """Return the number of each training row's patient, (n,); None where each row is a patient of its own."""
+        if self.rows is None or len(set(self.rows.patients)) == len(self.rows):
+            return None
+        return np.unique(np.asarray(self.rows.patients), return_inverse=True)[1].astype(np.int64)
 
     def _pay(self, round: int, base: bytes) -> tuple[DPContext | None, dict[str, int | str] | None]:
         if self.terms is None or self._ledger is None:

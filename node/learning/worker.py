@@ -86,13 +86,13 @@ class Worker:
             value = request.get(key)
             return None if value is None else Path(value)
 
-        keys = ("task", "version", "settings", "seed", "schema", "layout", "dim", "dp")
+        keys = ("task", "version", "settings", "seed", "schema", "layout", "dim", "dp", "sums", "regions")
         agreed = Agreed(**{key: request[key] for key in keys if key in request})
         if agreed.task != "idle":
             names = ["torch", "opacus"] if agreed.dp is not None else ["torch"]
             self._imports = threading.Thread(target=_import, args=(names,), daemon=True)
             self._imports.start()
-            if agreed.dp is not None:
+            if agreed.dp is not None and not agreed.sums:
                 self._imports.join()  # there are no sum rounds, which wait for everybody: the first round does not
         trainer = Trainer(
             agreed,

@@ -228,9 +228,7 @@ def test_a_label_that_the_graphs_contradict_is_refused(plan: Plan, words: str) -
         pytest.param(plan_of(4, retention={"payload_rounds": 3}), "Set retention.payload_rounds = 0", id="payloads"),
         pytest.param(plan_of(4, retention={"sample_bp": 100}), "Set retention.sample_bp = 0", id="samples"),
         pytest.param(plan_of(4, dp=DP | {"noise_rng": "system"}), 'Set dp.noise_rng = "torch"', id="noise_rng"),
-        pytest.param(plan_of(4, sums=["count"], dp=DP), "Set sums = []", id="sums under dp"),
-        pytest.param(plan_of(4, sums=["count"], dp=DP | {"preprocess_bp": 0}), "Set sums = []", id="sums, no noise"),
-        pytest.param(plan_of(4, sums=["count", "bin"]), 'Set sums = ["count"]', id="histograms"),
+        pytest.param(plan_of(4, sums=["count", "median"]), 'Set sums = ["count"]', id="unknown stage"),
         pytest.param(plan_of(21, sums=["count"], masking=STRICT), "Set sums = []", id="sums over 21"),
         pytest.param(plan_of(5), 'use masking.mode = "strict"', id="auto with 4 neighbours"),
     ],
@@ -270,3 +268,12 @@ def test_a_region_that_is_not_in_the_roster_is_refused(roster: Roster) -> None:
         plan_of(3, roster=roster.hash, regions=["halland", "skaane", "vgr"]).check_roster(roster)
 
     assert caught.value.rule == "regions"
+
+
+def test_sums_beside_dp_need_a_share_of_epsilon_for_their_noise() -> None:
+    plan_of(4, sums=["count", "moment", "bin", "bin2", "category"], dp=DP | {"preprocess_bp": 1000}).check()
+
+    error = refusal(plan_of(4, sums=["count"], dp=DP | {"preprocess_bp": 0}))
+
+    assert error.rule == "sums-need-noise"
+    assert "opened without noise" in str(error)
