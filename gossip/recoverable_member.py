@@ -39,24 +39,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crypto.agreement import x25519_public
-from crypto.errors import CryptoError
 from crypto.masking import add_masks
-from crypto.shamir import SECRET_BYTES, SHARE_BYTES, check_share, split
-from gossip.carried import PAIR_BYTES, Routed, Survivors, encode_reveal, read_confirms, read_routed, read_survivors
-from gossip.derived import (
-    MASK_KEY,
-    SELF,
-    Channel,
-    mask_key,
-    pair_seed,
-    self_commitment,
-    self_seed,
-    share_commitment,
-)
+from crypto.shamir import SECRET_BYTES
+from gossip.carried import Routed, Survivors, encode_reveal, read_confirms, read_routed, read_survivors
+from gossip.derived import Channel, mask_key, pair_seed, self_commitment, self_seed
 from gossip.events import Buffer
 from gossip.session import Cohort, Entropy, MemberState, Statement, read_cohort
 from gossip.session_rules import SessionError, SessionRules
-from protocol.codec import Value, encode
+from gossip.sharing import BadShare, Pair, deal, open_pair
+from protocol.codec import Value
 from protocol.envelope import Envelope
 from protocol.weights import inverse
 
@@ -113,7 +104,7 @@ class RecoverableMember:
     def _forget(self) -> None:
         self._seed_c = self._seed_b = self._private = self._ephemeral = b""
         self._channels: dict[str, Channel] = {}
-        self._shares: dict[str, tuple[bytes, bytes]] = {}
+        self._shares: dict[str, Pair] = {}
 
     # ---------------------------------------------------------------- turns
 
@@ -215,28 +206,11 @@ class RecoverableMember:
                 )
         self._ephemeral = b""
         t = self.rules.threshold(len(members))
-        pairs = list(
-            zip(
-                split(self._seed_c, t, len(members), entropy),
-                split(self._seed_b, t, len(members), entropy),
-                strict=True,
-            )
+        statement, self._shares[self._me] = deal(
+            self._seed_c, self._seed_b, t, self._me, self._channels, members, digest, entropy
         )
-        commits: list[Value] = []
-        sealed: list[Value] = []
-        for name, (c, b) in zip(members, pairs, strict=True):
-            kept: list[Value] = [
-                share_commitment(digest, self._me, name, MASK_KEY, c),
-                share_commitment(digest, self._me, name, SELF, b),
-            ]
-            commits.append(kept)
-            if name == self._me:
-                self._shares[name] = (c, b)
-                sealed.append(b"")
-            else:
-                sealed.append(self._channels[name].seal("SHARES", c + b))
         self.state = MemberState.SHARED
-        return Statement("SHARES", {"cohort": digest, "commits": commits}, encode(sealed))
+        return statement
 
     def on_routed(self, envelope: Envelope, payload: bytes) -> Statement | None:
         """Take the shares of those who go on.
@@ -267,23 +241,13 @@ class RecoverableMember:
             if name == self._me:
                 continue
             try:
-                c, b = _pair(self._channels[name].unseal("SHARES", shares.sealed[at]))
-            except CryptoError:
-                return self._complain(name, "sealing")
-            expected = (
-                share_commitment(digest, name, self._me, MASK_KEY, c),
-                share_commitment(digest, name, self._me, SELF, b),
-            )
-            if shares.commits[at] != expected:
-                return self._complain(name, "commitment")
-            self._shares[name] = (c, b)
+                self._shares[name] = open_pair(self._channels[name], shares, at)
+            except BadShare as error:
+                self.close(MemberState.ABORTED)
+                return Statement("COMPLAINT", {"about": name, "reason": error.reason})
         self._channels = {self.receiver: self._channels[self.receiver]}
         self._routed = routed
         return None
-
-    def _complain(self, about: str, reason: str) -> Statement:
-        self.close(MemberState.ABORTED)
-        return Statement("COMPLAINT", {"about": about, "reason": reason})
 
     # ---------------------------------------------------------------- after training
 
@@ -433,13 +397,3 @@ def _key(envelope: Envelope, name: str) -> bytes:
     key = envelope.fields.body[name]
     assert isinstance(key, bytes)
     return key
-
-
-def _pair(data: bytes) -> tuple[bytes, bytes]:
-    """The share of the mask key and the share of the self seed in one sealed pair."""
-    if len(data) != PAIR_BYTES:
-        raise CryptoError(f"a pair of shares of {len(data)} bytes; expected {PAIR_BYTES}")
-    c, b = data[:SHARE_BYTES], data[SHARE_BYTES:]
-    check_share(c)
-    check_share(b)
-    return c, b

@@ -31,7 +31,6 @@ Rules kept here, and nowhere else:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -40,21 +39,12 @@ from numpy.typing import NDArray
 from crypto.agreement import x25519_public
 from crypto.errors import CryptoError
 from crypto.masking import add_masks
-from crypto.shamir import join
 from gossip.carried import Shares, read_reveal, read_shares
-from gossip.derived import (
-    MASK_KEY,
-    SELF,
-    Channel,
-    mask_key,
-    pair_seed,
-    self_commitment,
-    self_seed,
-    share_commitment,
-)
+from gossip.derived import MASK_KEY, SELF, Channel, share_commitment
 from gossip.events import Buffer
 from gossip.session import Entropy, ReceiverState, Statement, add_weighted, check_mask_key, receipt
 from gossip.session_rules import SessionRules
+from gossip.sharing import OpenedSeed, joined_pairs, joined_self
 from protocol.codec import Value
 from protocol.envelope import Envelope, encode_carried
 from protocol.errors import CodecError
@@ -67,16 +57,6 @@ _TAKES = {
     "CONFIRM": ReceiverState.SURVIVORS,
     "REVEAL": ReceiverState.CONFIRMS,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class OpenedSeed:
-    """A seed that was opened: of ``region``'s self mask, or of its pair mask with ``of``. Stays in the vault."""
-
-    kind: str
-    region: str
-    of: str | None
-    seed: bytes = field(repr=False)
 
 
 class RecoverableReceiver:
@@ -358,6 +338,7 @@ class RecoverableReceiver:
 
     def _open(self, t: int) -> None:
         """Join the seeds, check them against what their owners have said, and take the masks away."""
+        cohort, keys = self._said["COHORT"], {name: _bytes(one, "mask_key") for name, one in self.adverts.items()}
         plus: list[bytes] = []
         minus: list[bytes] = []
         opened: list[OpenedSeed] = []
@@ -365,7 +346,10 @@ class RecoverableReceiver:
             shares = self._joining[name]
             first = {x: shares[x] for x in sorted(shares)[:t]}
             try:
-                found = self._self_seed(name, first) if name in self.survivors else self._pair_seeds(name, first)
+                if name in self.survivors:
+                    found = joined_self(name, first, cohort, _bytes(self._masked[name], "self_commit"))
+                else:
+                    found = joined_pairs(name, first, self.sid, cohort, keys, self.survivors)
             except CryptoError:
                 # All these shares are those that their dealer has committed to: nobody else can have spoilt them.
                 self.blamed.append((name, "dealt"))
@@ -380,25 +364,6 @@ class RecoverableReceiver:
         self.opened = tuple(opened)
         self._forget()
         self.state = ReceiverState.DONE
-
-    def _self_seed(self, name: str, shares: Mapping[int, bytes]) -> list[OpenedSeed]:
-        """The seed of a survivor's self mask."""
-        cohort = self._said["COHORT"]
-        own = self_seed(join(shares), cohort, name)
-        if self_commitment(cohort, name, own) != self._masked[name].fields.body["self_commit"]:
-            raise CryptoError(f"the self seed of {name} is not the one that it committed to")
-        return [OpenedSeed("self", name, None, own)]
-
-    def _pair_seeds(self, name: str, shares: Mapping[int, bytes]) -> list[OpenedSeed]:
-        """The seeds that one who was left out shares with each survivor."""
-        private, public = mask_key(join(shares), self.sid, name), _bytes(self.adverts[name], "mask_key")
-        if x25519_public(private) != public:
-            raise CryptoError(f"the mask key of {name} is not the one that it announced")
-        cohort, theirs = self._said["COHORT"], {k: _bytes(self.adverts[k], "mask_key") for k in self.survivors}
-        return [
-            OpenedSeed("pair", name, other, pair_seed(private, public, cohort, name, other, theirs[other]))
-            for other in self.survivors
-        ]
 
     def _sum_of_survivors(self) -> NDArray[np.unsignedinteger[Any]]:
         sums = [total for group, total in self._sums.items() if group.issubset(self.survivors)]

@@ -57,10 +57,9 @@ def lasting(me: str) -> Callable[[str], bytes]:
 
 
 def envelope(
-    sender: str, type: str, body: Mapping[str, Any], sid: bytes, payload: bytes | memoryview | None = None, round: int = 0
+    sender: str, type: str, body: Mapping[str, Any], sid: bytes, data: bytes = b"", round: int = 0
 ) -> Envelope:
     """A signed envelope of a region at the table."""
-    data = bytes(payload) if payload is not None else b""
     fields = Header(
         type=type, sender=sender, log=f"net.example/{sender}/1", head_size=1, head_root=bytes(32), study=STUDY,
         round=round, session=sid, body=dict(body), bytes=len(data),
