@@ -5,16 +5,32 @@ Used twice: by the checks that find a fault, and by ``proofs``, which sees it ag
 
 from __future__ import annotations
 
+from typing import Any, Protocol
+
 from protocol.entries import Entry
 from protocol.envelope import Envelope
 
 
-def slot(envelope: Envelope) -> tuple[object, ...] | None:
+class Claim(Protocol):
+    """What a message says of itself, as ``Statement`` and ``Header`` have it."""
+
+    @property
+    def type(self) -> str: ...
+    @property
+    def sender(self) -> str: ...
+    @property
+    def study(self) -> bytes | None: ...
+    @property
+    def session(self) -> bytes | None: ...
+    @property
+    def body(self) -> Any: ...
+
+
+def slot(claim: Claim) -> tuple[object, ...] | None:
     """Return the place that one statement only may have; None for types without a session."""
-    fields = envelope.fields
-    if fields.session is None:
+    if claim.session is None:
         return None
-    return (fields.study, fields.session, fields.type, fields.sender, fields.body.get("about"))
+    return (claim.study, claim.session, claim.type, claim.sender, claim.body.get("about"))
 
 
 def head_fault(envelope: Envelope, origin: str, at: int, root: bytes | None) -> str | None:
@@ -33,24 +49,32 @@ def head_fault(envelope: Envelope, origin: str, at: int, root: bytes | None) -> 
     return None
 
 
-def place_fault(entry: Entry, origin: str, at: int, message: Envelope | None) -> str | None:
+def frame_fault(frame: dict[str, Any], origin: str, at: int, message: Claim | None) -> str | None:
     """Return what is false in the place that an entry claims, or None.
 
     Args:
+        frame: The entry as a map, in its schema.
         message: What an ``env.sent`` or ``env.recv`` holds.
     """
-    if entry.seq != at or entry.log != origin:
-        return f"says it is entry {entry.seq} of {entry.log}"
-    if (entry.kind == "log.genesis") != (at == 0):
-        return f"is {entry.kind}; a log begins with log.genesis, and only begins so"
+    kind = frame["kind"]
+    if frame["seq"] != at or frame["log"] != origin:
+        return f"says it is entry {frame['seq']} of {frame['log']}"
+    if (kind == "log.genesis") != (at == 0):
+        return f"is {kind}; a log begins with log.genesis, and only begins so"
     if at == 0:
         network, region, _ = origin.split("/")
-        named = str(entry.body["network"]), str(entry.body["region"])
+        named = str(frame["body"]["network"]), str(frame["body"]["region"])
         if named != (network, region):
             return f"founds the log of {'/'.join(named)}"
-    if entry.kind == "env.sent" and message is not None:
-        if message.fields.sender != origin.split("/")[1]:
-            return f"holds as sent a message of {message.fields.sender}"
-        if message.fields.study != entry.study:
+    if kind == "env.sent" and message is not None:
+        if message.sender != origin.split("/")[1]:
+            return f"holds as sent a message of {message.sender}"
+        if message.study != frame["study"]:
             return "is filed under another study than its message"
     return None
+
+
+def place_fault(entry: Entry, origin: str, at: int, message: Claim | None) -> str | None:
+    """Return the same of a decoded entry."""
+    frame = {"seq": entry.seq, "log": entry.log, "kind": entry.kind, "study": entry.study, "body": entry.body}
+    return frame_fault(frame, origin, at, message)

@@ -7,14 +7,11 @@ by the keys their own first entry names; that shows that they agree with themsel
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from crypto.errors import CryptoError
-from crypto.note import open_note
-from crypto.signing import verify as verify_signature
-from protocol.envelope import Envelope, parse, verify
+from node.audit.signatures import Signatures
+from node.audit.statements import Statement, Statements
 from protocol.plan import Plan
 from protocol.roster import Roster
 
@@ -26,47 +23,6 @@ class KeySet:
     sign: bytes
     log: bytes
     witness: bytes
-
-
-class Signatures:
-    """Checks signatures, each distinct one once; ``valid`` is how many held."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[bytes, bytes, bytes], bool] = {}
-
-    @property
-    def valid(self) -> int:
-        """How many distinct signatures were checked and hold."""
-        return sum(self._known.values())
-
-    def envelope(self, envelope: Envelope, public: bytes) -> bool:
-        """Whether the envelope is signed by this key."""
-        key = (public, envelope.eid, envelope.signature)
-        if key not in self._known:
-            self._known[key] = _holds(lambda: verify(envelope, public))
-        return self._known[key]
-
-    def note(self, note: bytes, name: str, public: bytes) -> bool:
-        """Whether the note has a valid signature of this name and key."""
-        key = (public, hashlib.sha256(note).digest(), name.encode())
-        if key not in self._known:
-            self._known[key] = _holds(lambda: open_note(note, name, public))
-        return self._known[key]
-
-    def plain(self, public: bytes, signature: bytes, message: bytes) -> bool:
-        """Whether the signature over the message holds."""
-        key = (public, hashlib.sha256(message).digest(), signature)
-        if key not in self._known:
-            self._known[key] = _holds(lambda: verify_signature(public, signature, message))
-        return self._known[key]
-
-
-def _holds(check: object) -> bool:
-    try:
-        check()  # type: ignore[operator]
-    except CryptoError:
-        return False
-    return True
 
 
 @dataclass(slots=True, eq=False)
@@ -81,10 +37,11 @@ class Context:
         accepts: By study, the regions whose signed ACCEPT was seen.
         unchecked: Envelopes whose sender this context has no key for.
         inside: What carriers' payloads hold, by their SHA-256; each is read once.
-        read: Every message once, by its header: sender and receivers hold the same bytes.
+        judged: By index in ``statements``, what ``judge`` said.
     """
 
     signatures: Signatures
+    statements: Statements
     roster: Roster | None = None
     network: str | None = None
     keys: Mapping[str, KeySet] = field(default_factory=dict)
@@ -92,8 +49,8 @@ class Context:
     studies: frozenset[bytes] = frozenset()
     accepts: dict[bytes, set[str]] = field(default_factory=dict)
     unchecked: set[bytes] = field(default_factory=set)
-    inside: dict[bytes, list[Envelope]] = field(default_factory=dict)
-    read: dict[bytes, Envelope] = field(default_factory=dict)
+    inside: dict[bytes, list[int]] = field(default_factory=dict)
+    judged: dict[int, bool | None] = field(default_factory=dict)
 
     @property
     def roster_hash(self) -> bytes | None:
@@ -106,36 +63,33 @@ class Context:
         named = {name for study in self.studies for name in self.plans[study].regions}
         return sorted(named or self.keys)
 
-    def parse(self, header: bytes, signature: bytes) -> Envelope:
-        """Return the message of a header and a signature.
+    def judge(self, index: int) -> bool | None:
+        """Return whether a message is its sender's; None where this context cannot tell."""
+        if index not in self.judged:
+            self.judged[index] = self._judge(self.statements.all[index])
+        return self.judged[index]
 
-        Raises:
-            CodecError: It is in no allowed form.
-        """
-        known = self.read.get(header)
-        if known is None:
-            known = self.read[header] = parse(header, signature)
-        return known if known.signature == signature else parse(header, signature)
-
-    def judge(self, envelope: Envelope) -> bool | None:
-        """Return whether an envelope is its sender's; None where this context cannot tell."""
-        fields = envelope.fields
-        keys = self.keys.get(fields.sender)
-        if keys is None or fields.log.rpartition("/")[0] != f"{self.network}/{fields.sender}":
+    def _judge(self, statement: Statement) -> bool | None:
+        keys = self.keys.get(statement.sender)
+        if keys is None or statement.log.rpartition("/")[0] != f"{self.network}/{statement.sender}":
             return None
-        if self.signatures.envelope(envelope, keys.sign):
+        statement.judged = True
+        if self.signatures.statement(statement, keys.sign):
             return True
-        return False if self._is_ours(envelope) else None
+        return False if self._is_ours(statement) else None
 
-    def _is_ours(self, envelope: Envelope) -> bool:
+    def _is_ours(self, statement: Statement) -> bool:
         """Whether it speaks of this roster or a study under it; else its sender may have had other keys then.
 
         Keys of any other roster in a bundle are worth nothing: whoever made the bundle can have made them.
         """
-        fields = envelope.fields
-        if fields.study is not None:
-            return fields.study in self.plans
-        return self.roster is None or fields.body.get("roster") == self.roster.hash
+        if statement.study is not None:
+            return statement.study in self.plans
+        return self.roster is None or statement.body.get("roster") == self.roster.hash
+
+    def true(self) -> list[Statement]:
+        """Return every message that this context has seen and whose signature holds."""
+        return [self.statements.all[index] for index, verdict in self.judged.items() if verdict]
 
 
 def keys_of(roster: Roster) -> dict[str, KeySet]:
@@ -145,6 +99,7 @@ def keys_of(roster: Roster) -> dict[str, KeySet]:
 
 def contexts(
     signatures: Signatures,
+    statements: Statements,
     plans: Mapping[bytes, Plan],
     rosters: Mapping[bytes, Roster],
     study: bytes | None,
@@ -158,11 +113,12 @@ def contexts(
     """
     audited = {study: plans[study]} if study in plans and study is not None else dict(plans)
     named = sorted({plan.roster for plan in audited.values()} & rosters.keys()) or sorted(rosters)
-    return [_context(signatures, rosters[name], plans, audited) for name in named if name not in rivals]
+    return [_context(signatures, statements, rosters[name], plans, audited) for name in named if name not in rivals]
 
 
 def _context(
     signatures: Signatures,
+    statements: Statements,
     roster: Roster,
     plans: Mapping[bytes, Plan],
     audited: Iterable[bytes],
@@ -170,6 +126,7 @@ def _context(
     mine = {name: plan for name, plan in plans.items() if plan.roster == roster.hash}
     return Context(
         signatures,
+        statements,
         roster,
         roster.network,
         keys_of(roster),

@@ -85,7 +85,7 @@ def _equivocation(exhibit: Exhibit) -> str:
     if len(exhibit.envelopes) != 2:
         raise EvidenceError("two messages are needed")
     one, two = exhibit.envelopes
-    if one.eid == two.eid or slot(one) is None or slot(one) != slot(two):
+    if one.eid == two.eid or slot(one.fields) is None or slot(one.fields) != slot(two.fields):
         raise EvidenceError("the two messages do not exclude each other")
     return f"{exhibit.subject} signed two different {one.fields.type} for one session"
 
@@ -157,7 +157,7 @@ def _entry_place(exhibit: Exhibit) -> str:
     message = None
     if entry.kind in ("env.sent", "env.recv"):
         message = parse(bytes(entry.body["header"]), bytes(entry.body["sig"]))  # type: ignore[arg-type]
-    fault = place_fault(entry, exhibit.note.origin, leaf.at, message)
+    fault = place_fault(entry, exhibit.note.origin, leaf.at, message.fields if message else None)
     if fault is None:
         raise EvidenceError(f"entry {leaf.at} is at its place")
     return f"{exhibit.subject} signed a log whose entry {leaf.at} {fault}"

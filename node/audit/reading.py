@@ -10,12 +10,15 @@ import hashlib
 import re
 import stat
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from node.audit.archive import BundleError, Member, chunks, members, printable
 from node.audit.bundle import MANIFEST, NOTE, Bundle
-from node.audit.leaves import LeafReader, RawLog, ViewReader
+from node.audit.leaves import LeafReader, RawLog, Reader
+from node.audit.shapes import Shapes
+from node.audit.statements import Statement, Statements
 from protocol.codec import MAX_CONTROL, MAX_PLAN
 
 MAX_NOTE = 64 * 1024
@@ -43,7 +46,20 @@ def label_of(path: Path) -> str:
     return _LABEL.sub("_", path.name)[:64] or "_"
 
 
-def read_bundle(path: Path) -> Bundle:
+@dataclass(frozen=True, slots=True)
+class Register:
+    """What the bundles of one audit share while they are read.
+
+    Attributes:
+        check: Is told each message of a log's own region when it is read first.
+    """
+
+    statements: Statements = field(default_factory=Statements)
+    shapes: Shapes = field(default_factory=Shapes)
+    check: Callable[[RawLog, Statement, bytes], None] | None = None
+
+
+def read_bundle(path: Path, register: Register | None = None) -> Bundle:
     """Return what a bundle holds; reads the file once, writes nothing.
 
     Raises:
@@ -53,18 +69,19 @@ def read_bundle(path: Path) -> Bundle:
         if not stat.S_ISREG(path.stat().st_mode):
             raise BundleError("LS-BUNDLE-FORMAT", "not a regular file")
         with path.open("rb") as file:
-            return _read(file, label_of(path))
+            return _read(file, label_of(path), register or Register())
     except OSError as error:
         raise BundleError("LS-BUNDLE-FORMAT", f"the file cannot be read: {error.strerror or 'unknown'}") from error
 
 
-def _read(file: BinaryIO, label: str) -> Bundle:
+def _read(file: BinaryIO, label: str, register: Register) -> Bundle:
     found = {member.name: member for member in members(file)}
     for member in found.values():
         _check_name(member)
     if sum(member.size for member in found.values() if member.name.startswith("payloads/")) > MAX_PAYLOADS:
         raise BundleError("LS-BUNDLE-LIMIT", f"payloads of more than {MAX_PAYLOADS} bytes together")
     bundle = Bundle(label)
+    readers: dict[tuple[str, int], Reader] = {}
     if MANIFEST not in found:
         raise BundleError("LS-BUNDLE-MANIFEST", "manifest.txt is missing")
     bundle.manifest = b"".join(chunks(file, found.pop(MANIFEST)))
@@ -78,9 +95,11 @@ def _read(file: BinaryIO, label: str) -> Bundle:
     # In the order of names leaves.bin comes before the leaves.jsonl that is compared with it.
     for name in sorted(found):
         digest = hashlib.sha256()
-        _take(bundle, name, _hashed(chunks(file, found[name]), digest.update))
+        _take(bundle, name, _hashed(chunks(file, found[name]), digest.update), register, readers)
         if digest.hexdigest() != hashes[name]:
             raise BundleError("LS-BUNDLE-MANIFEST", f"{name}: its bytes are not those that manifest.txt names")
+    for reader in readers.values():
+        reader.finish()
     for (region, epoch), log in bundle.logs.items():
         if not log.has_leaves:
             raise BundleError("LS-BUNDLE-FORMAT", f"logs/{region}.{epoch}/leaves.bin is missing")
@@ -124,7 +143,13 @@ def _hashed(data: Iterator[bytes], update: Callable[[bytes], None]) -> Iterator[
         yield chunk
 
 
-def _take(bundle: Bundle, name: str, data: Iterator[bytes]) -> None:
+def _take(
+    bundle: Bundle,
+    name: str,
+    data: Iterator[bytes],
+    register: Register,
+    readers: dict[tuple[str, int], Reader],
+) -> None:
     """Put one member where it belongs; always reads it to its end."""
     folder, _, rest = name.partition("/")
     if folder in ("plans", "rosters", "payloads"):
@@ -136,11 +161,13 @@ def _take(bundle: Bundle, name: str, data: Iterator[bytes]) -> None:
         for _ in data:  # README.txt: never parsed
             pass
         return
-    log = bundle.logs.setdefault((place["region"], int(place["epoch"])), RawLog())
+    where = place["region"], int(place["epoch"])
+    log = bundle.logs.setdefault(where, RawLog(*where))
     if place["file"] == "checkpoint.note":
         log.checkpoint = b"".join(data)
         return
-    reader = LeafReader(log) if place["file"] == "leaves.bin" else ViewReader(log)
+    reader = readers.setdefault(where, Reader(log, register.shapes, register.statements, register.check))
+    taker = LeafReader(log) if place["file"] == "leaves.bin" else reader
     for chunk in data:
-        reader.feed(chunk)
-    reader.close()
+        taker.feed(chunk)
+    taker.close()

@@ -14,12 +14,14 @@ from node.audit.archive import BundleError
 from node.audit.bundle import Bundle
 from node.audit.checks.bundles import Held, gather, note_fault
 from node.audit.checks.cross import Match, cross
-from node.audit.checks.logs import CheckedLog, Statements, genesis_keys
+from node.audit.checks.logs import CheckedLog, genesis_keys
 from node.audit.checks.own import LogCheck
-from node.audit.context import Context, Signatures, contexts
+from node.audit.context import Context, contexts
 from node.audit.findings import Finding, Severity, ordered
-from node.audit.reading import label_of, read_bundle
+from node.audit.reading import Register, label_of, read_bundle
 from node.audit.report import Report, report
+from node.audit.signatures import Signatures
+from node.audit.statements import Statements
 from node.audit.telling import StudyRow
 
 
@@ -45,7 +47,12 @@ class _Outcome:
 
 
 def verify(
-    bundles: Sequence[Path], *, study: bytes | None = None, require: Sequence[str] = (), lang: str = "en"
+    bundles: Sequence[Path],
+    *,
+    study: bytes | None = None,
+    require: Sequence[str] = (),
+    lang: str = "en",
+    jobs: int = 1,
 ) -> Report:
     """Return what the bundles prove, contradict and leave open.
 
@@ -55,13 +62,17 @@ def verify(
             and none is confirmed.
         require: ``all-logs``: a missing log makes the verdict ``incomplete``.
         lang: A language of ``catalogue``.
+        jobs: How many processes check signatures.
     """
     outcome = _Outcome()
-    read = _read(bundles, outcome)
+    signatures, statements = Signatures(jobs), Statements()
+    try:
+        read = _read(bundles, outcome, signatures, statements)
+    finally:
+        signatures.settle()
     held, findings = gather(read, study)
     outcome.findings += findings
-    signatures = Signatures()
-    under = contexts(signatures, held.plans, held.rosters, study, held.rivals)
+    under = contexts(signatures, statements, held.plans, held.rosters, study, held.rivals)
     found = [(bundle, key) for bundle in read for key in bundle.logs]
     homes = [_contexts_of(under, bundle, key) for bundle, key in found]
     for context in under:
@@ -69,7 +80,7 @@ def verify(
     for (bundle, key), home in zip(found, homes, strict=True):
         if not home:
             apart = _Outcome()
-            _audit(_alone(signatures, bundle, key), [(bundle, key)], held, apart)
+            _audit(_alone(signatures, statements, bundle, key), [(bundle, key)], held, apart)
             outcome.add_unnamed(apart, bundle.label)
     return report(
         findings=ordered(_labelled(outcome)),
@@ -80,24 +91,27 @@ def verify(
         studies=_studies(under, study),
         confirmed=study is not None and study in held.plans,
         asked=study,
-        signatures=signatures.valid,
+        signatures=signatures.valid + statements.valid,
         unchecked=len(outcome.unchecked),
         require=require,
         lang=lang,
     )
 
 
-def _read(paths: Sequence[Path], outcome: _Outcome) -> list[Bundle]:
+def _read(
+    paths: Sequence[Path], outcome: _Outcome, signatures: Signatures, statements: Statements
+) -> list[Bundle]:
     """Read the bundles in the order of their names; what is refused becomes a finding."""
     read: list[Bundle] = []
     names: dict[str, int] = {}
+    register = Register(statements, check=signatures.own)
     for path in sorted(paths, key=lambda path: (label_of(path), str(path))):
         label = label_of(path)
         names[label] = names.get(label, 0) + 1
         if names[label] > 1:
             label = f"{label} ({names[label]})"
         try:
-            bundle = read_bundle(path)
+            bundle = read_bundle(path, register)
         except BundleError as error:
             outcome.findings.append(Finding(error.code, source=label, values={"detail": error.detail}))
             continue
@@ -113,25 +127,24 @@ def _contexts_of(under: Sequence[Context], bundle: Bundle, key: tuple[str, int])
     return [c for c in able if named and (c.network, c.keys[key[0]]) == named] or able
 
 
-def _alone(signatures: Signatures, bundle: Bundle, key: tuple[str, int]) -> Context:
+def _alone(signatures: Signatures, statements: Statements, bundle: Bundle, key: tuple[str, int]) -> Context:
     """Return the context of a log that no roster covers: the keys its own first entry names."""
     named = genesis_keys(bundle.logs[key])
     if named is None:
-        return Context(signatures, network="?")
+        return Context(signatures, statements, network="?")
     network, keys = named
-    return Context(signatures, network=network, keys={key[0]: keys})
+    return Context(signatures, statements, network=network, keys={key[0]: keys})
 
 
 def _audit(context: Context, mine: Sequence[tuple[Bundle, tuple[str, int]]], held: Held, outcome: _Outcome) -> None:
-    statements: Statements = {}
     logs: list[CheckedLog] = []
     for bundle, (region, epoch) in mine:
-        log, findings = LogCheck(context, bundle, region, epoch, held.payloads, statements).run()
+        log, findings = LogCheck(context, bundle, region, epoch, held.payloads).run()
         logs.append(log)
         outcome.findings += findings
         outcome.logs.setdefault((bundle.label, region, epoch), log)
         _note(context, log, outcome)
-    crossing = cross(context, logs, statements)
+    crossing = cross(context, logs)
     outcome.findings += crossing.findings
     for region, match in crossing.matches.items():
         total = outcome.matches.setdefault(region, Match())

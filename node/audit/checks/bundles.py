@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from crypto.errors import CryptoError
 from crypto.note import parse_checkpoint, parse_note
 from node.audit.bundle import Bundle, manifest_body
-from node.audit.context import KeySet, Signatures
+from node.audit.context import KeySet
 from node.audit.findings import Finding
+from node.audit.signatures import Signatures
 from protocol.errors import CodecError, PlanError, RosterError
 from protocol.plan import Plan
 from protocol.roster import Roster, decode_roster

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from node.audit.checks.logs import CheckedLog, Statement, Statements
+from node.audit.checks.logs import CheckedLog
 from node.audit.claims import slot
 from node.audit.context import Context
-from node.audit.evidence import envelope_piece
 from node.audit.findings import Finding, Json, Severity
+from node.audit.statements import Statement
 
 
 @dataclass(slots=True)
@@ -33,15 +33,16 @@ class Crossing:
     matches: dict[str, Match] = field(default_factory=dict)
 
 
-def cross(context: Context, logs: Sequence[CheckedLog], statements: Statements) -> Crossing:
+def cross(context: Context, logs: Sequence[CheckedLog]) -> Crossing:
     """Return what the logs and messages of all regions say against each other."""
     crossing = Crossing()
+    statements = context.true()
     origins: dict[str, list[Statement]] = {log.origin: [] for log in logs}
-    for statement in statements.values():
-        origins.setdefault(statement.envelope.fields.log, []).append(statement)
+    for statement in statements:
+        origins.setdefault(statement.log, []).append(statement)
     for origin in sorted(origins):
         _Origin(context, origin, [log for log in logs if log.origin == origin], origins[origin], crossing).run()
-    crossing.findings += _equivocations(context, statements.values())
+    crossing.findings += _equivocations(context, statements)
     return crossing
 
 
@@ -60,7 +61,7 @@ class _Origin:
         self._region = origin.split("/")[1]
         self._signed = sorted((log for log in logs if log.is_signed), key=_size)
         self._reference = next((log for log in reversed(self._signed) if log.is_sound), None)
-        self._statements = sorted(statements, key=lambda s: (s.envelope.fields.head_size, s.envelope.eid))
+        self._statements = sorted(statements, key=lambda s: (s.size, s.eid))
         self._crossing = crossing
         self._roots: dict[int, bytes] = {}
 
@@ -77,22 +78,28 @@ class _Origin:
         withheld: list[Statement] = []
         beyond: list[Statement] = []
         agreed = 0
+        known = self._context.statements.all
         for statement in self._statements:
-            fields = statement.envelope.fields
-            place = fields.head_size
+            place = statement.size
+            own = reference.sent(place)
+            is_there = own is not None and known[own].eid == statement.eid
+            if is_there and place not in reference.faulty and place not in reference.raw.misplaced:
+                match.matched += bool(statement.holders)  # its head was compared with its place already
+                agreed = place
+                continue
             if not statement.holders and statement.at in reference.faulty:
                 continue  # said already: LS-HEAD-SELF
-            if place <= size and self._root(place) != fields.head_root:
+            if place <= size and self._root(place) != statement.root:
                 forks.append(statement)
             elif place >= size:
                 beyond.append(statement)
             elif reference.raw.leaves[place] is None:
                 withheld.append(statement)
-            elif reference.sent.get(place) != statement.envelope.eid:
-                omitted.append(statement)
-            else:
+            elif is_there:
                 match.matched += bool(statement.holders)
                 agreed = place
+            else:
+                omitted.append(statement)
         self._against_reference(reference, forks, omitted, withheld, agreed)
         self._later(reference, beyond)
 
@@ -106,27 +113,27 @@ class _Origin:
     ) -> None:
         if forks:
             first = forks[0]
-            place = first.envelope.fields.head_size
-            before = max((s for s in range(place) if s in reference.sent and s <= agreed), default=0)
+            place = first.size
+            before = agreed if agreed < place else 0
             detail = f"a message that {first.holder} holds names another history of its first {place} entries"
             if before:
                 detail += f"; up to entry {before} they agree"
-            pieces = [_piece(first), reference.note, reference.earlier(place)]
+            pieces = [first.piece, reference.note, reference.earlier(place)]
             self._find("LS-FORK", first, detail, pieces, len(forks))
         else:
             self._checkpoints(reference)
         if omitted:
             first = omitted[0]
-            place = first.envelope.fields.head_size
-            pieces = [_piece(first), reference.note, reference.proof(place)]
+            place = first.size
+            pieces = [first.piece, reference.note, reference.proof(place)]
             self._find("LS-OMITTED", first, f"{first.holder} holds the message", pieces, len(omitted))
-        named = [s for s in withheld if s.envelope.fields.study in self._context.studies]
+        named = [s for s in withheld if s.study in self._context.studies]
         if named:
             self._find(
                 "LS-LEAF-WITHHELD",
                 named[0],
                 f", among them a message of this study that {named[0].holder} holds",
-                [_piece(named[0]), reference.note],
+                [named[0].piece, reference.note],
                 len(named),
                 grave=Severity.MAJOR,
             )
@@ -146,29 +153,29 @@ class _Origin:
     def _later(self, reference: CheckedLog, beyond: list[Statement]) -> None:
         """Statements after the end of what was handed over."""
         self._pairs(beyond)
-        missing = [s for s in beyond if s.holders and s.envelope.fields.study in self._context.studies]
+        missing = [s for s in beyond if s.holders and s.study in self._context.studies]
         if missing:
             last = missing[-1]
-            pieces = [_piece(last), reference.note]
-            values = {"n": last.envelope.fields.head_size + 1 - reference.tree.size}
+            pieces = [last.piece, reference.note]
+            values = {"n": last.size + 1 - reference.tree.size}
             self._find("LS-TRUNCATED", last, "", pieces, 1, values=values)
 
     def _pairs(self, statements: Iterable[Statement]) -> None:
         """Without a reference for them, two statements about one place must be one."""
         first: dict[int, Statement] = {}
         for statement in statements:
-            place = statement.envelope.fields.head_size
+            place = statement.size
             other = first.setdefault(place, statement)
             if other is not statement:
                 detail = f"{other.holder} and {statement.holder} hold different messages signed as entry {place}"
-                self._find("LS-FORK", statement, detail, [_piece(other), _piece(statement)], 1)
+                self._find("LS-FORK", statement, detail, [other.piece, statement.piece], 1)
                 return
         points = {log.checkpoint.size: log for log in self._signed if log.checkpoint and log is not self._reference}
         for place in sorted(points.keys() & first.keys()):
             point, statement = points[place].checkpoint, first[place]
-            if point is not None and point.root != statement.envelope.fields.head_root:
+            if point is not None and point.root != statement.root:
                 detail = f"a message that {statement.holder} holds and a checkpoint are of different histories"
-                self._find("LS-FORK", statement, detail, [_piece(statement), points[place].note], 1)
+                self._find("LS-FORK", statement, detail, [statement.piece, points[place].note], 1)
                 return
 
     def _root(self, size: int) -> bytes:
@@ -188,7 +195,6 @@ class _Origin:
         values: dict[str, int] | None = None,
         grave: Severity | None = None,
     ) -> None:
-        fields = statement.envelope.fields
         if count > 1:
             detail += f"; {count} messages say so"
         filled: dict[str, str | int] = {"detail": detail, "n": count, **(values or {})}
@@ -196,9 +202,9 @@ class _Origin:
             Finding(
                 code,
                 subject=self._region,
-                study=fields.study,
-                round=fields.round,
-                seq=fields.head_size,
+                study=statement.study,
+                round=statement.round,
+                seq=statement.size,
                 values=filled,
                 evidence=pieces,
                 roster=self._context.roster_hash,
@@ -221,31 +227,35 @@ class _Origin:
 
 def _equivocations(context: Context, statements: Iterable[Statement]) -> list[Finding]:
     """Two messages of one type for one session, by one sender: the first such pair of each region."""
-    first: dict[tuple[object, ...], Statement] = {}
-    found: dict[str, Finding] = {}
-    for statement in sorted(statements, key=lambda s: (s.envelope.fields.head_size, s.envelope.eid)):
-        place = slot(statement.envelope)
+    # Hashes of the places keep this small; where two are equal, the places are compared themselves.
+    seen: dict[int, Statement] = {}
+    rivals: list[tuple[Statement, Statement]] = []
+    for statement in statements:
+        place = slot(statement)
         if place is None:
             continue
-        other = first.setdefault(place, statement)
-        fields = statement.envelope.fields
-        if other is not statement and fields.sender not in found:
-            holders = " and ".join(sorted({other.holder, statement.holder}))
-            found[fields.sender] = Finding(
+        other = seen.setdefault(hash(place), statement)
+        if other.eid != statement.eid and slot(other) == place:
+            rivals.append((min(other, statement, key=_order), max(other, statement, key=_order)))
+    found: dict[str, Finding] = {}
+    for one, two in sorted(rivals, key=lambda pair: (_order(pair[1]), _order(pair[0]))):
+        holders = " and ".join(sorted({one.holder, two.holder}))
+        if two.sender not in found:
+            found[two.sender] = Finding(
                 "LS-EQUIVOCATION",
-                subject=fields.sender,
-                study=fields.study,
-                round=fields.round,
-                seq=fields.head_size,
-                values={"detail": f"two {fields.type} for one session, held by {holders}"},
-                evidence=[_piece(other), _piece(statement)],
+                subject=two.sender,
+                study=two.study,
+                round=two.round,
+                seq=two.size,
+                values={"detail": f"two {two.type} for one session, held by {holders}"},
+                evidence=[one.piece, two.piece],
                 roster=context.roster_hash,
             )
     return list(found.values())
 
 
-def _piece(statement: Statement) -> dict[str, Json]:
-    return envelope_piece(statement.envelope, statement.holder)
+def _order(statement: Statement) -> tuple[int, bytes]:
+    return statement.size, statement.eid
 
 
 def _size(log: CheckedLog) -> int:

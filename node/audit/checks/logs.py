@@ -1,7 +1,8 @@
-"""A log and the messages found in it, as the checks pass them on."""
+"""A log as the checks pass it on."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,31 +13,6 @@ from node.audit.context import KeySet
 from node.audit.evidence import consistency_piece, leaf_piece, note_piece
 from node.audit.findings import Json
 from node.audit.leaves import RawLog
-from protocol.entries import decode_entry
-from protocol.envelope import Envelope
-from protocol.errors import CodecError
-
-
-@dataclass(slots=True)
-class Statement:
-    """One validly signed message, wherever it was found.
-
-    Attributes:
-        holders: Regions whose logs or payloads show it, besides its sender.
-        at: Position in its sender's own log as handed over; None if only others show it.
-    """
-
-    envelope: Envelope
-    holders: set[str] = field(default_factory=set)
-    at: int | None = None
-
-    @property
-    def holder(self) -> str:
-        """One who holds it: another region where there is one."""
-        return min(self.holders, default=self.envelope.fields.sender)
-
-
-Statements = dict[bytes, Statement]
 
 
 @dataclass(slots=True)
@@ -48,9 +24,7 @@ class CheckedLog:
         checkpoint, note: The signed checkpoint, None where it cannot be read.
         is_signed: The checkpoint is signed by the log's key.
         is_sound: It also covers just these entries.
-        sent: eid of each own message by position.
         faulty: Positions of messages with a false head.
-        withheld: How many entries came as hashes only.
     """
 
     bundle: Bundle
@@ -62,9 +36,19 @@ class CheckedLog:
     checkpoint: Checkpoint | None = None
     is_signed: bool = False
     is_sound: bool = False
-    sent: dict[int, bytes] = field(default_factory=dict)
     faulty: set[int] = field(default_factory=set)
-    withheld: int = 0
+
+    @property
+    def withheld(self) -> int:
+        """How many entries came as hashes only."""
+        return self.raw.withheld
+
+    def sent(self, seq: int) -> int | None:
+        """Index of the region's own message at a position; None where there is none."""
+        at = bisect_left(self.raw.places, seq)
+        if at == len(self.raw.places) or self.raw.places[at] != seq or self.raw.messages[at] & 1:
+            return None
+        return self.raw.messages[at] >> 1
 
     @property
     def note(self) -> dict[str, Json]:
@@ -84,13 +68,8 @@ class CheckedLog:
 
 def genesis_keys(raw: RawLog) -> tuple[str, KeySet] | None:
     """Return network and keys that a log's first entry names; None where it cannot be read."""
-    if not raw.leaves or raw.leaves[0] is None:
-        return None
-    try:
-        entry = decode_entry(raw.leaves[0])
-    except CodecError:
-        return None
-    if entry.kind != "log.genesis":
+    entry = raw.genesis
+    if entry is None:
         return None
     keys: Any = entry.body["keys"]
     return str(entry.body["network"]), KeySet(keys["sign"], keys["log"], keys["witness"])

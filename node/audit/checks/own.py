@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from crypto.merkle import Tree
 from node.audit.bundle import Bundle
-from node.audit.checks.bundles import ascii_words
 from node.audit.checks.checkpoint import judge_checkpoint
-from node.audit.checks.logs import CheckedLog, Statement, Statements
-from node.audit.claims import head_fault, place_fault
+from node.audit.checks.logs import CheckedLog
+from node.audit.claims import head_fault
 from node.audit.context import Context
-from node.audit.evidence import envelope_piece, payload_piece
+from node.audit.evidence import payload_piece
 from node.audit.findings import Finding, Json, Severity
-from protocol.entries import Entry, decode_entry
-from protocol.envelope import Envelope, decode_carried
-from protocol.errors import CodecError, SchemaError
+from node.audit.leaves import Told, reread
+from node.audit.statements import Statement, Statements
+from protocol.codec import MAX_CONTROL, decode
+from protocol.envelope import decode_carried
+from protocol.errors import CodecError
 from protocol.messages import TYPES
 
 
@@ -29,21 +31,16 @@ class LogCheck:
     """Checks one log under one context; ``run`` returns it with what was found."""
 
     def __init__(
-        self,
-        context: Context,
-        bundle: Bundle,
-        region: str,
-        epoch: int,
-        payloads: Mapping[bytes, bytes],
-        statements: Statements,
+        self, context: Context, bundle: Bundle, region: str, epoch: int, payloads: Mapping[bytes, bytes]
     ) -> None:
         raw = bundle.logs[region, epoch]
+        if raw.network not in (None, context.network):
+            raw = reread(raw, str(context.network), context.statements)
         origin = f"{context.network}/{region}/{epoch}"
         self.log = CheckedLog(bundle, region, epoch, origin, raw, Tree(raw.hashes))
         self.findings: list[Finding] = []
         self._context = context
         self._payloads = payloads
-        self._statements = statements
         self._counts: dict[str, int] = {}
 
     def run(self) -> tuple[CheckedLog, list[Finding]]:
@@ -51,6 +48,7 @@ class LogCheck:
         for code, detail in judge_checkpoint(self.log, self._context):
             self._defect(code, detail)
         self._entries()
+        self._messages()
         if self.log.is_sound:
             self._ending()
         if self.log.withheld:
@@ -61,137 +59,112 @@ class LogCheck:
     # ------------------------------------------------------------ entries
 
     def _entries(self) -> None:
-        raw, last_ms = self.log.raw, 0
-        for seq, leaf in enumerate(raw.leaves):
-            if leaf is None:
-                self.log.withheld += 1
-                continue
-            try:
-                entry = decode_entry(leaf)
-            except SchemaError as error:
-                self._covered("LS-ENTRY-SCHEMA", seq, ascii_words(error))
-                continue
-            except CodecError as error:
-                self._covered("LS-ENTRY-FORMAT", seq, ascii_words(error))
-                continue
-            self._entry(seq, entry)
-            if entry.t_ms < last_ms and self.log.is_sound and raw.leaves[seq - 1] is not None:
-                pieces = [self.log.note, self.log.proof(seq - 1), self.log.proof(seq)]
-                self._accuse("LS-TIME-ORDER", seq, f"by {last_ms - entry.t_ms} ms", pieces)
-            last_ms = entry.t_ms
+        log, raw = self.log, self.log.raw
+        for fault in raw.faults:
+            self._covered(fault.code, fault.seq, fault.detail)
+        for seq, ms in raw.backwards if log.is_sound else ():
+            self._accuse("LS-TIME-ORDER", seq, f"by {ms} ms", [log.note, log.proof(seq - 1), log.proof(seq)])
         if raw.broken is not None:
             self._defect("LS-ENTRY-FORMAT", raw.broken, seq=len(raw.leaves))
+        for told in raw.told:
+            if told.kind == "log.genesis" and told.seq == 0:
+                self._genesis(told)
+            elif told.kind == "fault":
+                self._evidence(told)
 
-    def _entry(self, seq: int, entry: Entry) -> None:
-        envelope: Envelope | None = None
-        if entry.kind in ("env.sent", "env.recv"):
-            try:
-                envelope = self._context.parse(_bin(entry, "header"), _bin(entry, "sig"))
-            except CodecError as error:
-                self._covered("LS-ENTRY-FORMAT", seq, f"the message in it: {ascii_words(error)}")
-                return
-            if entry.kind == "env.sent":
-                self.log.sent[seq] = envelope.eid
-        fault = place_fault(entry, self.log.origin, seq, envelope)
-        if fault is not None:
-            self._covered("LS-ENTRY-SEQ", seq, fault)
-        if seq == 0 and entry.kind == "log.genesis":
-            self._genesis(entry)
-        if entry.kind == "fault":
-            self._evidence(entry)
-        if envelope is not None and (fault is None or entry.kind == "env.recv"):
-            self._message(seq, entry.kind, envelope)
-
-    def _genesis(self, entry: Entry) -> None:
+    def _genesis(self, entry: Told) -> None:
         keys: Any = entry.body["keys"]
         known = self._context.keys.get(self.log.region)
         if known is not None and (keys["sign"], keys["log"], keys["witness"]) != (known.sign, known.log, known.witness):
             self._defect("LS-KEY-UNKNOWN", "the first entry names other keys than the roster", seq=0)
 
-    def _message(self, seq: int, kind: str, envelope: Envelope) -> None:
-        log, context, sender = self.log, self._context, envelope.fields.sender
-        match context.judge(envelope):
-            case None:
-                context.unchecked.add(envelope.eid)
-                if envelope.fields.study in context.studies:
-                    self._defect("LS-KEY-UNKNOWN", f"a message of {sender}, log {envelope.fields.log}", seq=seq)
-            case False:
-                if log.is_sound:
-                    pieces = [log.note, log.proof(seq)]
-                    self._accuse("LS-ENV-SIG", seq, "", pieces, envelope, holder=sender)
-            case True:
-                statement = self._statements.setdefault(envelope.eid, Statement(envelope))
-                if kind == "env.sent":
-                    statement.at = seq
-                    self._head(seq, envelope)
-                elif sender != log.region:
-                    statement.holders.add(log.region)
-                self._accept(envelope)
-                self._carried(envelope)
+    # ------------------------------------------------------------ messages
 
-    def _head(self, seq: int, envelope: Envelope) -> None:
+    def _messages(self) -> None:
+        raw, context, region = self.log.raw, self._context, self.log.region
+        known, held, judged = context.statements.all, context.statements.held, context.judged
+        for seq, code in zip(raw.places, raw.messages, strict=True):
+            index = code >> 1
+            if seq in raw.misplaced:
+                continue
+            statement = known[index]
+            verdict = judged[index] if index in judged else context.judge(index)
+            if verdict:
+                if not code & 1:
+                    statement.at = seq
+                    self._head(seq, statement)
+                elif region not in statement.holders:
+                    held(statement, region)
+                if statement.sha256 is not None and TYPES[statement.type].carrier:
+                    self._carried(statement)
+                elif statement.type == "ACCEPT" and statement.study is not None:
+                    context.accepts.setdefault(statement.study, set()).add(statement.sender)
+            elif verdict is None:
+                context.unchecked.add(statement.eid)
+                if statement.study in context.studies:
+                    self._defect("LS-KEY-UNKNOWN", f"a message of {statement.sender}, log {statement.log}", seq=seq)
+            elif self.log.is_sound:
+                pieces = [self.log.note, self.log.proof(seq)]
+                self._accuse("LS-ENV-SIG", seq, "", pieces, statement, holder=statement.sender)
+
+    def _head(self, seq: int, statement: Statement) -> None:
         log = self.log
-        fault = head_fault(envelope, log.origin, seq, log.tree.root_at(seq))
+        if statement.size == seq and statement.root == log.tree.root_at(seq) and statement.log == log.origin:
+            return
+        fault = head_fault(statement.envelope, log.origin, seq, log.tree.root_at(seq))
         if fault is None or not log.is_sound:
             return
         log.faulty.add(seq)
-        self._accuse("LS-HEAD-SELF", seq, fault, [log.note, log.earlier(seq), log.proof(seq)], envelope)
+        self._accuse("LS-HEAD-SELF", seq, fault, [log.note, log.earlier(seq), log.proof(seq)], statement)
 
-    def _accept(self, envelope: Envelope) -> None:
-        if envelope.fields.type == "ACCEPT" and envelope.fields.study is not None:
-            self._context.accepts.setdefault(envelope.fields.study, set()).add(envelope.fields.sender)
-
-    def _carried(self, carrier: Envelope) -> None:
+    def _carried(self, carrier: Statement) -> None:
         """Messages inside a carrier's payload are statements too; a false one blames the carrier's signer."""
-        sha = carrier.fields.sha256
-        if sha is None or not TYPES[carrier.fields.type].carrier or sha not in self._payloads:
-            return
-        for envelope in self._inside(sha):
-            match self._context.judge(envelope):
-                case True:
-                    self._statements.setdefault(envelope.eid, Statement(envelope)).holders.add(self.log.region)
-                case False:
-                    values: dict[str, str | int] = {"holder": envelope.fields.sender}
-                    finding = Finding(
-                        "LS-ENV-SIG",
-                        subject=carrier.fields.sender,
-                        study=carrier.fields.study,
-                        round=carrier.fields.round,
-                        seq=carrier.fields.head_size,
-                        values=values,
-                        evidence=[envelope_piece(carrier, self.log.region), payload_piece(sha)],
-                        roster=self._context.roster_hash,
-                    )
-                    self.findings.append(finding)
+        sha = carrier.sha256
+        assert sha is not None
+        context = self._context
+        for index in self._inside(sha) if sha in self._payloads else ():
+            verdict = context.judged[index] if index in context.judged else context.judge(index)
+            statement = context.statements.all[index]
+            if verdict:
+                if self.log.region not in statement.holders:
+                    context.statements.held(statement, self.log.region)
+            elif verdict is False:
+                values: dict[str, str | int] = {"holder": statement.sender}
+                finding = Finding(
+                    "LS-ENV-SIG",
+                    subject=carrier.sender,
+                    study=carrier.study,
+                    round=carrier.round,
+                    seq=carrier.size,
+                    values=values,
+                    evidence=[carrier.piece, payload_piece(sha)],
+                    roster=context.roster_hash,
+                )
+                self.findings.append(finding)
 
-    def _evidence(self, entry: Entry) -> None:
+    def _evidence(self, entry: Told) -> None:
         """Two statements kept because they exclude each other are judged like any others."""
-        hashes: Any = entry.body["evidence"]
-        for sha in hashes:
-            for envelope in self._inside(sha) if sha in self._payloads else ():
-                if self._context.judge(envelope):
-                    self._statements.setdefault(envelope.eid, Statement(envelope)).holders.add(self.log.region)
+        for sha in entry.body["evidence"]:
+            for index in self._inside(sha) if sha in self._payloads else ():
+                if self._context.judge(index):
+                    self._context.statements.held(self._context.statements.all[index], self.log.region)
 
-    def _inside(self, sha: bytes) -> list[Envelope]:
+    def _inside(self, sha: bytes) -> list[int]:
         inside = self._context.inside
         if sha not in inside:
-            try:
-                inside[sha] = [envelope for envelope, _ in decode_carried(self._payloads[sha])]
-            except CodecError:
-                inside[sha] = []
+            inside[sha] = carried(self._context.statements, self._payloads[sha])
         return inside[sha]
 
     def _ending(self) -> None:
-        last = self.log.raw.leaves[-1] if self.log.raw.leaves else None
-        if last is None:
+        if self.log.raw.leaves and self.log.raw.leaves[-1] is None:
             return
-        try:
-            kind = decode_entry(last).kind
-        except CodecError:
-            return
-        if kind != "audit.export":
-            seq = self.log.tree.size - 1
+        last = self.log.raw.told[-1] if self.log.raw.told else None
+        seq = self.log.tree.size - 1
+        if (last is None or last.seq != seq or last.kind != "audit.export") and not self._is_faulty(seq):
             self._accuse("LS-EXPORT-UNLOGGED", seq, "", [self.log.note, self.log.proof(seq)])
+
+    def _is_faulty(self, seq: int) -> bool:
+        return any(fault.seq == seq and fault.code != "LS-ENTRY-SEQ" for fault in self.log.raw.faults)
 
     # ------------------------------------------------------------ findings
 
@@ -208,7 +181,7 @@ class LogCheck:
         seq: int,
         detail: str,
         pieces: list[dict[str, Json]],
-        envelope: Envelope | None = None,
+        statement: Statement | None = None,
         holder: str = "?",
     ) -> None:
         if self._first(code):
@@ -216,8 +189,8 @@ class LogCheck:
                 Finding(
                     code,
                     subject=self.log.region,
-                    study=envelope.fields.study if envelope else None,
-                    round=envelope.fields.round if envelope else None,
+                    study=statement.study if statement else None,
+                    round=statement.round if statement else None,
                     seq=seq,
                     values={"detail": detail, "holder": holder},
                     evidence=pieces,
@@ -243,7 +216,28 @@ class LogCheck:
         return replace(finding, values=values)
 
 
-def _bin(entry: Entry, name: str) -> bytes:
-    value = entry.body[name]
-    assert isinstance(value, bytes)
-    return value
+def carried(statements: Statements, payload: bytes) -> list[int]:
+    """Return the indices of the messages in a carrier's payload; none where it is not in its form."""
+    try:
+        value: Any = decode(payload, max_bytes=MAX_CONTROL)
+    except CodecError:
+        return []
+    if type(value) is not list or not all(
+        type(item) is list and len(item) == 3 and type(item[0]) is bytes and type(item[1]) is bytes for item in value
+    ):
+        return []
+    known = [statements.known(header, signature) for header, signature, _ in value]
+    if None not in known:
+        found = [index for index in known if index is not None]
+        order = [statements.all[index] for index in found]
+        places = [(each.sender, each.type, each.size, item[0]) for each, item in zip(order, value, strict=True)]
+        fits = all(
+            item[2] is None or (type(item[2]) is bytes and len(item[2]) == each.bytes)
+            for each, item in zip(order, value, strict=True)
+        )
+        if fits and all(one < two for one, two in pairwise(places)):
+            return found
+    try:
+        return [statements.find(each.header, each.signature, each.header) for each, _ in decode_carried(payload)]
+    except CodecError:
+        return []
