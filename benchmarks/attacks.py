@@ -22,6 +22,8 @@ ATTACKS = {
     "S07": "a receiver exchanges an ADVERT",
     "S08": "members are shown different cohorts",
     "S10": "a tiny cohort; a neighbourhood that hides nothing",
+    "S11": "more colluders than were assumed: the least coalition, and a plan below its own bound",
+    "S12": "linear algebra over all the sums of a run",
     "S13": "a weak generator, a folded seed",
     "S14": "a mask used twice",
     "S19": "a message of an old round played again",

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from crypto.words import words
 from gossip.errors import Refusal, RemoteError
+from gossip.plan_privacy import check_min_coalition
 from gossip.step import Step
 from protocol.codec import Value
 from protocol.envelope import Envelope
@@ -100,6 +101,7 @@ class Agreement:
         try:
             plan = Plan.decode(encoded)
             plan.check()
+            check_min_coalition(plan)
         except CodecError as error:
             raise Refusal("PLAN", f"the plan cannot be read: {error}", "a plan made by `landsting study new`",
                           "landsting study new --help") from error

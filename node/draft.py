@@ -14,8 +14,6 @@ from typing import Any
 from protocol.errors import PlanError
 from protocol.plan import Plan
 
-LARGEST_COMPLETE = 8  # regions up to which everybody may talk to everybody without being asked
-
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -28,6 +26,8 @@ class Draft:
         dp: (epsilon, delta) as decimal strings.
         preprocess_bp: Share of epsilon for noise on the sum rounds, in 1e-4; with DP and 0 there are none.
         edges_text: The edge list of topology ``edges``.
+        topology: None for the cheapest in which any region may be away and every value hides.
+        min_coalition: How many regions together it must take, at least, to see one's update.
     """
 
     roster: bytes
@@ -41,6 +41,7 @@ class Draft:
     seed: int = 0
     masking: str = "auto"
     disclose: bool = False
+    min_coalition: int = 1
     dp: tuple[str, str] | None = None
     preprocess_bp: int = 0
     lab: bool = False
@@ -61,7 +62,7 @@ def draft_plan(draft: Draft) -> Plan:
     from topologies.generators import build
 
     regions = sorted(draft.regions)
-    topology = draft.topology or ("complete" if len(regions) <= LARGEST_COMPLETE else "regular:4")
+    topology = draft.topology or default_topology(len(regions), draft.seed, draft.min_coalition)
     graphs = build(topology, len(regions), seed=draft.seed, edges_text=draft.edges_text)
     facts = describe(
         draft.task,
@@ -91,7 +92,11 @@ def draft_plan(draft: Draft) -> Plan:
         "round_min_s": draft.round_min_s,
         "topology": topology.partition(":FILE")[0],
         "graphs": [[list(edge) for edge in graph] for graph in graphs],
-        "masking": {"mode": draft.masking, "on_unmaskable": "disclose" if draft.disclose else "refuse"},
+        "masking": {
+            "mode": draft.masking,
+            "on_unmaskable": "disclose" if draft.disclose else "refuse",
+            "min_coalition": draft.min_coalition,
+        },
     }
     if draft.dp is not None:
         from node.learning.privacy import plan_values
@@ -106,6 +111,13 @@ def draft_plan(draft: Draft) -> Plan:
             preprocess_bp=draft.preprocess_bp,
         )
     return Plan.make(**values)
+
+
+def default_topology(n: int, seed: int = 0, min_coalition: int = 1) -> str:
+    """Return the topology of a study that names none: the cheapest in which any one may be away and all hide."""
+    from topologies.recommend import recommended
+
+    return recommended(n, seed=seed, min_coalition=min_coalition).label
 
 
 def check_facts(plan: Plan, manifest: Path | None) -> None:
@@ -127,4 +139,3 @@ def check_facts(plan: Plan, manifest: Path | None) -> None:
                 expected="the value that study new fills in",
                 fix="Change task, settings and seed through landsting study new, which fills in what follows.",
             )
-

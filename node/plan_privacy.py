@@ -18,4 +18,13 @@ def privacy_of(plan: Plan) -> tuple[dict[str, Any], list[str]]:
     size = 3 if plan.n <= 20 else 2 if plan.n <= 40 else 1
     report = report_of(subject, max_size=size, tick=lambda _what, _size, done, _total: done < 2000)
     found = value(report) | {"failures": failing_value(report)}
-    return found, [*sentences(report), *failing_sentences(report)]
+    return found, [*_shown(plan), *sentences(report), *failing_sentences(report)]
+
+
+def _shown(plan: Plan) -> list[str]:
+    """Return who sees whose updates as they are, and by whose leave."""
+    if plan.masking["mode"] == "off":
+        return ["The masks are off: every neighbour sees every update. For a laboratory only."]
+    if shown := plan.sentences():
+        return [f"{one}." for one in shown] + ["What is shown is protected by differential privacy alone."]
+    return []

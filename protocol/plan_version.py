@@ -39,7 +39,6 @@ def check_version(plan: Plan) -> None:
         ("block_share_bp", plan.block_share_bp, (10_000,)),
         ("prg", plan.prg, ("aes256ctr",)),
         ("masking.mode", masking["mode"], ("strict", "auto", "off")),
-        ("masking.min_coalition", masking["min_coalition"], (1,)),
         ("masking.survivors", masking["survivors"], ("free",)),
         ("witness.quorum", plan.witness["quorum"], (0,)),
         ("witness.mirror", plan.witness["mirror"], (False,)),

@@ -20,7 +20,7 @@ from topologies.integers import Mixing, as_run
 from topologies.privacy import Lasting, seen_in_one_round
 
 MOST_RUNS = 120  # runs that are computed for one figure; more are thinned out evenly
-MOST_FRESH = 15_000  # coalitions that are tried with one region away
+MOST_FRESH = 20_000  # coalitions that are tried with one region away
 Needed = Callable[[int], int]  # degree to h + c
 Groups = Sequence[Collection[int]] | None
 
@@ -81,9 +81,7 @@ def failures(
             worst, example = len(found), (curious, k, tuple(sorted(found)))
     lone, lone_example, cut = _lone_liar(mixing, rounds, needed, budget, groups, every)
     pair = _lying_pair(mixing, needed, groups) if budget > 1 else None
-    return Failures(
-        away_fresh, searched, worst, example, lone, lone_example, pair, cut or len(chosen) < len(pairs)
-    )
+    return Failures(away_fresh, searched, worst, example, lone, lone_example, pair, cut or len(chosen) < len(pairs))
 
 
 def left_out(degree: Sequence[int], needed: Needed, groups: Groups) -> list[frozenset[int]]:
@@ -104,8 +102,9 @@ def _thinned(several: Sequence[tuple[int, int]]) -> Sequence[tuple[int, int]]:
 def _with_one_away(mixing: Mixing, rounds: int, away: int, needed: Needed, groups: Groups) -> Mixing:
     """One region is away for the second turn."""
     second = range(mixing.turn, 2 * mixing.turn)
-    return as_run(mixing, [_sums(mixing, round, away if round in second else None, needed, groups)
-                           for round in range(rounds)])
+    return as_run(
+        mixing, [_sums(mixing, round, away if round in second else None, needed, groups) for round in range(rounds)]
+    )
 
 
 def _sums(mixing: Mixing, round: int, away: int | None, needed: Needed, groups: Groups) -> dict[int, list[int]]:
@@ -137,8 +136,10 @@ def _fresh_with_one_away(
     for away in every:
         one = as_run(mixing, [_sums(mixing, round, away, needed, groups) for round in range(mixing.turn)])
         found = least_coalition(
-            one, lambda members, one=one, away=away: seen_in_one_round(one, members) - {away},  # type: ignore[misc]
-            max_size=max_size, keep_going=going,
+            one,
+            lambda members, one=one, away=away: seen_in_one_round(one, members) - {away},  # type: ignore[misc]
+            max_size=max_size,
+            keep_going=going,
         )
         if found.least is not None and (least is None or found.least < least):
             least = found.least
@@ -186,9 +187,7 @@ def _turns(mixing: Mixing) -> Iterator[list[list[int]]]:
         yield _senders(mixing, round)
 
 
-def _lying_pair(
-    mixing: Mixing, needed: Needed, groups: Groups
-) -> tuple[int, int, int] | None:
+def _lying_pair(mixing: Mixing, needed: Needed, groups: Groups) -> tuple[int, int, int] | None:
     """Two receivers whose sums of one round differ by one region: both name the same set, one of them without it.
 
     Exact for two receivers and equal weights: apart from single rows that is the only way to leave one unknown. Under
@@ -207,9 +206,8 @@ def _lying_pair(
                     if groups is not None:
                         shared = {j for j in shared if (of[j] & set(whole[first])) - pair <= common - {target}}
                     inside = len(shared)
-                    if (
-                        inside + 1 + (second in whole[first]) >= needed(len(whole[first]))
-                        and inside + (first in whole[second]) >= needed(len(whole[second]))
-                    ):
+                    if inside + 1 + (second in whole[first]) >= needed(len(whole[first])) and inside + (
+                        first in whole[second]
+                    ) >= needed(len(whole[second])):
                         return first, second, target
     return None

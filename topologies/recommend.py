@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
 
-from topologies.coalitions import least_coalition
+from topologies.coalitions import least_coalition, least_hidden
 from topologies.errors import TopologyError
 from topologies.generators import fitting
 from topologies.integers import Mixing, uniform_mixing
@@ -20,7 +22,8 @@ from topologies.schedule import Schedule
 
 MOST_LINES = 11  # models a region sends in a round; with more it is held to be dear, whatever it mixes
 SMALLEST_SIDE = 3
-MOST_TRIED = 12_000  # single rounds that are looked at to prove a bound
+MOST_TRIED = 20_000  # single rounds that are looked at to prove a bound
+MOST_SYMMETRIC = 48  # regions up to which symmetries are looked for, to try fewer
 
 
 def recommended(
@@ -45,7 +48,7 @@ def recommended(
             and one.rounds is not None
         ]
         for one in sorted(found, key=cost):
-            if is_hidden_from(uniform_mixing(Schedule(n, one.graphs)), min_coalition - 1):
+            if hidden_from(uniform_mixing(Schedule(n, one.graphs)), min_coalition - 1).proved:
                 return one
     return overview("complete", n, hidden=hidden, colluders=colluders)
 
@@ -61,13 +64,36 @@ def candidates(n: int) -> list[str]:
     return [*plain, *(f"cliques:{'x'.join(map(str, sides))}" for sides in _products(n))]
 
 
-def is_hidden_from(mixing: Mixing, size: int) -> bool:
-    """Whether it is proved that no coalition of up to ``size`` regions sees what another sent in a round.
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """Whether coalitions up to a size see nothing.
 
-    False also where that would take too long to find out.
+    Attributes:
+        proved: All were tried, or ruled out by theorem 2, and none sees anybody.
+        coalition, sees: One that does; empty where none was found.
     """
-    if size < 1:
-        return True
+
+    proved: bool
+    coalition: tuple[int, ...] = ()
+    sees: tuple[int, ...] = ()
+
+
+def hidden_from(mixing: Mixing, size: int) -> Hidden:
+    """Return whether no coalition of up to ``size`` regions sees what another sent in a round.
+
+    Bounded by counting, so that the answer is the same everywhere: not proved where there are too many.
+    """
+    first = least_hidden(mixing)
+    sizes = range(first, min(size, mixing.n - 1) + 1)
+    total = sum(math.comb(mixing.n, k) for k in sizes) * len(mixing.distinct)
+    if total <= MOST_TRIED:
+        for k in sizes:
+            for coalition in combinations(range(mixing.n), k):
+                if seen := seen_in_one_round(mixing, coalition):
+                    return Hidden(False, coalition, tuple(sorted(seen)))
+        return Hidden(True)
+    if mixing.n > MOST_SYMMETRIC:
+        return Hidden(False)
     tried = 0
 
     def going(_size: int, _done: int, _total: int) -> bool:
@@ -75,10 +101,10 @@ def is_hidden_from(mixing: Mixing, size: int) -> bool:
         tried += len(mixing.distinct)
         return tried <= MOST_TRIED
 
-    found = least_coalition(
-        mixing, lambda members: seen_in_one_round(mixing, members), max_size=size, keep_going=going
-    )
-    return found.searched_to >= size and (found.least is None or found.least > size)
+    found = least_coalition(mixing, lambda members: seen_in_one_round(mixing, members), max_size=size, keep_going=going)
+    if found.at_most is not None and found.at_most <= size:
+        return Hidden(False, found.coalition, found.sees)
+    return Hidden(found.searched_to >= size)
 
 
 def _figures(label: str, n: int, seed: int, hidden: int, colluders: int | None) -> Overview | None:

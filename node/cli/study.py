@@ -28,7 +28,9 @@ def study() -> None:
 @click.option("--task", default="classifier", show_default=True, help="classifier, gan, idle.")
 @click.option("--data", "data_name", help="A data set bound with 'data add'.")
 @click.option("--rounds", type=click.IntRange(1, 10**6), default=20, show_default=True)
-@click.option("--topology", help="complete (up to 8 regions), ring, torus:3x3, regular:4, edges:FILE …")
+@click.option("--topology", help="complete, torus:3x3, cliques:4x4, edges:FILE …  [default: topology compare's]")
+@click.option("--min-coalition", type=click.IntRange(1, 32), default=1, show_default=True, metavar="K",
+              help="How many regions together it must take to see one's update.")
 @click.option("--dp", metavar="epsilon=E,delta=D", help="Differential privacy for every region's patients.")
 @click.option("--disclose", is_flag=True, help="Allow what cannot be masked to be shown to its neighbour; needs --dp.")
 @click.option("--masking", type=click.Choice(["auto", "strict"]), default="strict", show_default=True)
@@ -59,6 +61,7 @@ def new(
     data_name: str | None,
     rounds: int,
     topology: str | None,
+    min_coalition: int,
     dp: str | None,
     disclose: bool,
     masking: str,
@@ -75,8 +78,10 @@ def new(
 
     It is a text file; read it, change it, then 'study propose'. Nothing is sent yet.
     """
+    from gossip.plan_privacy import check_min_coalition
     from node.cli.data import manifest_of
     from node.draft import Draft, draft_plan
+    from node.plan_privacy import privacy_of
 
     if output.exists():
         raise Refusal("FILE", f"{output} is there already", "a new file", f"choose another name, or remove {output}")
@@ -95,6 +100,7 @@ def new(
             manifest=manifest,
             rounds=rounds,
             topology=topology,
+            min_coalition=min_coalition,
             edges_text=text,
             seed=seed,
             masking=masking,
@@ -107,6 +113,8 @@ def new(
         )
     )
     plan.check()
+    check_min_coalition(plan)
+    figures, words = privacy_of(plan)
     output.write_text(plan.to_toml(), encoding="utf-8")
     if as_json:
         emit(
@@ -115,35 +123,14 @@ def new(
                 "plan": str(output),
                 "may_be_away": plan.may_be_away,
                 "disclosures": plan.disclosures(),
+                "privacy": figures,
             }
         )
         return
     say(f"{output}: {rounds} rounds of '{task}' at {', '.join(plan.regions)} on {plan.topology}")
-    for line in privacy_sentences(plan):
+    for line in words:
         say(line)
     say(f"Next: landsting study propose {output} --home {home}")
-
-
-def privacy_sentences(plan: Any) -> list[str]:
-    """Return what a plan promises about one region's update, in words."""
-    shown = plan.disclosures()
-    if shown:
-        lines = [
-            f"{receiver} sees the update of {member} without a mask; differential privacy alone protects it."
-            for receiver, member in shown
-        ]
-    elif plan.masking["mode"] == "off":
-        lines = ["The masks are off: every neighbour sees every update. For a laboratory only."]
-    else:
-        least = min(plan.needed(name, plan.first_round) for name in plan.regions)
-        lines = [f"A neighbour learns only sums; {least} or more regions together could see one region's update."]
-    away = plan.may_be_away
-    lines.append(
-        "Nobody may be away without others stopping to mix."
-        if away == 0
-        else f"Any {away} may be away and the others still mix."
-    )
-    return lines
 
 
 def _setting(text: str) -> tuple[str, object]:
@@ -186,8 +173,11 @@ def in_force(home: Path) -> dict[str, Any]:
 @common
 def propose(plan_file: Path, home: Path, as_json: bool) -> None:
     """Send the plan in file PLAN to all regions. Each accepts or rejects for itself."""
+    from gossip.plan_privacy import check_min_coalition
+
     plan = plan_of_file(plan_file)
     plan.check()
+    check_min_coalition(plan)
     result = ask(home, "propose", {"plan": plan.encode()})
     if as_json:
         emit(result)
@@ -235,8 +225,14 @@ def list_(home: Path, as_json: bool) -> None:
 @common
 def show(study: str | None, home: Path, as_json: bool) -> None:
     """Show one study: what it learns, who has answered, who is missing."""
+    from node.plan_privacy import privacy_of
+    from protocol.plan import Plan
+
     result = ask(home, "study", {"study": bytes.fromhex(study_id(home, study))})
-    _show(result, as_json)
+    figures, words = privacy_of(Plan.decode(bytes.fromhex(result["plan"])))
+    _show(result | {"privacy": figures}, as_json)
+    for line in [] if as_json else words:
+        say(fact("privacy", line))
 
 
 def _state(one: dict[str, Any]) -> str:

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from node.cli.faults import refusal_of
-from node.cli.study import privacy_sentences
 from node.draft import Draft, check_facts, draft_plan
 from node.learning.demo_data import write
+from node.plan_privacy import privacy_of
 from protocol.errors import PlanError
 from protocol.plan import Plan
 
@@ -37,11 +37,15 @@ def test_every_region_drafts_the_same_plan_from_its_own_manifest(data):
     assert len(plans) == 1
 
 
-def test_topology_is_complete_up_to_eight_and_regular_beyond():
+def test_topology_is_the_cheapest_in_which_one_may_be_away():
     assert draft_plan(IDLE).topology == "complete"
-    nine = draft_plan(replace(IDLE, regions=[f"region-{i}" for i in "abcdefghi"]))
-    assert nine.topology == "regular:4"
-    nine.check()
+    sixteen = draft_plan(replace(IDLE, regions=[f"region-{i}" for i in "abcdefghijklmnop"]))
+    assert (sixteen.topology, len(sixteen.graphs), sixteen.may_be_away) == ("cliques:4x4", 2, 1)
+    sixteen.check()
+
+
+def test_a_bound_on_coalitions_is_written_into_the_plan():
+    assert draft_plan(replace(IDLE, min_coalition=3)).masking["min_coalition"] == 3
 
 
 def test_privacy_leaves_the_sums_out_and_states_its_integers(data):
@@ -77,18 +81,22 @@ def test_masks_off_outside_a_laboratory_is_a_broken_rule_of_the_plan():
 # ---------------------------------------------------------------- what it promises, in words
 
 
-def test_sums_of_three_hide_against_one_neighbour():
-    lines = privacy_sentences(draft_plan(IDLE))
-    assert lines[0].startswith("A neighbour learns only sums")
-    assert lines[1] == "Any 1 may be away and the others still mix."
+def _words(draft):
+    return privacy_of(draft_plan(draft))[1]
+
+
+def test_sums_of_three_hide_from_fewer_than_all_the_others():
+    lines = _words(IDLE)
+    assert lines[0].startswith("It takes at least 3 of these regions acting together to see ")
+    assert "Any 1 of the regions may be away, and all others go on mixing." in lines
 
 
 def test_ring_of_four_says_that_nobody_may_be_away():
-    assert privacy_sentences(draft_plan(replace(IDLE, topology="ring")))[-1].startswith("Nobody may be away")
+    assert any(line.startswith("None may be away") for line in _words(replace(IDLE, topology="ring")))
 
 
 def test_masks_off_are_said_first():
-    assert privacy_sentences(draft_plan(replace(IDLE, masking="off")))[0].startswith("The masks are off")
+    assert _words(replace(IDLE, masking="off"))[0].startswith("The masks are off")
 
 
 def test_disclosure_names_who_sees_whom(data):
@@ -101,9 +109,9 @@ def test_disclosure_names_who_sees_whom(data):
         dp=("3", "0.001"),
         disclose=True,
     )
-    lines = privacy_sentences(draft_plan(wish))
-    assert lines[0].startswith("skane sees the update of vgr without a mask")
-    assert lines[1].startswith("vgr sees the update of skane without a mask")
+    lines = _words(wish)
+    assert lines[:2] == ["skane sees every update of vgr.", "vgr sees every update of skane."]
+    assert "differential privacy alone" in lines[2]
 
 
 @pytest.mark.parametrize("change", [{"dim": 7}, {"init": bytes(32)}, {"layout": bytes(32)}, {"seed": 9}])

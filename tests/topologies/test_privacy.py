@@ -166,7 +166,8 @@ def _with_diagonal(one: NDArray[np.int64]) -> NDArray[np.int64]:
     return one
 
 
-@settings(max_examples=80, deadline=None)
+@pytest.mark.attack("S12")
+@settings(max_examples=200, deadline=None)
 @given(mixings(), st.integers(1, 5), st.booleans(), st.data())
 def test_theorem_1_many_rounds_isolate_nobody_that_one_round_does_not(
     mixing: Mixing, rounds: int, clear: bool, data: st.DataObject
@@ -198,7 +199,8 @@ def twinned(draw: st.DrawFn) -> tuple[Mixing, list[list[int]]]:
     return Mixing(turn), [[i for i, g in enumerate(of) if g == group] for group in range(len(sizes))]
 
 
-@settings(max_examples=80, deadline=None)
+@pytest.mark.attack("S12")
+@settings(max_examples=200, deadline=None)
 @given(twinned(), st.integers(1, 8), st.sampled_from(Attacker), st.data())
 def test_theorem_2_twins_hide_behind_each_other(
     drawn: tuple[Mixing, list[list[int]]], rounds: int, attacker: Attacker, data: st.DataObject
@@ -369,6 +371,7 @@ def _id(row: Row) -> str:
     return f"{row[0]} of {row[1]}"
 
 
+@pytest.mark.attack("S11")
 @pytest.mark.parametrize("row", SMALL, ids=_id)
 def test_a_row_of_the_reference_table(row: Row) -> None:
     _check(row, rounds=min(2 * row[1], 24))
