@@ -5,32 +5,55 @@ Rules kept here, and nowhere else:
   * what a member signed but may not say now makes at most four ``fault`` entries of one code a member and round;
     what is right but comes too early or too late makes none;
   * two signed statements that exclude each other suspend their signer: one entry with the evidence, whatever
-    else it contradicts later.
+    else it contradicts later, and one EVIDENCE to everybody else;
+  * a new roster in force ends all suspensions: it says who is a member from here on. What was said up to then is
+    settled, and suspends nobody again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from gossip.errors import RemoteError
 from gossip.events import CloseLink, Suspect
-from gossip.mailbox import Contradiction
+from gossip.mailbox import Contradiction, Mailbox
 from gossip.step import Step
 from protocol.entries import Entry
+from protocol.envelope import Envelope
+from protocol.evidence import CODES
 
 MAX_FAULTS = 4
 MAX_REFUSED = 20
 UNTIMELY = "UNTIMELY"
-_CONTRADICTIONS = ("LS-FORK", "LS-EQUIVOCATION")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Where a region is when it accuses: the study at hand, its round (both or neither), all other members."""
+
+    study: bytes | None = None
+    round: int | None = None
+    others: tuple[str, ...] = ()
 
 
 class Blame:
     """What this region holds against others.
 
+    Args:
+        surroundings: Where the region is now.
+
     Attributes:
         suspended: Regions caught in a contradiction; nothing of theirs is used in a study.
+        evidence: This region's own EVIDENCE against them, with its payload; sent again when a link comes up.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, surroundings: Callable[[], Surroundings] = Surroundings) -> None:
         self.suspended: set[str] = set()
+        self.evidence: dict[str, tuple[Envelope, bytes]] = {}
+        self._surroundings = surroundings
+        self._roster: bytes | None = None
+        self._settled: dict[str, int] = {}
         self._round: int | None = None
         self._faults: dict[tuple[str, str], int] = {}
         self._refused: dict[str, int] = {}
@@ -57,22 +80,47 @@ class Blame:
 
     def convict(self, step: Step, contradiction: Contradiction, study: bytes | None) -> None:
         """Suspend the signer of two statements that exclude each other; both are kept, neither is used."""
-        region = contradiction.region
+        region, last = contradiction.region, contradiction.second.fields
         step.do(Suspect(region, contradiction.code, "two signed statements exclude each other"))
-        if region in self.suspended:
+        if region in self.suspended or self.is_settled(contradiction):
             return
         self.suspended.add(region)
-        evidence = step.keep(contradiction.statement())
+        payload = contradiction.statement()
         step.add(
             "fault",
-            {
-                "round": contradiction.second.fields.round, "region": region, "code": contradiction.code,
-                "evidence": [evidence],
-            },
+            {"round": last.round, "region": region, "code": contradiction.code, "evidence": [step.keep(payload)]},
             study,
         )
+        around = self._surroundings()
+        envelope = step.seal(
+            "EVIDENCE", {"region": region, "code": contradiction.code}, to=[n for n in around.others if n != region],
+            study=around.study, round=around.round, payload=payload,
+        )
+        self.evidence[region] = envelope, payload
+
+    def is_settled(self, contradiction: Contradiction) -> bool:
+        """Whether both statements are from before the roster that took the region up again."""
+        until = self._settled.get(contradiction.first.fields.log, -1)
+        return max(contradiction.first.fields.head_size, contradiction.second.fields.head_size) <= until
+
+    def follow(self, roster: bytes | None, mailbox: Mailbox) -> None:
+        """Take note of the roster in force: a new one ends all suspensions."""
+        if roster == self._roster:
+            return
+        if self._roster is not None:
+            for region in self.suspended:
+                self._settled.update(mailbox.newest_of(region))
+            self.suspended.clear()
+            self.evidence.clear()
+        self._roster = roster
+
+    # ---------------------------------------------------------------- an earlier run
 
     def replay(self, entry: Entry) -> None:
         """Take one ``fault`` of an earlier run."""
-        if entry.body["code"] in _CONTRADICTIONS:
+        if entry.body["code"] in CODES:
             self.suspended.add(str(entry.body["region"]))
+
+    def recall(self, envelope: Envelope, payload: bytes) -> None:
+        """Take this region's own EVIDENCE of an earlier run."""
+        self.evidence[str(envelope.fields.body["region"])] = envelope, payload

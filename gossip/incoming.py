@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from crypto.errors import CryptoError
 from gossip.admission import Admission
 from gossip.blame import UNTIMELY
 from gossip.errors import RemoteError
 from gossip.events import Admit, Arrived, Buffer, Payload, PayloadFailed, Suspect
+from gossip.mailbox import Contradiction
 from gossip.step import Step
 from gossip.study import BEFORE_TRAINING, Phase, Study
 from protocol.codec import MAX_CONTROL, MAX_HEADER, MAX_PLAN
 from protocol.envelope import Envelope
+from protocol.errors import CodecError
+from protocol.evidence import verify_evidence
 from protocol.messages import TYPES
 
 if TYPE_CHECKING:
@@ -71,7 +75,7 @@ class Incoming:
 
     def _await(self, step: Step, link: str, envelope: Envelope) -> None:
         fields = envelope.fields
-        if not TYPES[fields.type].flooded:
+        if not TYPES[fields.type].flooded and fields.type != "EVIDENCE":
             self._study_of(envelope).hearing.check(envelope)
         if self._peer.mailbox.awaits(link, envelope):
             assert fields.sha256 is not None
@@ -92,7 +96,7 @@ class Incoming:
                 study = self._peer.studies.get(fields.study or b"")
                 return study is not None and fields.bytes > 0 and study.hearing.payload_bytes(envelope) == fields.bytes
             case _:
-                return fields.bytes == 0
+                return TYPES[fields.type].payload[0] <= fields.bytes <= TYPES[fields.type].payload[1]
 
     def _heard_ping(self, step: Step, envelope: Envelope) -> None:
         fields = envelope.fields
@@ -141,12 +145,37 @@ class Incoming:
                 step.keep(data)
                 self._flood(step, envelope, data, link, via, plan.regions)
                 self._peer.agreement.take_proposal(envelope, data, plan)
+            case "EVIDENCE":
+                self._evidence(step, envelope, bytes(payload or b""))
             case "ACCEPT" | "REJECT":
                 proposal = self._peer.agreement.check_answer(envelope)
                 self._flood(step, envelope, None, link, via, proposal.plan.regions)
                 self._peer.agreement.take_answer(envelope)
             case _:
                 self._study_of(envelope).hear(step, envelope, payload)
+
+    def _evidence(self, step: Step, envelope: Envelope, payload: bytes) -> None:
+        """Two statements that exclude each other, shown by a third: suspend their signer here too."""
+        name, body, peer = envelope.fields.sender, envelope.fields.body, self._peer
+        if body["region"] in peer.blame.suspended:
+            return
+        try:
+            code, first, second = verify_evidence(payload, self._key_of)
+        except (CodecError, CryptoError) as error:
+            raise RemoteError(name, "STATE", f"evidence that shows nothing: {error}") from error
+        if (first.fields.sender, code) != (body["region"], body["code"]):
+            raise RemoteError(name, "STATE", "evidence against another region, or of another kind, than it says")
+        contradiction = Contradiction(code, first.fields.sender, first, second)
+        if peer.blame.is_settled(contradiction):
+            return
+        step.received(envelope, None)
+        step.keep(payload)
+        if first.fields.sender != peer.me:
+            peer.blame.convict(step, contradiction, first.fields.study if first.fields.study in peer.studies else None)
+
+    def _key_of(self, envelope: Envelope) -> bytes | None:
+        card = self._peer.membership.card_of(envelope.fields.sender)
+        return card.keys.sign if card is not None else None
 
     def _study_of(self, envelope: Envelope) -> Study:
         fields = envelope.fields

@@ -36,6 +36,8 @@ class Linking:
             for envelope in candidate.signed.values():
                 if envelope.fields.sender != name:
                     step.send(envelope, candidate.encoded, [name])
+        for envelope, payload in self._peer.blame.evidence.values():
+            step.send(envelope, payload, [name] if name != envelope.fields.body["region"] else [])
         for proposal in self._peer.agreement.proposals.values():
             heard = proposal.has_started and self._peer.presence.of(name).reached >= 0
             if proposal.has_ended or heard or name not in proposal.plan.regions:

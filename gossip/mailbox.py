@@ -3,16 +3,18 @@
 Rules kept here, and nowhere else:
   * an envelope is known by its eid; a repeat changes nothing;
   * one place, one statement: one logged envelope at each (log, position), one root for each (log, size),
-    one envelope for each (study, session, type, sender);
+    one envelope for each (study, session, type, sender, about), and who was given a RECEIPT is not lost;
   * a header with a payload is admitted first, and its payload is awaited from that link alone; the number
     of payloads awaited from one link is bounded.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from protocol.envelope import Envelope, encode_carried
+from protocol.envelope import Envelope
+from protocol.evidence import encode_evidence, excludes, place_of
 from protocol.messages import TYPES
 
 MAX_AWAITED = 16
@@ -29,7 +31,7 @@ class Contradiction:
 
     def statement(self) -> bytes:
         """The two statements in one kept payload, as evidence carries them."""
-        return encode_carried([(self.first, None), (self.second, None)])
+        return encode_evidence(self.first, self.second)
 
 
 class Mailbox:
@@ -40,7 +42,7 @@ class Mailbox:
         self._places: dict[tuple[str, int], Envelope] = {}
         self._heads: dict[tuple[str, int], Envelope] = {}
         self._latest: dict[str, Envelope] = {}
-        self._said: dict[tuple[bytes, bytes, str, str], Envelope] = {}
+        self._said: dict[tuple[bytes, bytes, str, str, str], Envelope] = {}
         self._awaited: dict[str, dict[bytes, Envelope]] = {}
 
     def knows(self, eid: bytes) -> bool:
@@ -49,21 +51,32 @@ class Mailbox:
 
     def judge(self, envelope: Envelope) -> Contradiction | None:
         """Compare with all that is held; None if nothing contradicts it."""
-        fields = envelope.fields
-        for head in (self._heads.get((fields.log, fields.head_size)), self._latest.get(fields.log)):
-            same_size = head is not None and head.fields.head_size == fields.head_size
-            if head is not None and same_size and head.fields.head_root != fields.head_root:
-                return Contradiction("LS-FORK", fields.sender, head, envelope)
-        if not TYPES[fields.type].logged:
-            return None
-        place = self._places.get((fields.log, fields.head_size))
-        if place is not None and place.eid != envelope.eid:
-            return Contradiction("LS-FORK", fields.sender, place, envelope)
-        if fields.study is not None and fields.session is not None:
-            said = self._said.get((fields.study, fields.session, fields.type, fields.sender))
-            if said is not None and said.eid != envelope.eid:
-                return Contradiction("LS-EQUIVOCATION", fields.sender, said, envelope)
+        for held in self._against(envelope):
+            code = excludes(held, envelope) if held is not None else None
+            if held is not None and code is not None:
+                return Contradiction(code, envelope.fields.sender, held, envelope)
         return None
+
+    def _against(self, envelope: Envelope) -> Iterator[Envelope | None]:
+        """What is held that an envelope could contradict."""
+        fields, place = envelope.fields, place_of(envelope.fields)
+        yield self._heads.get((fields.log, fields.head_size))
+        yield self._latest.get(fields.log)
+        if TYPES[fields.type].logged:
+            yield self._places.get((fields.log, fields.head_size))
+        if place is not None:
+            yield self._said.get(place)
+        if place is not None and fields.type == "SURVIVORS":
+            for name, _ in fields.body["left_out"]:  # type: ignore[misc, union-attr, str-unpack]
+                yield self._said.get((*place[:2], "RECEIPT", fields.sender, str(name)))
+
+    def newest_of(self, region: str) -> dict[str, int]:
+        """Logs of a region that are known, and the largest head held of each."""
+        sizes: dict[str, int] = {}
+        for (log, size), held in self._heads.items():
+            if held.fields.sender == region:
+                sizes[log] = max(size, sizes.get(log, 0))
+        return sizes
 
     def remember(self, envelope: Envelope) -> None:
         """Take an envelope as said; of service envelopes only the newest head of each log is held."""
@@ -74,12 +87,13 @@ class Mailbox:
         self._heads.setdefault((fields.log, fields.head_size), envelope)
         self._known.add(envelope.eid)
         self._places.setdefault((fields.log, fields.head_size), envelope)
-        if fields.study is not None and fields.session is not None:
-            self._said.setdefault((fields.study, fields.session, fields.type, fields.sender), envelope)
+        place = place_of(fields)
+        if place is not None:
+            self._said.setdefault(place, envelope)
 
-    def said(self, study: bytes, session: bytes, type: str, sender: str) -> Envelope | None:
+    def said(self, study: bytes, session: bytes, type: str, sender: str, about: str = "") -> Envelope | None:
         """The envelope held for one statement."""
-        return self._said.get((study, session, type, sender))
+        return self._said.get((study, session, type, sender, about))
 
     def awaits(self, link: str, envelope: Envelope) -> bool:
         """Await the payload of an admitted header; False if that link has too many under way."""

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from crypto.keys import PrivateKeys
 from gossip.admission import Admission
 from gossip.agreement import Agreement
-from gossip.blame import Blame
+from gossip.blame import Blame, Surroundings
 from gossip.context import StudyContext
 from gossip.errors import Refusal, RemoteError
 from gossip.events import (
@@ -86,7 +86,7 @@ class Peer:
         self.agreement = Agreement(card.name, code_sha256, roles)
         self.presence = Presence()
         self.mailbox = Mailbox()
-        self.blame = Blame()
+        self.blame = Blame(self._surroundings)
         self.studies: dict[bytes, Study] = {}
         self.current: Study | None = None
         self.kept = kept
@@ -114,9 +114,9 @@ class Peer:
         try:
             self._dispatch(step, event)
         except RemoteError as error:
-            running = self.current if self.current is not None and self.current.phase is not Phase.ENDED else None
-            round = running.round if running is not None else None
-            self.blame.refuse(step, error, running.id if running is not None else None, round)
+            around = self._surroundings()
+            self.blame.refuse(step, error, around.study, around.round)
+        self.follow_roster()
         if self._is_up:
             self._start_agreed(step)
             self.linking.ping(step)
@@ -187,6 +187,17 @@ class Peer:
             return Reply(event.ticket, answer(self, step, event.op, event.args))
         except Refusal as refusal:
             return Reply(event.ticket, None, refusal.to_dict())
+
+    def follow_roster(self) -> None:
+        """A new roster in force ends suspensions."""
+        in_force = self.membership.in_force
+        self.blame.follow(in_force.hash if in_force is not None else None, self.mailbox)
+
+    def _surroundings(self) -> Surroundings:
+        running = self.current if self.current is not None and self.current.phase is not Phase.ENDED else None
+        names = self.membership.in_force.names if self.membership.in_force is not None else ()
+        others = tuple(name for name in names if name != self.me)
+        return Surroundings(running.id, running.round, others) if running is not None else Surroundings(others=others)
 
     # ---------------------------------------------------------------- studies
 

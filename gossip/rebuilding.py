@@ -42,6 +42,7 @@ def _entry(peer: Peer, entry: Entry) -> None:
         case _:
             if study is not None:
                 study.replay(entry)
+    peer.follow_roster()
     if entry.kind == "study.end" and entry.study in peer.agreement.proposals:
         proposal = peer.agreement.proposals[entry.study]
         proposal.outcome, proposal.reason = str(entry.body["outcome"]), _text(entry.body["reason"])
@@ -61,7 +62,7 @@ def _kept_roster(peer: Peer, roster: bytes) -> bytes | None:
 def _envelope(peer: Peer, envelope: Envelope, own: bool, study: Study | None) -> None:
     fields = envelope.fields
     peer.mailbox.remember(envelope)
-    has_kept = fields.type in ("ROSTER", "PROPOSE", "COHORT") and fields.sha256 is not None
+    has_kept = fields.type in ("ROSTER", "PROPOSE", "COHORT", "EVIDENCE") and fields.sha256 is not None
     payload = peer.kept(fields.sha256 or b"") if has_kept else None
     match fields.type:
         case "ROSTER" if payload is not None:
@@ -70,6 +71,8 @@ def _envelope(peer: Peer, envelope: Envelope, own: bool, study: Study | None) ->
             peer.agreement.take_proposal(envelope, payload, Plan.decode(payload))
         case "ACCEPT" | "REJECT":
             peer.agreement.take_answer(envelope)
+        case "EVIDENCE" if own and payload is not None:
+            peer.blame.recall(envelope, payload)
         case _ if study is not None:
             study.replay_envelope(envelope, own, payload)
 

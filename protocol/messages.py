@@ -161,6 +161,10 @@ _TABLE = (
         _absent,
     ),
     MessageType(
+        "EVIDENCE", True, False, False, True, None, (1, 2 * (MAX_HEADER + 128)),
+        record({"region": region, "code": code("LS-EQUIVOCATION", "LS-FALSE-DROPOUT", "LS-FORK")}),
+    ),
+    MessageType(
         "PING", False, False, False, False, None, _NONE,
         record({
             "state": code(*STATES), "attempt": integer(0, MAX_ATTEMPTS - 1), "seq": integer(),

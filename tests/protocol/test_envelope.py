@@ -135,11 +135,13 @@ def test_a_text_beyond_ascii_in_a_body_is_a_schema_error() -> None:
 def test_types_are_those_of_the_table() -> None:
     assert set(TYPES) == {
         "ROSTER", "PROPOSE", "ACCEPT", "REJECT", "ADVERT", "COHORT", "SHARES", "ROUTED", "MASKED",
-        "RECEIPT", "SURVIVORS", "CONFIRM", "CONFIRMS", "REVEAL", "COMPLAINT", "DELTA", "ABSENT", "PING",
+        "RECEIPT", "SURVIVORS", "CONFIRM", "CONFIRMS", "REVEAL", "COMPLAINT", "DELTA", "ABSENT", "EVIDENCE", "PING",
     }  # fmt: skip
     assert [t.name for t in TYPES.values() if not t.logged] == ["PING"]
     assert [t.name for t in TYPES.values() if t.flooded] == ["ROSTER", "PROPOSE", "ACCEPT", "REJECT"]
-    assert [t.name for t in TYPES.values() if t.carrier] == ["COHORT", "ROUTED", "SURVIVORS", "CONFIRMS"]
+    assert [t.name for t in TYPES.values() if t.carrier] == [
+        "COHORT", "ROUTED", "SURVIVORS", "CONFIRMS", "EVIDENCE",
+    ]
 
 
 def test_only_receipts_and_complaints_are_about_somebody() -> None:

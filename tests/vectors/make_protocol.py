@@ -242,6 +242,10 @@ MESSAGES: list[tuple[str, str, dict[str, Any], dict[str, Any], tuple[int, bytes 
     ("a share that does not open", "COMPLAINT", _ALL, {"about": "skane", "reason": "sealing"}, (0, None)),
     ("unmasked, where the plan says so", "DELTA", _ALL, {}, (4000, fixed(0x69))),
     ("one round", "ABSENT", {**_ALL, "session": None}, {"first": 3, "last": 3}, (0, None)),
+    (
+        "two statements of skane", "EVIDENCE", {**_ALL, "session": None}, {"region": "skane", "code": "LS-FORK"},
+        (1200, fixed(0x7B)),
+    ),
     ("no study runs", "PING", _NONE, {"state": "idle", "attempt": 0, "seq": 0, "echo": None}, (0, None)),
     (
         "a study runs", "PING", {**_ALL, "session": None},
