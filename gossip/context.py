@@ -67,6 +67,7 @@ class StudyContext:
         absents: Newest ABSENT envelope of each region.
         opened: Opened stages, in order.
         code: Round to X_i, this region's own integers, as long as a receiver may still ask for them.
+        layout: (name, size) of each parameter, as the worker says it; empty where it does not.
         exchange: Between models and integers, from the first training round on.
         stored_models: Rounds whose model is among the region's state files, ascending.
     """
@@ -87,6 +88,7 @@ class StudyContext:
     opened: list[Opened] = field(default_factory=list)
     code: dict[int, NDArray[np.signedinteger]] = field(default_factory=dict)
     stored_models: list[int] = field(default_factory=list)
+    layout: tuple[tuple[str, int], ...] = ()
     exchange: Exchange | None = None
 
     @property

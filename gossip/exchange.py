@@ -39,12 +39,16 @@ class Exchange(ABC):
     Args:
         reference: The study's initial model, float32 (dim,), which integers are differences to.
         layout: (name, size) of each parameter; needed where the plan's steps depend on names.
+
+    Attributes:
+        kind, kind_round: What this region's newest COHORT has asked for, and in which round.
     """
 
     def __init__(self, plan: Plan, me: str, reference: Model, layout: Layout = ()) -> None:
         self.plan = plan
         self.me = me
         self.reference = reference
+        self.kind, self.kind_round = "mix", -1
         self._layout = tuple(layout)
 
     def parts(self, round: int) -> tuple[Part, ...]:
@@ -61,13 +65,17 @@ class Exchange(ABC):
 
     @abstractmethod
     def integers(self, step: Step, round: int, receiver: str) -> Integers:
-        """Return X_ij of a round, as it goes under the masks; asked once for each session, when it is sent."""
+        """Return X_ij of a round, as it goes under the masks; asked once for each session, when it is sent.
+
+        Raises:
+            ValueError: The receiver has asked for a later round meanwhile, or not for this one.
+        """
 
     def needs_state(self, receiver: str) -> bool:
         """Whether this region no longer knows what a receiver holds of it, and says so in its next ADVERT."""
         return False
 
-    def kind_of(self, announced: Mapping[str, bool]) -> tuple[str, Mapping[str, int] | None]:
+    def kind_of(self, round: int, announced: Mapping[str, bool]) -> tuple[str, Mapping[str, int] | None]:
         """Return the kind of this region's own sum, and for each member since when it is counted.
 
         Args:
@@ -75,8 +83,14 @@ class Exchange(ABC):
         """
         return "mix", None
 
-    def admit(self, round: int, receiver: str, kind: str, since: Mapping[str, int | None]) -> None:
+    def admit(
+        self, round: int, receiver: str, kind: str, since: Mapping[str, int | None], is_whole: bool = True
+    ) -> None:
         """Take in what a receiver asks for in its COHORT.
+
+        Args:
+            since: Member to the last round that the receiver counts of it.
+            is_whole: Whether the sum is over all of the cohort or void; if not, ``survived`` says who is in it.
 
         Raises:
             ValueError: It may not be answered, in words.
@@ -88,15 +102,19 @@ class Exchange(ABC):
 
     @abstractmethod
     def survived(self, round: int, receiver: str, members: Sequence[str]) -> None:
-        """Take in whom a receiver will open the sum of, where that is fewer than its cohort."""
+        """Take in whom a receiver will open the sum of, where that may be fewer than its cohort."""
+
+    @abstractmethod
+    def leave(self, step: Step) -> None:
+        """The study is over: nothing is kept on disk any more; sessions that are open may still be answered."""
 
     def ring(self, kind: str) -> int:
         """Return w, the bits of one masked number."""
         return STATE_RING if kind == "state" else self.plan.ring
 
-    def payload_bytes(self, round: int, kind: str) -> int:
-        """Return the exact length of one masked vector."""
-        return self.plan.payload_bytes(round, kind)
+    def payload_bytes(self, round: int) -> int:
+        """Return the exact length of one masked vector for this region's own sum of a round."""
+        return self.plan.payload_bytes(round, self.kind if round == self.kind_round else "mix")
 
     @abstractmethod
     def mix(
@@ -132,6 +150,9 @@ class Full(Exchange):
 
     def survived(self, round: int, receiver: str, members: Sequence[str]) -> None:
         return  # nothing is remembered between rounds
+
+    def leave(self, step: Step) -> None:
+        return  # values of rounds whose sessions are open are forgotten with them
 
     def mix(
         self, step: Step, round: int, kind: str, value: Model, total: Integers, senders: Sequence[str]

@@ -36,7 +36,8 @@ class Hearing:
             return None
         if round < self._context.plan.sum_rounds:
             return stage.payload_bytes() if stage is not None and stage.number == round else None
-        return self._context.plan.payload_bytes(round)
+        exchange = self._context.exchange
+        return exchange.payload_bytes(round) if exchange is not None else self._context.plan.payload_bytes(round)
 
     def check(self, envelope: Envelope) -> None:
         """Refuse what round, session or step do not allow; nothing changes.

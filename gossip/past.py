@@ -28,6 +28,7 @@ class Past:
         absent: Its newest own ABSENT.
         early: ADVERTs of others for rounds to come.
         models: Round to the hash of the model mixed in it.
+        masked: Receiver to the latest training round in which it was sent a value under masks.
     """
 
     def __init__(self, context: StudyContext) -> None:
@@ -40,6 +41,7 @@ class Past:
         self.absent: Envelope | None = None
         self.early = Early()
         self.models: dict[int, bytes] = {}
+        self.masked: dict[str, int] = {}
 
     def entry(self, entry: Entry) -> None:
         """Take one of the region's own entries."""
@@ -69,6 +71,8 @@ class Past:
             self._attempts[fields.round] = max(self._attempts.get(fields.round, -1), attempt)
         if own:
             self.spoken = max(self.spoken, fields.round)
+            if fields.type == "MASKED" and not is_sum:
+                self.masked[receiver] = max(self.masked.get(receiver, -1), fields.round)
             if fields.type in ("ADVERT", "DELTA"):
                 self.announced = max(self.announced, fields.round)
                 if is_sum:

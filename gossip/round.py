@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 from gossip.context import StudyContext
 from gossip.early import Announcement
 from gossip.events import Adopt, Buffer, Train, TrainReport
-from gossip.exchange import Full
 from gossip.mixing import model_hash
 from gossip.sender import Sender
 from gossip.session import ReceiverSession, ReceiverState
@@ -51,7 +50,6 @@ class TrainingRound:
 
     Args:
         model: The model it begins with, float32 (p,); unchanged by it.
-        reference: The study's initial model, which codes are differences to.
     """
 
     def __init__(
@@ -61,7 +59,6 @@ class TrainingRound:
         number: int,
         opened_ms: int,
         model: NDArray[np.float32],
-        reference: NDArray[np.float32],
     ) -> None:
         plan = context.plan
         self.number = number
@@ -73,8 +70,7 @@ class TrainingRound:
         self.senders: tuple[str, ...] = ()
         self._context = context
         self._sender = sender
-        if context.exchange is None:
-            context.exchange = Full(plan, context.me, reference, context.code)
+        assert context.exchange is not None
         self._exchange = context.exchange
         self._kind = "mix"
         self._extended = False
@@ -223,7 +219,7 @@ class TrainingRound:
             missing = [n for n in self._planned if n not in announced and context.is_excused(n, self.number)]
             absents = [context.absents[n] for n in missing if n in context.absents]
             announced_state = {n: bool(a.fields.body["need_state"]) for n, a in self._session.adverts.items()}
-            self._kind, since = self._exchange.kind_of(announced_state)
+            self._kind, since = self._exchange.kind_of(self.number, announced_state)
             body, payload = self._session.cohort(context.entropy, self._kind, absents, since)
             envelope = step.seal(
                 "COHORT", body, to=self._session.members, study=context.study, round=self.number,

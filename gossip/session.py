@@ -310,6 +310,8 @@ class ReceiverSession:
         self.members = tuple(sorted(self.adverts))
         self._missing = set(self.members)
         self.state = ReceiverState.COHORT
+        if kind == "state":
+            self._dtype = np.dtype(RING_DTYPES[64])
         carried: list[tuple[Envelope, bytes | None]] = [(self.adverts[name], None) for name in self.members]
         carried += [(envelope, None) for envelope in absents]
         counted = since or {}

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gossip import pace
+from gossip.choice import exchange_for
 from gossip.context import Columns, StudyContext
 from gossip.events import Buffer, Ended, Open, TrainReport
 from gossip.hearing import Hearing
@@ -199,6 +200,13 @@ class Study(Record):
         self._retry_ms = None
         if vector.size != plan.dim or model_hash(vector) != plan.init:
             self.end(step, "stopped", "init")
+            return
+        try:
+            reference = np.ascontiguousarray(vector, dtype="<f4")
+            self.context.exchange = exchange_for(self.context, self._past, reference)
+        except ValueError as error:
+            self.words = str(error)
+            self.end(step, "stopped", "code")
             return
         self._training.begin(vector, self._past.models)
         self._entered_ms = step.now_ms
@@ -395,6 +403,8 @@ class Study(Record):
         self.phase, self.outcome, self.reason = Phase.ENDED, outcome, reason
         self._training.leave()
         self._sums.leave(step)
+        if self.context.exchange is not None:
+            self.context.exchange.leave(step)
         self._sender.leave_before(self.context.plan.sum_rounds)
         step.publish()
         step.do(Ended(self.id, outcome, reason))

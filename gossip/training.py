@@ -41,14 +41,12 @@ class Training:
         self._context = context
         self._sender = sender
         self._record = record
-        self._reference: NDArray[np.float32] | None = None
 
     # ---------------------------------------------------------------- the model
 
     def begin(self, initial: NDArray[np.float32], mixed: dict[int, bytes]) -> None:
         """The initial model is here; ``mixed`` is what the log says of rounds that were mixed in earlier runs."""
-        self._reference = np.ascontiguousarray(initial, dtype="<f4")
-        self.model = self._restored(self._reference, mixed)
+        self.model = self._restored(np.ascontiguousarray(initial, dtype="<f4"), mixed)
 
     def _restored(self, reference: NDArray[np.float32], mixed: dict[int, bytes]) -> NDArray[np.float32]:
         """The newest stored model, if it is the one that the log says was mixed; else where the study began."""
@@ -78,7 +76,7 @@ class Training:
 
     def leave(self) -> None:
         """The study has ended: nothing more is mixed."""
-        self.current = self._reference = None
+        self.current = None
 
     # ---------------------------------------------------------------- rounds
 
@@ -87,10 +85,9 @@ class Training:
     ) -> None:
         """Begin a round, with what came before it; with the value that is ``ready``, if training is done."""
         assert self.model is not None
-        assert self._reference is not None
         context = self._context
         self._sender.leave_before(max(number - 2, context.plan.sum_rounds))
-        self.current = TrainingRound(context, self._sender, number, step.now_ms, self.model, self._reference)
+        self.current = TrainingRound(context, self._sender, number, step.now_ms, self.model)
         step.blob(self._begun_name, number.to_bytes(8, "big"))
         if ready is None:
             self.current.open(step, early)
