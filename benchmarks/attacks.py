@@ -16,11 +16,14 @@ import pytest
 
 ATTACKS = {
     "S01": "an outsider changes traffic: one flipped bit in header or signature",
+    "S02": "a member called lost, its value kept",
     "S03": "two different messages for one place in a session",
+    "S04": "both kinds of share of one member",
     "S05": "a second sum in one round, by asking again after a restart",
     "S06": "a receiver picks cohorts over the rounds",
     "S07": "a receiver exchanges an ADVERT",
     "S08": "members are shown different cohorts",
+    "S09": "bad shares, dealt or revealed",
     "S10": "a tiny cohort; a neighbourhood that hides nothing",
     "S11": "more colluders than were assumed: the least coalition, and a plan below its own bound",
     "S12": "linear algebra over all the sums of a run",
@@ -32,6 +35,7 @@ ATTACKS = {
     "S22": "long-term keys stolen later",
     "S23": "a receiver that goes mute",
     "S24": "unsafe decoding",
+    "S25": "a receiver that weighs otherwise than the plan",
     "S29": "a made-up round in a PING",
     "S30": "a receiver that shows ever new sets of senders",
     "S31": "a sum round with a smaller cohort, or tried again with other numbers",

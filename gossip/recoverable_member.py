@@ -34,6 +34,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,6 +106,9 @@ class RecoverableMember:
         self._seed_c = self._seed_b = self._private = self._ephemeral = b""
         self._channels: dict[str, Channel] = {}
         self._shares: dict[str, Pair] = {}
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a member of a session holds secrets: it is neither copied nor written down")
 
     # ---------------------------------------------------------------- turns
 

@@ -31,7 +31,7 @@ Rules kept here, and nowhere else:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,6 +112,9 @@ class RecoverableReceiver:
     def _forget(self) -> None:
         self._ephemeral = b""
         self._joining: dict[str, dict[int, bytes]] = {}
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a receiver's session holds secrets: it is neither copied nor written down")
 
     # ---------------------------------------------------------------- turns
 
