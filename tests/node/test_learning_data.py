@@ -74,15 +74,20 @@ def test_cells_become_numbers_places_and_missing(tmp_path: Path) -> None:
             [f"{line.strip()},1\n" for line in LINES], "pid,chol,ward,ill,x\n", "unknown column x", id="unknown column"
         ),
         pytest.param(
-            [*LINES, f"p,{SECRET},a,\n"], HEADER, r"label ill is missing in 1 rows \(first in line 32\)", id="no label"
+            [*LINES, f"p,{SECRET},a,\n"],
+            HEADER,
+            r"column ill: the label is missing in 1 rows \(first in line 32\)",
+            id="no label",
         ),
-        pytest.param([*LINES, f"p,{SECRET},a,NaN\n"], HEADER, "label ill is missing in 1 rows", id="NaN in the label"),
+        pytest.param(
+            [*LINES, f"p,{SECRET},a,NaN\n"], HEADER, "column ill: the label is missing in 1 rows", id="NaN in the label"
+        ),
         pytest.param(
             [*LINES, f"p,1,a,{SECRET}\n"], HEADER, "a class that the manifest does not list", id="unknown class"
         ),
-        pytest.param([*LINES, f"p,x{SECRET},a,1\n"], HEADER, "column chol, 1 cells are no number", id="no number"),
-        pytest.param([*LINES, "p,nan,a,1\n"], HEADER, "column chol, 1 cells are no number", id="nan"),
-        pytest.param([*LINES, "p,100,,1\n"], HEADER, "column ward, 1 cells are empty", id="empty cell"),
+        pytest.param([*LINES, f"p,x{SECRET},a,1\n"], HEADER, "column chol: 1 cells are no number", id="no number"),
+        pytest.param([*LINES, "p,nan,a,1\n"], HEADER, "column chol: 1 cells are no number", id="nan"),
+        pytest.param([*LINES, "p,100,,1\n"], HEADER, "column ward: 1 cells are empty", id="empty cell"),
         pytest.param([*LINES, f"p,{SECRET}\n"], HEADER, "line 32 has 2 cells; expected 4", id="short line"),
         pytest.param(LINES[:19], HEADER, "19 rows; expected at least 20", id="too few rows"),
         pytest.param([*LINES, f"p,{SECRET},a,1\n"], HEADER, "column chol: 1 of 31 values lie outside", id="range"),
@@ -140,7 +145,9 @@ def test_a_direct_identifier_blocks(tmp_path: Path) -> None:
         pytest.param('categories = ["a", "b"]', "", "column ward has no categories", id="no categories"),
         pytest.param('role = "label"', 'role = "feature"', "0 columns have role", id="no label"),
         pytest.param('name = "ward"', 'name = "chol"', "column chol stands 2 times", id="twice"),
-        pytest.param('kind = "number"', 'kind = "float"', "column chol: kind is none of those known", id="unknown kind"),
+        pytest.param(
+            'kind = "number"', 'kind = "float"', "column chol: kind is none of those known", id="unknown kind"
+        ),
         pytest.param('id = "clinic"', 'id = "clinic"\ncolour = 1', "unknown key colour", id="unknown key"),
         pytest.param('id = "clinic"', "id = ", "is not TOML", id="no TOML"),
     ],

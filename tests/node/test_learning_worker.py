@@ -210,7 +210,7 @@ def test_no_answer_holds_a_cells_value(demo: DemoData, tmp_path: Path) -> None:
     answer = Worker().answer({"id": 1, "op": "open", **opening(demo, manifest=str(manifest))})
 
     assert answer["code"] == "GATE"
-    assert "column mean radius, 1 cells are no number" in answer["error"]
+    assert "column mean radius: 1 cells are no number" in answer["error"]
     assert "777123" not in answer["error"]
 
 

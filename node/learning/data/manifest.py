@@ -35,6 +35,7 @@ class File(Model):
 
     Attributes:
         sha256: Of the bytes; of a folder, of the sorted lines ``sha256 name`` of its files.
+        decimal: ``,`` where numbers are written 12,5.
         header: False for a table without one; its columns then stand in the manifest's order.
         part: For a file that holds several sets (``train``, ``val``, ``test`` of MedMNIST): which one.
     """
@@ -43,6 +44,7 @@ class File(Model):
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     encoding: str = "utf-8"
     delimiter: str = Field(default=",", min_length=1, max_length=1)
+    decimal: Literal[".", ","] = "."
     header: bool = True
     part: str = ""
 
