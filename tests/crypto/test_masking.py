@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from crypto import masking
 from crypto.masking import CHUNK_BYTES, add_masks, expand
-from tests.vectors import reference
+from tests.vectors import reference, reference_sharing
 
 DTYPES = ["<u1", "<u2", "<u4", "<u8"]
 A, B, C = (sha256(word).digest() for word in (b"a", b"b", b"c"))
@@ -140,3 +140,43 @@ def test_a_seed_of_another_length_is_refused_and_nothing_changes(length: int) ->
 def test_a_vector_of_another_form_is_refused(vector: Any) -> None:
     with pytest.raises(ValueError, match="expected one"):
         add_masks(vector, [A], [])
+
+
+# The second stream, and masks that are divided by a weight.
+
+
+def test_the_second_stream_is_chacha20_from_zero() -> None:
+    stream = expand(A, 32, "<u4", prg="chacha20").tobytes()
+    assert stream == reference_sharing.chacha20_stream(A, 0, 128)
+
+
+def test_the_two_streams_of_a_seed_are_unlike() -> None:
+    assert expand(A, 8, "<u8", prg="chacha20").tobytes() != expand(A, 8, "<u8").tobytes()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("weight", [1, 3, 51, 255])
+@pytest.mark.parametrize("prg", masking.PRGS)
+def test_masks_divided_by_a_weight_are_the_masks_when_weighed(dtype: str, weight: int, prg: str) -> None:
+    bits = 8 * np.dtype(dtype).itemsize
+    count = CHUNK_BYTES // np.dtype(dtype).itemsize + 3
+    x = np.arange(count).astype(dtype)
+    y = x.copy()
+    add_masks(y, [A, B], [C], prg=prg, factor=pow(weight, -1, 1 << bits))
+    bare = np.zeros(count, dtype)
+    add_masks(bare, [A, B], [C], prg=prg)
+    times = np.dtype(dtype).type(weight)
+    np.testing.assert_array_equal(y * times, x * times + bare)
+
+
+@pytest.mark.parametrize("factor", [0, 2, -1, 1 << 16])
+def test_masks_times_what_loses_a_bit_are_refused(factor: int) -> None:
+    vector = np.zeros(4, "<u2")
+    with pytest.raises(ValueError, match="odd number below"):
+        add_masks(vector, [A], [], factor=factor)
+    assert not vector.any()
+
+
+def test_a_stream_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ValueError, match="aes256ctr, chacha20"):
+        expand(A, 1, "<u1", prg="pcg64")

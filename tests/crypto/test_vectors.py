@@ -17,9 +17,11 @@ from crypto.keys import PrivateKeys, z85_decode, z85_encode
 from crypto.masking import CHUNK_BYTES, add_masks, expand
 from crypto.merkle import Tree, leaf_hash, verify_consistency, verify_inclusion
 from crypto.note import Checkpoint, checkpoint_body, note_key_id, open_note, parse_checkpoint, sign_note
+from crypto.sealing import channel_key, seal, unseal
+from crypto.shamir import join, split
 from crypto.signing import SigningKey, check_public, verify
 from crypto.words import WORDS, words
-from tests.vectors import make_crypto, reference
+from tests.vectors import make_crypto, reference, reference_sharing
 
 FOLDER = Path(make_crypto.__file__).parent / "crypto"
 Case = dict[str, Any]
@@ -75,6 +77,30 @@ def test_the_second_implementation_knows_hkdf_of_rfc_5869() -> None:
 def test_the_second_implementation_knows_the_root_of_certificate_transparency() -> None:
     root = reference.tree_root([h(text) for text in make_crypto.CT_LEAVES])
     assert root == h("5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328")
+
+
+def test_the_second_implementation_knows_chacha20_of_rfc_8439() -> None:
+    # Section 2.3.2.
+    block = reference_sharing.chacha20_block(bytes(range(32)), 1, h("000000090000004a00000000"))
+    assert block[:32] == h("10f1e7e4d13b5915500fdd1fa32071c4c7d1f4c733c068030422aa9ac3d46c4e")
+
+
+def test_the_second_implementation_knows_poly1305_of_rfc_8439() -> None:
+    # Section 2.5.2.
+    key = h("85d6be7857556d337f4452fe42d506a80103808afb0db2fd4abff6af4149f51b")
+    tag = reference_sharing.poly1305(key, b"Cryptographic Forum Research Group")
+    assert tag == h("a8061dc1305136c6c22b8baf0c0127a9")
+
+
+def test_the_second_implementation_knows_the_sealing_of_rfc_8439() -> None:
+    # Section 2.8.2; the first 16 bytes and the tag.
+    sealed = reference_sharing.aead(
+        bytes(range(0x80, 0xA0)), h("070000004041424344454647"), h("50515253c0c1c2c3c4c5c6c7"),
+        b"Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, "
+        b"sunscreen would be it.",
+    )  # fmt: skip
+    assert sealed[:16] == h("d31a8d34648e60db7b86afbc53ef7ec2")
+    assert sealed[-16:] == h("1ae10b594f09e26a7e902ecbd0600691")
 
 
 # Context strings.
@@ -146,6 +172,23 @@ def test_streams(case: Case) -> None:
     assert stream[-32:] == h(case["around_128_kib"])
 
 
+@pytest.mark.attack("S13")
+@cases("masks", "chacha20")
+def test_streams_of_chacha20(case: Case) -> None:
+    stream = expand(h(case["seed"]), CHUNK_BYTES + 16, "<u1", prg="chacha20").tobytes()
+    assert stream[:64] == h(case["first_64"])
+    assert stream[-32:] == h(case["around_128_kib"])
+
+
+@cases("masks", "divided")
+def test_divided_masks(case: Case) -> None:
+    vector = np.array([int(x) for x in case["vector"]], f"<u{case['width'] // 8}")
+    factor = int(case["factor"])
+    add_masks(vector, [h(s) for s in case["plus"]], [h(s) for s in case["minus"]], factor=factor)
+    assert [str(x) for x in vector] == case["masked"]
+    assert case["weight"] * factor % 2 ** case["width"] == 1
+
+
 @cases("masks", "sums")
 def test_sums(case: Case) -> None:
     dtype = f"<u{case['width'] // 8}"
@@ -158,6 +201,47 @@ def test_sums(case: Case) -> None:
 def test_masks_refuse(case: Case) -> None:
     with pytest.raises(ValueError, match="mask seed"):
         expand(h(case["seed"]), 1, "<u1")
+
+
+# Shares, and what is sealed.
+
+
+@cases("shamir", "valid")
+def test_shamir(case: Case) -> None:
+    given = [h(one) for one in case["entropy"]]
+    shares = split(h(case["secret"]), case["threshold"], len(case["shares"]), lambda size: _next(given, size))
+    assert [one.hex() for one in shares] == case["shares"]
+    assert join(dict(enumerate(shares, 1))) == h(case["secret"])
+    assert join({x: shares[x - 1] for x in range(1, case["threshold"] + 1)}) == h(case["secret"])
+
+
+def _next(given: list[bytes], size: int) -> bytes:
+    assert size == len(given[0])
+    return given.pop(0)
+
+
+@cases("shamir", "refused")
+def test_shamir_refuses(case: Case) -> None:
+    with pytest.raises(CryptoError, match="share"):
+        join({int(x): h(one) for x, one in case["shares"].items()})
+
+
+def test_the_key_of_a_channel() -> None:
+    made = whole("sealing")
+    assert channel_key(*(h(made[k]) for k in ("ephemeral", "lasting", "salt", "info"))) == h(made["key"])
+
+
+@cases("sealing", "valid")
+def test_sealing(case: Case) -> None:
+    key = h(whole("sealing")["key"])
+    assert seal(key, case["from_low"], h(case["aad"]), h(case["data"])) == h(case["sealed"])
+    assert unseal(key, case["from_low"], h(case["aad"]), h(case["sealed"])) == h(case["data"])
+
+
+@cases("sealing", "refused")
+def test_sealing_refuses(case: Case) -> None:
+    with pytest.raises(CryptoError, match="do not open"):
+        unseal(h(case["key"]), case["from_low"], h(case["aad"]), h(case["sealed"]))
 
 
 # Trees.

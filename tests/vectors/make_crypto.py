@@ -13,6 +13,8 @@ from typing import Any
 
 from crypto.words import WORDS
 from tests.vectors import reference as r
+from tests.vectors import sharing
+from tests.vectors.reference_sharing import chacha20_stream
 
 HERE = Path(__file__).resolve().parent / "crypto"
 Case = dict[str, Any]
@@ -227,6 +229,13 @@ def masks() -> Case:
         }
         for comment, seed in seeds.items()
     ]  # fmt: skip
+    others = [
+        {
+            "comment": f"{comment}, ChaCha20", "seed": seed.hex(), "first_64": chacha20_stream(seed, 0, 64).hex(),
+            "around_128_kib": chacha20_stream(seed, chunk - 16, chunk + 16).hex(),
+        }
+        for comment, seed in seeds.items()
+    ]  # fmt: skip
     a, b, c = key("pair ab"), key("pair ac"), key("self")
     sums = [
         ("two neighbours, one added, one taken away", 16, [1, 2, 3, 65535, 0], [a], [b]),
@@ -237,8 +246,11 @@ def masks() -> Case:
         ("no seeds", 16, [5, 6], [], []),
     ]
     return {
-        "comment": "stream = AES-256-CTR(key = seed, counter from 0), read as little-endian words, added mod 2^width.",
+        "comment": "stream = AES-256-CTR(key = seed, counter from 0), read as little-endian words, added mod 2^width; "
+        "`chacha20`: the same with ChaCha20, nonce zero; `divided`: times the inverse of an odd weight.",
         "streams": streams,
+        "chacha20": others,
+        "divided": [_divided(width, weight, a, b) for width in (8, 16, 32, 64) for weight in (1, 3, 51, 255)],
         "sums": [
             {
                 "comment": comment, "width": width, "vector": [str(x) for x in vector],
@@ -248,6 +260,16 @@ def masks() -> Case:
             for comment, width, vector, plus, minus in sums
         ],
         "refused": [{"comment": f"a seed of {n} bytes", "seed": bytes(n).hex()} for n in (0, 4, 16, 31, 33)],
+    }  # fmt: skip
+
+
+def _divided(width: int, weight: int, plus: bytes, minus: bytes) -> Case:
+    factor = pow(weight, -1, 2**width)
+    bare = _masked(width, [0, 0, 0], [plus], [minus])
+    return {
+        "comment": f"{width} bits, weight {weight}", "width": width, "weight": weight, "factor": str(factor),
+        "vector": ["1", "2", "3"], "plus": [plus.hex()], "minus": [minus.hex()],
+        "masked": [str((x + factor * m) % 2**width) for x, m in zip((1, 2, 3), bare, strict=True)],
     }  # fmt: skip
 
 
@@ -505,7 +527,7 @@ def _z85(data: bytes) -> str:
 
 MADE = {
     "hashing": hashing, "ed25519": ed25519, "agreement": agreement, "masks": masks, "merkle": merkle, "note": note,
-    "keys": keys,
+    "keys": keys, "shamir": sharing.shamir, "sealing": sharing.sealing,
 }  # fmt: skip
 
 

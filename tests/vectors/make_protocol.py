@@ -246,6 +246,19 @@ MESSAGES: list[tuple[str, str, dict[str, Any], dict[str, Any], tuple[int, bytes 
         "two statements of skane", "EVIDENCE", {**_ALL, "session": None}, {"region": "skane", "code": "LS-FORK"},
         (1200, fixed(0x7B)),
     ),
+    ("is my log the newest?", "HELLO", _NONE, {"size": 5, "root": fixed(0x11)}, (0, None)),
+    ("nothing larger is held", "BEHIND", _NONE, {}, (16, fixed(0x7C))),
+    ("after a round", "HEADS", {**_ALL, "session": None}, {}, (700, fixed(0x7D))),
+    (
+        "verified up to 51 entries", "COSIGN", {**_ALL, "session": None},
+        {"size": 51, "t_s": 1_790_000_000, "line": b"\xe2\x80\x94 x y\n"}, (0, None),
+    ),
+    (
+        "one place, two earlier heads", "PROVE", {**_ALL, "session": None},
+        {"size": 51, "places": [40], "heads": [12, 33]}, (0, None),
+    ),
+    ("the paths", "PROOF", {**_ALL, "session": None}, {}, (900, fixed(0x7E))),
+    ("entries of the own log", "MIRROR", {**_ALL, "session": None}, {"log": ORIGIN}, (2000, fixed(0x7F))),
     ("no study runs", "PING", _NONE, {"state": "idle", "attempt": 0, "seq": 0, "echo": None}, (0, None)),
     (
         "a study runs", "PING", {**_ALL, "session": None},
