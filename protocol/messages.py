@@ -23,6 +23,7 @@ from protocol.schema import (
     hash32,
     integer,
     optional,
+    origin,
     record,
     region,
     row,
@@ -170,6 +171,25 @@ _TABLE = (
             "state": code(*STATES), "attempt": integer(0, MAX_ATTEMPTS - 1), "seq": integer(),
             "echo": optional(integer()),
         }),
+    ),
+    MessageType(
+        "HELLO", False, False, False, False, None, _NONE, record({"size": integer(1), "root": hash32}),
+    ),
+    MessageType("BEHIND", False, False, False, False, None, (1, 2 * 64 * 1024), record({})),
+    MessageType("HEADS", False, False, False, False, (True, True), _CONTROL, record({})),
+    MessageType(
+        "COSIGN", False, False, False, False, None, _NONE,
+        record({"size": integer(1), "t_s": integer(), "line": binary(1, 512)}),
+    ),
+    MessageType(
+        "PROVE", False, False, False, False, None, _NONE,
+        record({
+            "size": integer(1), "places": ascending(integer(), 0, 64), "heads": ascending(integer(1), 0, 64),
+        }),
+    ),
+    MessageType("PROOF", False, False, False, False, None, (1, 4 * 2**20), record({})),
+    MessageType(
+        "MIRROR", False, False, False, False, None, (1, 4 * 2**20), record({"log": origin}),
     ),
 )  # fmt: skip
 
