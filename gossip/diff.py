@@ -44,7 +44,7 @@ from gossip.diff_state import (
 )
 from gossip.exchange import Exchange, Integers, Model
 from gossip.mixing import move
-from gossip.robust import Verdict, clip, threshold
+from gossip.robust import Verdict, clip
 from gossip.step import Step
 from protocol.blocks import chosen
 from protocol.codec import hash_of
@@ -313,8 +313,7 @@ class Diff(Exchange):
         assert self.said is not None
         change = held - row.total(since) * self.said
         if plan.robustness == "clip_sum":
-            assert plan.clip is not None
-            change, verdict = clip(change, threshold(plan.clip, row.den, self.fine))
+            change, verdict = clip(change, plan.clip_threshold(round))
             if verdict is Verdict.ALARM:
                 return None
         self.held = Held(held, since, round)

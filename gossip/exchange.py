@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gossip.mixing import difference, mix_parts, move
-from gossip.robust import Verdict, clip, threshold
+from gossip.robust import Verdict, clip
 from gossip.step import Step
 from protocol.fixed_point import quantise_parts
 from protocol.plan import Plan
@@ -162,10 +162,9 @@ class Full(Exchange):
         weight = row.total(senders)
         if plan.robustness != "clip_sum":
             return mix_parts(value, total, own, weight, parts, row.den)
-        assert plan.clip is not None
-        fine = max(part.step_log2 for part in parts)
+        fine = max(k for start, _, k in plan.step_log2 if start <= round)
         change = in_steps(difference(total, own, weight), parts, fine)
-        change, verdict = clip(change, threshold(plan.clip, row.den, fine))
+        change, verdict = clip(change, plan.clip_threshold(round))
         return None if verdict is Verdict.ALARM else move(value, change, fine, row.den)
 
 

@@ -11,7 +11,9 @@ Rounds 0 … P - 1 are sum rounds, P … P + rounds - 1 train. Round t >= P uses
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from functools import cached_property
+from math import floor
 from typing import Any
 
 from protocol import codec, plan_rules, plan_toml
@@ -23,6 +25,7 @@ from protocol.plan_graphs import Neighbourhood, may_be_away, neighbourhood, neig
 from protocol.plan_record import PlanRecord
 from protocol.plan_values import canonical, frozen
 from protocol.roster import Roster
+from protocol.steps import finest
 from protocol.weights import METROPOLIS, Row, row
 
 SUM_RING = 64
@@ -250,6 +253,25 @@ class Plan(PlanRecord):
         if round < self.sum_rounds:
             return 0
         return next(k for start, prefix, k in reversed(self.step_log2) if start <= round and not prefix)
+
+    @cached_property
+    def step_rounds(self) -> tuple[int, ...]:
+        """Training rounds that between them show all graphs with all steps: enough to look at for a bound."""
+        begins = sorted({max(start, self.sum_rounds) for start, _, _ in self.step_log2})
+        return tuple(begin + turn for begin in begins for turn in range(len(self.turn)))
+
+    def clip_threshold(self, round: int) -> int:
+        """Return T = floor(clip Q 2^f): a sum may move a region by D of at most this length.
+
+        f is the study's finest step under ``diff``, else the finest of the round. 0 without ``clip``.
+        """
+        if self.clip is None:
+            return 0
+        if self.exchange == "diff":
+            fine = finest(self.step_log2)
+        else:
+            fine = max(k for start, _, k in self.step_log2 if start <= round)
+        return floor(Fraction(self.clip) * self.den(round) * Fraction(2) ** fine)
 
     def payload_bytes(self, round: int, kind: str = "mix") -> int:
         """Return the length of one masked vector.

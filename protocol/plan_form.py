@@ -180,7 +180,7 @@ PLAN: dict[str, Field] = {
     "block_share_bp": Field(integer(1, 10_000), 10_000),
     "prg": Field(one_of("aes256ctr", "chacha20"), "aes256ctr"),
     "masking": Field(table(MASKING), {}),
-    "robustness": Field(one_of("none", "clip_sum", "buckets", "clear"), "none"),
+    "robustness": Field(one_of("none", "clip_sum", "buckets", "clear", "clear-nearest", "clear-trimmed"), "none"),
     "clip": Field(maybe(positive_decimal), None),
     "dp": Field(maybe(table(DP)), None),
     "witness": Field(table(WITNESS), {}),
