@@ -133,6 +133,10 @@ class ColumnReader:
                     self._empty += len(at)
         values[~np.isfinite(values)] = np.nan
         self._rows += len(values)
+        if is_age(self.column):
+            old = values > OLDEST - 1
+            self.old += int(old.sum())
+            values[old] = OLDEST
         if self._kept is not None:
             self._kept.append(values.copy())
         self._bound(values)
@@ -140,11 +144,7 @@ class ColumnReader:
         return values
 
     def _bound(self, values: NDArray[np.float64]) -> None:
-        """Make values outside the range missing and ages over 89 one group, in place."""
-        if is_age(self.column):
-            old = values > OLDEST - 1
-            self.old += int(old.sum())
-            values[old] = OLDEST
+        """Make values outside the range missing, in place."""
         if self.column.kind in (*NUMERIC, "time_to_event") and self.column.range is not None:
             low, high = self.column.range
             outside = (values < low) | (values > high)

@@ -18,6 +18,7 @@ MISSING = 0.3
 ROBUST_Z = 6.0
 CODES = (0.0, -1.0, -9.0, -99.0, -999.0, 9.0, 99.0, 999.0, 9999.0)
 MIXED = 0.01  # a larger share of rows in the smaller mode blocks
+MODE = 10  # rows in the smaller mode below which it may be a tail
 PSI = 0.25
 BINS = 10
 MIN_DRIFT = 50  # fewer values in ten bins say nothing
@@ -111,7 +112,8 @@ def units(column: Column, known: Floats) -> list[Finding]:
     if best is None:
         return []
     count, word = best
-    blocks = count > MIXED * len(known)
+    # A handful of high values may be a skewed laboratory value; they are said, and hold nothing back.
+    blocks = count > MIXED * len(known) and count >= MODE
     words = f"{count} of {len(known)} values look as if they were in another unit ({word}, not {column.unit})"
     fix = "Convert them in the extract; one column has one unit."
     return [Finding("units", column.name, words, BLOCK if blocks else WARN, "one unit", fix, count, len(known))]

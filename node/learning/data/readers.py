@@ -12,7 +12,7 @@ import gzip
 import hashlib
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -40,16 +40,14 @@ class Chunk:
     """
 
     first: int
-    cells: dict[str, Sequence[str]]
+    cells: Mapping[str, Sequence[str]]
 
     def __len__(self) -> int:
         return len(next(iter(self.cells.values()), ()))
 
     def take(self, keep: Sequence[bool]) -> Chunk:
         """Return the rows marked True; ``first`` stays."""
-        cells: dict[str, Sequence[str]] = {
-            n: [c for c, kept in zip(v, keep, strict=True) if kept] for n, v in self.cells.items()
-        }
+        cells = {n: [c for c, kept in zip(v, keep, strict=True) if kept] for n, v in self.cells.items()}
         return Chunk(self.first, cells)
 
 
