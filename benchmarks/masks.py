@@ -1,9 +1,10 @@
 """Masks: expand and add, in GB of keystream a second of one core, beside the cipher alone.
 
 A figure ``masks.u32.d4`` adds the streams of 4 seeds to a vector of 40 MB of 32-bit words. The floor is the
-cipher alone (AES-256-CTR; ChaCha20 where the figure says so), over as many bytes in the same chunks, measured in turn with it. CPU time, so that a neighbour
-on the machine costs less; ``value`` is the median of the repeats, ``spread`` the slowest and fastest, and
-``ratio`` the median over the repeats of ours to the floor beside it.
+cipher alone (AES-256-CTR; ChaCha20 where the figure says so), over as many bytes in the same chunks, measured
+in turn with it. CPU time, so that a neighbour on the machine costs less; ``value`` is the median of the
+repeats, ``spread`` the slowest and fastest, and ``ratio`` the median over the repeats of ours to the floor
+beside it.
 """
 
 from __future__ import annotations
