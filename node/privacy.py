@@ -128,6 +128,7 @@ def report_of(
     rhos: Sequence[float] = (0.0, 1.0, 3.0),
     max_size: int = 3,
     with_failures: bool = True,
+    most_attackers: int = MOST_ATTACKERS,
     tick: Tick = lambda what, size, done, total: True,
 ) -> PrivacyReport:
     """Return what coalitions learn from the sums.
@@ -135,6 +136,7 @@ def report_of(
     Args:
         rounds: T; 2 N if None.
         max_size: Largest coalitions searched.
+        most_attackers: Regions tried as the curious one; of more, evenly chosen ones.
         tick: Asked while searching; False ends that search.
     """
     mixing = subject.mixing
@@ -148,7 +150,7 @@ def report_of(
         mixing, lasting.exposes, max_size=max_size, keep_going=lambda *at: tick("lasting contributions", *at)
     )
     every = attackers(mixing)
-    alone = every if len(every) <= MOST_ATTACKERS else every[:: -(-len(every) // MOST_ATTACKERS)]
+    alone = every if len(every) <= most_attackers else every[:: -(-len(every) // most_attackers)]
     exposed = (exposed_to_one(lasting, alone), exposed_to_one(lasting, alone, clear=True))
     soft = min(rounds, SOFT_ROUNDS)
     r2: dict[str, Any] = {"rounds": soft, "fresh": 0.0} | {kind: {key_of(r): 0.0 for r in rhos} for kind in KINDS}

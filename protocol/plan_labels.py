@@ -25,12 +25,17 @@ FORMS = {
     "star": "star",
     "path": "path",
     "edges": "edges",
+    "one-peer": "one-peer",
+    "matchings": "matchings",
     "torus": rf"torus:({_PRODUCT})",
     "regular": rf"regular:({_NUMBER})",
     "groups": rf"groups:({_NUMBER})(?::closed)?",
     "cliques": rf"cliques:({_PRODUCT})",
 }
-EXAMPLES = "complete, ring, star, path, edges, torus:3x3, regular:4, groups:4, groups:4:closed, cliques:4x4"
+EXAMPLES = (
+    "complete, ring, torus:3x3, regular:4, groups:4, groups:4:closed, cliques:4x4, one-peer, matchings, star, path, "
+    "edges"
+)
 
 
 def check_label(plan: Plan) -> None:
@@ -72,6 +77,8 @@ def _contradiction(plan: Plan, word: str, argument: str) -> str | None:
         product = math.prod(int(factor) for factor in argument.split("x"))
         if product != n:
             return f"there are {n} regions, not {product}"
+    if word in ("one-peer", "matchings") and degrees[-1] > 1:
+        return spread
     if word in ("star", "path") and sum(len(edges) for edges in plan.graphs) != n - 1:
         return f"there are {sum(len(edges) for edges in plan.graphs)} edges, not {n - 1}"
     return None

@@ -50,6 +50,8 @@ LABELS: tuple[Label, ...] = (
     Label("groups:M", "groups of M in a ring, all with all of the two next groups", MASKED, "groups:4", 16),
     Label("groups:M:closed", "the same, and all with all inside a group", MASKED, "groups:4:closed", 16),
     Label("cliques:AxB", "rows, then columns, in turn: exact after one turn; AxBxC too", MASKED, "cliques:4x4", 16),
+    Label("one-peer", "pairs 1, 2, 4 … apart, in turn: exact after one turn", SHOWN, "one-peer", 8),
+    Label("matchings", "pairs, everybody with everybody in turn", SHOWN, "matchings", 8),
     Label("star", "one in the middle, which sees everybody", SHOWN, "star", 8),
     Label("path", "a row with two ends", SHOWN, "path", 8),
     Label("edges", "your own edge list: edges:FILE", BY_GRAPH, "", 0),
@@ -92,6 +94,10 @@ def build(
             graphs = [_groups(_number(label, size), n, closed=kind == "closed")]
         case "cliques":
             graphs = _cliques(_factors(label, rest, n))
+        case "one-peer" if not rest:
+            graphs = _one_peer(n)
+        case "matchings" if not rest:
+            graphs = _matchings(n)
         case "edges":
             if edges_text is None:
                 raise TopologyError(
@@ -117,7 +123,8 @@ def fitting(n: int) -> list[str]:
                 found.append(f"groups:{size}:closed")
     found += [f"cliques:{a}x{b}" for a, b in _pairs(n)][:2]
     found += [f"cliques:{a}x{b}x{c}" for a, b, c in _triples(n)][:1]
-    return [*found, *(["star", "path"] if n >= 3 else [])]
+    found += ["one-peer"] if n >= 4 and not n & (n - 1) else []
+    return [*found, *(["matchings", "star", "path"] if n >= 3 else [])]
 
 
 def _plain(family: str, n: int) -> Graph:
@@ -196,6 +203,27 @@ def _cliques(sides: tuple[int, ...]) -> list[Graph]:
     for side, step in reversed(list(zip(sides, _strides(sides), strict=True))):  # rows first: the last side
         starts = [i for i in range(n) if i // step % side == 0]
         graphs.append([pair for i in starts for pair in combinations(range(i, i + side * step, step), 2)])
+    return graphs
+
+
+def _one_peer(n: int) -> list[Graph]:
+    """Pairs that differ in one binary digit, the lowest first: the one-peer hypercube."""
+    if n & (n - 1):
+        below = 1 << (n.bit_length() - 1)
+        raise TopologyError(
+            f"one-peer over {n} regions", "a power of two", f"use matchings, or {below} or {2 * below} regions"
+        )
+    return [[(i, i | bit) for i in range(n) if not i & bit] for bit in (1 << k for k in range(n.bit_length() - 1))]
+
+
+def _matchings(n: int) -> list[Graph]:
+    """A round-robin: every pair once in a turn; with an odd number one rests in each round. Kirkman's circle."""
+    places = n + n % 2
+    last = places - 1
+    graphs = []
+    for round in range(last):
+        pairs = [(last, round)] + [((round + k) % last, (round - k) % last) for k in range(1, places // 2)]
+        graphs.append([(min(pair), max(pair)) for pair in pairs if max(pair) < n])
     return graphs
 
 

@@ -5,6 +5,7 @@ Everything is computed from the graph; nothing is read but an edge list.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,6 +140,8 @@ def privacy(
     LABEL is one of `landsting topology list`, or edges:FILE, and needs --nodes. PLAN is a plan.toml.
     With --observed: the bundles of a run, a plan before them if they hold several studies.
     """
+    # Matrices of a hundred rows: threads of the linear algebra would only wait for each other. Before numpy is loaded.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from node.cli.asking import plan_of_file
     from node.cli.topology_privacy import of_label, of_plan, of_run, privacy_report
 

@@ -13,7 +13,8 @@ from topologies import build, fitting, may_be_away, unmaskable
 @settings(max_examples=40, deadline=None)
 @given(st.integers(3, 20), st.integers(2, 3), st.sampled_from([None, 0, 1]), st.data())
 def test_a_plan_says_the_same(n: int, hidden: int, colluders: int | None, data: st.DataObject) -> None:
-    label = data.draw(st.sampled_from(fitting(n)))
+    # With an odd number one rests in each round: nothing to hide, says the graph; no neighbours, says the plan.
+    label = data.draw(st.sampled_from([one for one in fitting(n) if one != "matchings" or n % 2 == 0]))
     graphs = build(label, n)
     names = [f"r{i:02}" for i in range(n)]
     turn = [neighbourhoods(names, graph, colluders, hidden, False) for graph in graphs]
