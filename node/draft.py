@@ -25,6 +25,8 @@ class Draft:
         manifest: Of one's own data set; every region's must have the same schema.
         dp: (epsilon, delta) as decimal strings.
         preprocess_bp: Share of epsilon for noise on the sum rounds, in 1e-4; with DP and 0 there are none.
+        init: A safetensors file to begin with, which every region must hold.
+        freeze: Patterns of parameters that neither train nor travel.
         edges_text: The edge list of topology ``edges``.
         topology: None for the cheapest in which any region may be away and every value hides.
         min_coalition: How many regions together it must take, at least, to see one's update.
@@ -44,6 +46,8 @@ class Draft:
     min_coalition: int = 1
     dp: tuple[str, str] | None = None
     preprocess_bp: int = 0
+    init: Path | None = None
+    freeze: Sequence[str] = ()
     lab: bool = False
     title: str = ""
     purpose: str = "research"
@@ -71,6 +75,8 @@ def draft_plan(draft: Draft) -> Plan:
         seed=draft.seed,
         dp=draft.dp is not None,
         statistics=draft.preprocess_bp > 0,
+        freeze=draft.freeze,
+        model=draft.init,
     )
     values: dict[str, Any] = {
         "title": draft.title,
@@ -84,6 +90,7 @@ def draft_plan(draft: Draft) -> Plan:
         "layout": facts["layout"],
         "dim": facts["dim"],
         "init": facts["init"],
+        "freeze": facts["freeze"],
         "settings": facts["settings"],
         "code_sha256s": [facts["code"]],
         "sums": facts["sums"],
@@ -120,8 +127,11 @@ def default_topology(n: int, seed: int = 0, min_coalition: int = 1) -> str:
     return recommended(n, seed=seed, min_coalition=min_coalition).label
 
 
-def check_facts(plan: Plan, manifest: Path | None) -> None:
+def check_facts(plan: Plan, manifest: Path | None, model: Path | None = None) -> None:
     """Check that layout, initial model, sums and code of a plan follow from its task, settings, schema and seed.
+
+    Args:
+        model: The safetensors file that the plan begins with; None for fresh weights.
 
     Raises:
         PlanError: One does not; the study would stop at this region.
@@ -129,7 +139,15 @@ def check_facts(plan: Plan, manifest: Path | None) -> None:
     """
     from node.learning.describe import describe
 
-    facts = describe(plan.task["name"], plan.settings, manifest, seed=plan.seed, dp=plan.dp is not None)
+    facts = describe(
+        plan.task["name"],
+        plan.settings,
+        manifest,
+        seed=plan.seed,
+        dp=plan.dp is not None,
+        freeze=plan.freeze,
+        model=model,
+    )
     stated = {"schema": plan.schema, "layout": plan.layout, "dim": plan.dim, "init": plan.init}
     for key, value in stated.items():
         if value != facts[key]:
@@ -137,5 +155,6 @@ def check_facts(plan: Plan, manifest: Path | None) -> None:
                 rule="facts",
                 found=f"{key} of the plan is not what its task, settings and seed give here",
                 expected="the value that study new fills in",
-                fix="Change task, settings and seed through landsting study new, which fills in what follows.",
+                fix="Change task, settings and seed through landsting study new, which fills in what follows."
+                + (" A plan that begins with a model needs it here: --init FILE." if key == "init" else ""),
             )

@@ -47,6 +47,7 @@ def export_model(home: Path, study: str, path: Path, *, manifest: Path | None = 
     from node.home import Home
     from node.learning.trainer import Agreed, Trainer
     from node.storage import StoreReader
+    from node.training import first_model
     from protocol.plan import Plan
 
     plan = Plan.decode(bytes.fromhex(ask(home, "study", {"study": bytes.fromhex(study)})["plan"]))
@@ -66,10 +67,26 @@ def export_model(home: Path, study: str, path: Path, *, manifest: Path | None = 
             raise _no_model(home, study)
     vector = np.frombuffer(stored, "<f4").astype(np.float32)
     trainer = Trainer(
-        Agreed(plan.task["name"], plan.task["version"], plan.settings, plan.seed, plan.schema, plan.layout, plan.dim),
+        Agreed(
+            plan.task["name"],
+            plan.task["version"],
+            plan.settings,
+            plan.seed,
+            plan.schema,
+            plan.layout,
+            plan.dim,
+            dp=plan.dp,
+            sums=plan.sums,
+            regions=plan.n,
+            rounds=plan.rounds,
+            freeze=plan.freeze,
+        ),
         study=study,
         region=opened.name,
         manifest=manifest or _manifest(opened.path, study),
+        state=opened.path / "state" / "private",
+        ledger=opened.path / "ledger.jsonl",
+        model=first_model(opened.path, plan),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     return Exported(path, study, number, trainer.export(vector, totals, path))

@@ -116,7 +116,7 @@ class Training:
         self._worker.put(Job("close", study), now_ms)
 
     def _open_job(self, study: bytes, plan: Plan) -> Job:
-        manifest = self._manifest(study)
+        manifest, model = self._manifest(study), first_model(self._home, plan)
         fields: dict[str, object] = {
             "task": plan.task["name"],
             "version": plan.task["version"],
@@ -131,6 +131,9 @@ class Training:
             "sums": list(plan.sums),
             "regions": plan.n,
             "rounds": plan.rounds,
+            "freeze": list(plan.freeze),
+            "init": plan.init,
+            "model": str(model) if model is not None else None,
             "state": str(self._home / "state" / "private"),
             "ledger": str(self._home / "ledger.jsonl"),
             "budget_u": None,
@@ -191,6 +194,12 @@ class Training:
         one.words = answer.words
         logger.error("study %s: %s: %s", job.study.hex()[:12], job.op, answer.words)
         return Failed(now_ms, job.study, job.round, _reason(answer))
+
+
+def first_model(home: Path, plan: Plan) -> Path | None:
+    """Return the model that a plan begins with, if this home was given it; fresh weights need none."""
+    path = home / "init" / f"{plan.init.hex()}.safetensors"
+    return path if path.exists() else None
 
 
 def _reason(answer: Answer) -> str:

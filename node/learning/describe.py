@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from node.learning.data.manifest import load
+from node.learning.data.schema import Target
 from node.learning.errors import ConfigError
 from node.learning.registry import code_sha256, get_task
-from node.learning.task import decimal_settings, flatten, json_hash, layout_of, read_settings
-from node.learning.trainer import stages_of
+from node.learning.share import share
+from node.learning.task import decimal_settings, json_hash, read_settings
+from node.learning.trainer import stages_of, vector_hash
 
 NO_SCHEMA = json_hash("SCHEMA", [])  # of a task without data
 
@@ -26,6 +25,8 @@ def describe(
     seed: int = 0,
     dp: bool = False,
     statistics: bool = False,
+    freeze: Sequence[str] = (),
+    model: Path | None = None,
 ) -> dict[str, Any]:
     """Return what ``study new`` fills in; the same on every machine.
 
@@ -33,6 +34,8 @@ def describe(
         seed: The plan's; the initial vector comes from it.
         dp, statistics: With privacy there are sum rounds only where noise on them is paid for (``statistics``);
             otherwise public ranges scale.
+        freeze: Patterns of parameters that neither train nor travel.
+        model: A safetensors file to begin with.
 
     Returns:
         ``task, version, settings`` (all keys, reals as decimal strings), ``schema, layout, init,
@@ -45,18 +48,18 @@ def describe(
         if manifest_path is None:
             raise ConfigError(f"no manifest for task {task_name}", "one", "Add data first: landsting data add.")
         schema = load(manifest_path).schema_()
-    layout = layout_of(task.shapes(schema, known), task.shared())
-    vector = flatten(task.initial(schema, known, seed), layout)
+    split = share(task, schema, known, seed, freeze=freeze, model=model)
     return {
         "task": task.name,
         "version": task.version,
         "settings": decimal_settings(known),
         "schema": schema.hash if schema else NO_SCHEMA,
-        "layout": layout.hash,
-        "dim": layout.dim,
-        "init": hashlib.sha256(np.ascontiguousarray(vector, "<f4").tobytes()).digest(),
+        "layout": split.layout.hash,
+        "dim": split.layout.dim,
+        "init": vector_hash(split.initial()),
+        "freeze": sorted(freeze),
         "sums": [] if dp and not statistics else list(stages_of(task, known, schema)),
         "code": code_sha256(),
         "columns": [column.name for column in schema.features] if schema else [],
-        "classes": list(schema.classes) if schema else [],
+        "classes": list(schema.classes) if schema and schema.target is Target.CLASSES else [],
     }

@@ -8,47 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from node.learning.data.manifest import File, Schema
-from node.learning.data.table import parse
+from node.learning.data.table import Rows, parse
 from node.learning.errors import ConfigError
+from node.learning.metrics import auroc, figures
 from node.learning.preprocessing import Encoder
-from node.learning.task import Arrays, Floats, file_bytes
+from node.learning.registry import get_task
+from node.learning.task import Arrays, Floats, file_bytes, read_settings
+
+__all__ = ["FORMAT", "Model", "Score", "auroc", "disagreement", "figures", "read_model", "score"]
 
 FORMAT = "landsting-model/v1"
-
-
-def auroc(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> float | None:
-    """Return the area under the ROC curve, ties counted half; None if only one class is present."""
-    p = int(positive.sum())
-    n = len(positive) - p
-    if p == 0 or n == 0:
-        return None
-    _, place, count = np.unique(scores, return_inverse=True, return_counts=True)
-    rank = np.cumsum(count) - (count - 1) / 2  # mean rank of each group of ties, from 1
-    return float((rank[place][positive].sum() - p * (p + 1) / 2) / (p * n))
-
-
-def figures(probabilities: NDArray[np.float64], y: NDArray[np.int64]) -> dict[str, float | None]:
-    """Return accuracy and AUROC of class probabilities (n, K).
-
-    With more than two classes AUROC is the mean of each class against the rest, and None if one
-    of them has no row, or all of them.
-    """
-    if len(y) == 0:
-        return {"accuracy": None, "auroc": None}
-    classes = probabilities.shape[1]
-    accuracy = float((probabilities.argmax(axis=1) == y).mean())
-    if classes == 2:
-        return {"accuracy": accuracy, "auroc": auroc(probabilities[:, 1], y == 1)}
-    areas = [auroc(probabilities[:, k], y == k) for k in range(classes)]
-    known = [area for area in areas if area is not None]
-    return {"accuracy": accuracy, "auroc": sum(known) / classes if len(known) == classes else None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +41,20 @@ class Model:
     arrays: Arrays
     encoder: Encoder
     sha256: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def predict(self, rows: Rows) -> NDArray[np.float64]:
+        """Return what the model says of typed rows: of a classifier, the probability of each class or label."""
+        from node.learning.supervised import Supervised
+
+        task = get_task(self.task)
+        if not isinstance(task, Supervised):
+            raise ConfigError(f"a model of task {self.task}", "one that learns a target", "Use the task's own figures.")
+        return task.predict(self.arrays, self.encoder.encode(rows), self.settings)
+
+    def figures(self, rows: Rows) -> dict[str, float | None]:
+        """Return the task's figures of the model on typed rows."""
+        return get_task(self.task).evaluate(self.arrays, self.encoder.encode(rows), self.settings)
 
     @property
     def vector(self) -> Floats:
@@ -99,13 +91,14 @@ def read_model(path: Path) -> Model:
         schema = Schema.of_value(about["schema_id"], about["schema"])
         encoder = Encoder.of_value(schema, about["encoder"])
         task = str(about["task"])
+        settings = read_settings(get_task(task), about["settings"])
     except (ValueError, KeyError, TypeError, SafetensorError) as error:
         raise ConfigError(f"{path.name} or its .json is damaged", "an exported model", "Export it again.") from error
     arrays: Arrays = {}
     for name, values in tensors.items():
         module, _, parameter = name.partition(".")
         arrays.setdefault(module, {})[parameter] = values
-    return Model(task, arrays, encoder, hashlib.sha256(data).hexdigest())
+    return Model(task, arrays, encoder, hashlib.sha256(data).hexdigest(), settings)
 
 
 def score(model: Path | Model, table: Path) -> Score:
@@ -115,15 +108,12 @@ def score(model: Path | Model, table: Path) -> Score:
         model: The safetensors file, or what ``read_model`` made of it.
         table: CSV with the columns of the model's schema.
     """
-    from node.learning.classifier import probabilities  # it imports this module
-
     model = read_model(model) if isinstance(model, Path) else model
     if "model" not in model.arrays:
         raise ConfigError(f"a model of task {model.task}", "a classifier", "Score classifiers only.")
     rows = parse(file_bytes(table, "table"), model.encoder.schema, File(path=table.name), table.name)
-    encoded = model.encoder.encode(rows)
-    found = figures(probabilities(model.arrays["model"], encoded.x), encoded.y)
-    return Score(found["accuracy"], found["auroc"], len(rows))
+    found = model.figures(rows)
+    return Score(found.get("accuracy"), found.get("auroc"), len(rows))
 
 
 def disagreement(vectors: list[Floats]) -> float:

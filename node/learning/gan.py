@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from node.learning.classifier import batches
-from node.learning.data.manifest import Schema
-from node.learning.evaluate import auroc
+from node.learning.data.schema import Schema, Target
+from node.learning.metrics import auroc
 from node.learning.models import mlp
+from node.learning.optimizer import AdamW
 from node.learning.preprocessing import STAGES, width_of
+from node.learning.supervised import batches
 from node.learning.task import Arrays, Encoded, Floats, Local, Shapes, SharePolicy, stream
 
 BETAS = (0.5, 0.9)
@@ -31,6 +32,7 @@ class Gan:
     version = "1"
     needs_data = True
     with_dp = False
+    targets = (Target.CLASSES,)
     defaults: Mapping[str, object] = {
         "noise": 8,
         "hidden": 32,
@@ -70,7 +72,7 @@ class Gan:
         """Return both networks after ``local_steps`` steps of each, and D's mean loss."""
         torch = mlp.torch_one_thread()
         networks = {module: mlp.build(arrays[module]) for module in ("D", "G")}
-        adams = {m: Adam(m, networks[m], settings["lr"], local.private) for m in networks}
+        adams = {m: AdamW(m, dict(networks[m].named_parameters()), local.private, betas=BETAS) for m in networks}
         classes = arrays["D"]["0.weight"].shape[1] - local.rows.x.shape[1]
         x = torch.from_numpy(local.rows.x)
         one_hot = torch.from_numpy(np.eye(classes, dtype=np.float32)[local.rows.y])
@@ -88,8 +90,8 @@ class Gan:
                 return networks["D"](torch.cat([rows, label], 1))
 
             loss = softplus(-judged(real)).mean() + softplus(judged(made().detach())).mean()
-            adams["D"].step(loss)
-            adams["G"].step(softplus(-judged(made())).mean())
+            adams["D"].step(loss, settings["lr"])
+            adams["G"].step(softplus(-judged(made())).mean(), settings["lr"])
             total += float(loss.detach())
         for adam in adams.values():
             adam.keep(local.private)
@@ -124,41 +126,3 @@ def sample(
     one_hot = np.zeros((count, classes), np.float32)
     one_hot[:, label] = 1
     return mlp.forward(generator, np.hstack([z, one_hot]))
-
-
-class Adam:
-    """Adam (Kingma and Ba 2015) by hand: its moments are plain arrays that stay in the region.
-
-    ``torch.optim`` would import the compiler at its first step, and hide the moments in a dict.
-    """
-
-    def __init__(self, module: str, network: Any, lr: float, private: Mapping[str, Floats]) -> None:
-        torch = mlp.torch_one_thread()
-        self.torch, self.lr, self.prefix = torch, lr, f"optimizer.{module}"
-        self.parameters = dict(network.named_parameters())
-        self.count = int(private.get(f"{self.prefix}.count", np.zeros(1, np.float32))[0])
-
-        def kept(which: str, name: str, like: Any) -> Any:
-            values = private.get(f"{self.prefix}.{which}.{name}")
-            return torch.zeros_like(like) if values is None else torch.from_numpy(values.copy())
-
-        self.first = {n: kept("first", n, p.detach()) for n, p in self.parameters.items()}
-        self.second = {n: kept("second", n, p.detach()) for n, p in self.parameters.items()}
-
-    def step(self, loss: Any) -> None:
-        """Take one step down the loss."""
-        self.count += 1
-        gradients = self.torch.autograd.grad(loss, list(self.parameters.values()))
-        one, two = BETAS
-        with self.torch.no_grad():
-            for (name, value), gradient in zip(self.parameters.items(), gradients, strict=True):
-                self.first[name].mul_(one).add_(gradient, alpha=1 - one)
-                self.second[name].mul_(two).addcmul_(gradient, gradient, value=1 - two)
-                root = (self.second[name] / (1 - two**self.count)).sqrt_().add_(1e-8)
-                value.addcdiv_(self.first[name], root, value=-self.lr / (1 - one**self.count))
-
-    def keep(self, private: dict[str, Floats]) -> None:
-        """Put the moments among what stays."""
-        private[f"{self.prefix}.count"] = np.array([self.count], np.float32)
-        for which, moments in (("first", self.first), ("second", self.second)):
-            private.update({f"{self.prefix}.{which}.{name}": value.numpy() for name, value in moments.items()})

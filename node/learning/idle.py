@@ -24,6 +24,7 @@ class Idle:
     version = "1"
     needs_data = False
     with_dp = False
+    targets = ()
     defaults: Mapping[str, object] = {"dim": 1000, "step": 0.01, "pause_ms": 0}
 
     def sums(self, settings: Mapping[str, Any]) -> tuple[str, ...]:

@@ -14,6 +14,8 @@ _TASKS = {
     "classifier": ("node.learning.classifier", "Classifier"),
     "gan": ("node.learning.gan", "Gan"),
     "idle": ("node.learning.idle", "Idle"),
+    "regression": ("node.learning.regression", "Regression"),
+    "survival": ("node.learning.survival", "Survival"),
 }
 TASKS = tuple(_TASKS)
 

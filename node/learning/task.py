@@ -26,7 +26,7 @@ from node.learning.errors import ConfigError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from node.learning.data.manifest import Schema
+    from node.learning.data.schema import Schema, Target
     from node.learning.preprocessing import GlobalStats
     from node.learning.privacy import DPContext
 
@@ -62,19 +62,20 @@ class Layout:
         shapes: One for each name.
         offsets: Index of the first value of each.
         dim: Length of the vector.
+        fixed: (name, SHA-256) of parameters that neither train nor travel.
     """
 
     names: tuple[str, ...]
     shapes: tuple[tuple[int, ...], ...]
     offsets: tuple[int, ...]
     dim: int
+    fixed: tuple[tuple[str, str], ...] = ()
 
     @property
     def hash(self) -> bytes:
-        """SHA-256 over (name, shape, offset) of every parameter."""
-        return json_hash(
-            "LAYOUT", [[n, list(s), o] for n, s, o in zip(self.names, self.shapes, self.offsets, strict=True)]
-        )
+        """SHA-256 over (name, shape, offset) of every parameter, and over what is frozen."""
+        rows: list[Any] = [[n, list(s), o] for n, s, o in zip(self.names, self.shapes, self.offsets, strict=True)]
+        return json_hash("LAYOUT", [*rows, *(["frozen", *one] for one in self.fixed)])
 
 
 def layout_of(shapes: Shapes, shared: Mapping[str, SharePolicy]) -> Layout:
@@ -186,6 +187,7 @@ class Local:
         patients: int64 (n,), the patient of each row; None where each row is a patient of its own.
         before, steps_in_all: Local steps of earlier rounds, and of the whole study (0 where nobody knows).
         frozen: Parameters (``module.parameter``) that must stay as they are.
+        device: Where torch computes.
     """
 
     rows: Encoded
@@ -197,6 +199,7 @@ class Local:
     before: int = 0
     steps_in_all: int = 0
     frozen: frozenset[str] = frozenset()
+    device: str = "cpu"
 
 
 class Task(Protocol):
@@ -210,6 +213,7 @@ class Task(Protocol):
     version: str
     needs_data: bool
     with_dp: bool
+    targets: tuple[Target, ...]
     defaults: Mapping[str, object]
 
     def sums(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
@@ -243,6 +247,7 @@ def read_settings(task: Task, given: Mapping[str, object]) -> dict[str, Any]:
     A default's type says what is allowed; reals stand as decimal strings and become floats.
     """
     known = ", ".join(sorted(task.defaults))
+    choices: Mapping[str, tuple[str, ...]] = getattr(task, "choices", {})
     for key in given:
         if key not in task.defaults:
             raise ConfigError(
@@ -263,6 +268,8 @@ def read_settings(task: Task, given: Mapping[str, object]) -> dict[str, Any]:
                     f"setting {key} is not a number", 'a decimal of 0 or more such as "0.1"', "Correct it."
                 )
             out[key] = float(number)
+        elif key in choices and value not in choices[key]:
+            raise ConfigError(f"setting {key} = {value!r}", f"one of {', '.join(choices[key])}", "Correct the plan.")
         elif type(value) is not type(default):
             kind = type(default).__name__
             raise ConfigError(f"setting {key} is a {type(value).__name__}", f"{kind}", "Correct it in the plan.")

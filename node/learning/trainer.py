@@ -20,15 +20,16 @@ from numpy.typing import NDArray
 from node.learning.accounting import MICRO
 from node.learning.data import table
 from node.learning.data.manifest import Schema, load
+from node.learning.data.schema import Target
 from node.learning.errors import ConfigError, GateError
 from node.learning.evaluate import FORMAT
 from node.learning.preprocessing import Columns, Encoder, GlobalStats, columns_of, encoder, global_stats, measure
 from node.learning.privacy import DPContext, Ledger, Line, Terms, warnings_for
 from node.learning.registry import get_task
+from node.learning.share import share
 from node.learning.stages import check_stages, first_rows, noise
 from node.learning.state import State, write_whole
 from node.learning.task import (
-    Arrays,
     Encoded,
     Floats,
     Local,
@@ -38,11 +39,9 @@ from node.learning.task import (
     check_vector,
     decimal_settings,
     flatten,
-    layout_of,
     read_settings,
     stream,
     tagged_hash,
-    unflatten,
 )
 
 Totals = Sequence[NDArray[np.int64]]
@@ -55,6 +54,9 @@ class Agreed:
     Attributes:
         sums: Stages of the sum rounds; None for those that the task asks for, under DP for none.
         regions: How many take part: under DP each adds its noise to the sums.
+        rounds: Training rounds of the study, for a learning rate that follows them.
+        freeze: Patterns of parameters that neither train nor travel.
+        init: SHA-256 of the first vector.
     """
 
     task: str
@@ -67,6 +69,9 @@ class Agreed:
     dp: Mapping[str, Any] | None = None
     sums: Sequence[str] | None = None
     regions: int = 1
+    rounds: int | None = None
+    freeze: Sequence[str] = ()
+    init: bytes | None = None
 
 
 def stages_of(task: Task, settings: Mapping[str, Any], schema: Schema | None) -> tuple[str, ...]:
@@ -74,6 +79,33 @@ def stages_of(task: Task, settings: Mapping[str, Any], schema: Schema | None) ->
     if schema is None:
         return ()
     return tuple(stage for stage in task.sums(settings) if columns_of(schema, stage))
+
+
+NEWEST = 2**63  # later than every round
+
+
+def vector_hash(vector: Floats) -> bytes:
+    """Return the SHA-256 by which a plan knows its first vector."""
+    return hashlib.sha256(np.ascontiguousarray(vector, "<f4").tobytes()).digest()
+
+
+def device_of(wanted: str) -> str:
+    """Return where torch computes: ``cpu``, ``cuda:N``; ``auto`` is the first GPU if there is one.
+
+    Raises:
+        ConfigError: There is no such device.
+    """
+    if wanted == "cpu":
+        return wanted
+    import torch
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if wanted == "auto":
+        return "cuda:0" if count else "cpu"
+    name, _, number = wanted.partition(":")
+    if name == "cuda" and number.isdigit() and int(number) < count:
+        return wanted
+    raise ConfigError(f"device {wanted!r} with {count} GPUs", "auto, cpu or cuda:N", "Correct device in policy.toml.")
 
 
 class Trainer:
@@ -94,6 +126,8 @@ class Trainer:
         state: Path | None = None,
         ledger: Path | None = None,
         budget_u: int | None = None,
+        model: Path | None = None,
+        device: str = "cpu",
     ) -> None:
         self.study, self.region, self.seed = study, region, agreed.seed
         self.task = get_task(agreed.task)
@@ -110,15 +144,30 @@ class Trainer:
         self._data = b""
         if self.task.needs_data:
             self._read(manifest, agreed.schema)
+            assert self.schema is not None
+            if self.schema.target not in self.task.targets:
+                raise ConfigError(
+                    f"task {self.task.name} and a label of {self.schema.target.value}",
+                    f"{' or '.join(target.value for target in self.task.targets)}",
+                    "Choose the task for what the manifest marks as label: classifier, regression or survival.",
+                )
         self.sums = self._stages(agreed.sums)
         self.regions = agreed.regions
-        shapes = self.task.shapes(self.schema, self.settings)
-        self.layout = layout_of(shapes, self.task.shared())
+        self.rounds, self.device = agreed.rounds, device_of(device)
+        self.split = share(self.task, self.schema, self.settings, self.seed, freeze=agreed.freeze, model=model)
+        self.layout = self.split.layout
         if agreed.layout not in (None, self.layout.hash) or agreed.dim not in (None, self.layout.dim):
             raise ConfigError(
                 f"a model of {self.layout.dim} parameters",
                 f"{agreed.dim} in the plan's order",
                 "Install the version of the plan.",
+            )
+        begins = vector_hash(self.initial()) if agreed.init is not None or model is not None else None
+        if agreed.init not in (None, begins):
+            raise ConfigError(
+                "a first model of other bytes than the plan's",
+                f"the model that the plan begins with (sha256 {agreed.init.hex()[:16]}…)",
+                "Give it with: landsting study accept ID --init FILE.safetensors.",
             )
         self._state = State(state / study if state is not None else None)
         self._ledger: Ledger | None = None
@@ -174,7 +223,7 @@ class Trainer:
 
     def initial(self) -> Floats:
         """Return the first vector, (dim,); the same bytes at every region."""
-        return flatten(self.task.initial(self.schema, self.settings, self.seed), self.layout)
+        return self.split.initial()
 
     def columns(self, stage: str) -> Columns:
         """Return (name, width) of a stage's integers."""
@@ -259,15 +308,28 @@ class Trainer:
         context, facts = self._pay(round, base)
         private = self._state.before(round)
         rng = np.random.Generator(stream("train", self.seed, self.region, round))
-        local = Local(rows, stats, private, rng, context, patients=self._patients())
-        arrays = self._all_modules(vector, private)
+        steps = self.settings.get("local_steps", 1)
+        local = Local(
+            rows,
+            stats,
+            private,
+            rng,
+            context,
+            patients=self._patients(),
+            before=max(0, round - len(self.sums)) * steps,
+            steps_in_all=(self.rounds or 0) * steps,
+            frozen=self.split.frozen,
+            device=self.device,
+        )
+        arrays = self.split.arrays(vector, private)
         after, loss = self.task.train(arrays, local, self.settings)
         out = flatten(after, self.layout)
         check_vector(out, self.layout.dim)
-        self._save_private(round, after, private)
+        private.update(self.split.kept(after))
+        if private:
+            self._state.save(round, private)
         if context is not None:
-            assert context.taken == self.settings["local_steps"], "what was paid is not what was used"
-        steps = self.settings.get("local_steps", 1)
+            assert context.taken == steps, "what was paid is not what was used"
         norm = float(np.linalg.norm(out.astype(np.float64) - vector))
         return out, TrainReport(steps, norm, loss, facts)
 
@@ -289,29 +351,13 @@ class Trainer:
         where = json.dumps([self.study, round, base.hex(), self._data.hex(), terms.q_u, terms.sigma_u, steps])
         return DPContext(terms, tagged_hash("dp-round", self._secret + where.encode())), facts
 
-    def _all_modules(self, vector: Floats, private: dict[str, Floats]) -> Arrays:
-        arrays = unflatten(vector, self.layout)
-        staying = [module for module, policy in self.task.shared().items() if policy is SharePolicy.STAYS]
-        if staying:
-            first = self.task.initial(self.schema, self.settings, self.seed)
-            for module in staying:
-                arrays[module] = {name: private.get(f"{module}.{name}", value) for name, value in first[module].items()}
-        return arrays
-
-    def _save_private(self, round: int, after: Arrays, private: dict[str, Floats]) -> None:
-        for module, policy in self.task.shared().items():
-            if policy is SharePolicy.STAYS:
-                private.update({f"{module}.{name}": value for name, value in after[module].items()})
-        if private:
-            self._state.save(round, private)
-
     def evaluate(self, vector: Floats, totals: Totals = ()) -> dict[str, float | None]:
         """Return figures on the region's own validation rows, and with ``train_`` on its training rows."""
         check_vector(vector, self.layout.dim)
         training, validation, _ = self._rows(totals)
         if not self.task.needs_data:
             return {}
-        arrays = self._all_modules(vector, {})
+        arrays = self.split.arrays(vector, self._state.before(NEWEST))
         out = self.task.evaluate(arrays, validation, self.settings)
         out["rows"] = float(len(validation.y))
         for name, value in self.task.evaluate(arrays, training, self.settings).items():
@@ -320,7 +366,10 @@ class Trainer:
         return out
 
     def export(self, vector: Floats, totals: Totals, path: Path) -> str:
-        """Write the travelling modules as safetensors and their description as JSON beside it.
+        """Write the modules that travel as safetensors and their description as JSON beside it.
+
+        Whole, as one needs them to predict: with what is frozen in them, and with this region's own where the
+        setting ``stays`` keeps parameters at home.
 
         Returns:
             The SHA-256 of the safetensors file, in hex; equal vectors give equal bytes.
@@ -328,8 +377,13 @@ class Trainer:
         check_vector(vector, self.layout.dim)
         from safetensors.numpy import save
 
+        shared = self.task.shared()
+        arrays = self.split.arrays(vector, self._state.before(NEWEST))
         tensors = {
-            f"{m}.{p}": value for m, values in unflatten(vector, self.layout).items() for p, value in values.items()
+            f"{m}.{p}": np.ascontiguousarray(value)
+            for m, values in arrays.items()
+            if shared[m] is SharePolicy.TRAVELS
+            for p, value in values.items()
         }
         data = save(dict(sorted(tensors.items())))
         about: dict[str, Any] = {
@@ -344,7 +398,7 @@ class Trainer:
             about |= {
                 "schema_id": self.schema.id,
                 "schema": self.schema.value(),
-                "classes": list(self.schema.classes),
+                "classes": list(self.schema.classes) if self.schema.target is Target.CLASSES else [],
                 "inputs": list(self.encoder(totals).names),
                 "encoder": self.encoder(totals).value(),
             }

@@ -86,7 +86,8 @@ class Worker:
             value = request.get(key)
             return None if value is None else Path(value)
 
-        keys = ("task", "version", "settings", "seed", "schema", "layout", "dim", "dp", "sums", "regions")
+        keys = ("task", "version", "settings", "seed", "schema", "layout", "dim", "dp", "sums", "regions",
+                "rounds", "freeze", "init")  # fmt: skip
         agreed = Agreed(**{key: request[key] for key in keys if key in request})
         if agreed.task != "idle":
             names = ["torch", "opacus"] if agreed.dp is not None else ["torch"]
@@ -102,6 +103,8 @@ class Worker:
             state=path("state"),
             ledger=path("ledger"),
             budget_u=request.get("budget_u"),
+            model=path("model"),
+            device=request.get("device") or "cpu",
         )
         self.studies[request["study"]] = trainer
         self.max_frame = max(self.max_frame, FRAME + 8 * trainer.layout.dim)

@@ -143,7 +143,9 @@ def test_figures_are_those_of_scikit_learn() -> None:
 
 def test_a_class_without_rows_makes_the_macro_mean_undefined() -> None:
     assert figures(np.eye(3), np.array([0, 1, 1]))["auroc"] is None
-    assert figures(np.empty((0, 2)), np.empty(0, np.int64)) == {"accuracy": None, "auroc": None}
+    assert figures(np.empty((0, 2)), np.empty(0, np.int64)) == dict.fromkeys(
+        ("accuracy", "auroc", "balanced_accuracy", "auprc", "ece")
+    )
 
 
 def test_disagreement_of_two_models_by_hand() -> None:

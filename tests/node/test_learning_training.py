@@ -10,7 +10,7 @@ import pytest
 
 from node.learning import ConfigError, get_task
 from node.learning.baselines import average
-from node.learning.classifier import batches, probabilities
+from node.learning.classifier import batches, chances
 from node.learning.data.manifest import load
 from node.learning.demo_data import DemoData, write
 from node.learning.describe import describe
@@ -202,8 +202,8 @@ def test_an_exported_model_is_the_vector_and_says_how_to_encode(demo: DemoData, 
     np.testing.assert_array_equal(model.vector, north.initial())
     assert model.encoder == north.encoder(totals)
     rows = north._rows(totals)[0]
-    expected = probabilities(unflatten(north.initial(), north.layout)["model"], rows.x)
-    np.testing.assert_array_equal(probabilities(model.arrays["model"], rows.x), expected)
+    expected = chances(mlp.forward(unflatten(north.initial(), north.layout)["model"], rows.x))
+    np.testing.assert_array_equal(chances(mlp.forward(model.arrays["model"], rows.x)), expected)
 
 
 def test_a_damaged_model_file_is_refused_in_words(demo: DemoData, tmp_path: Path) -> None:
