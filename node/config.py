@@ -250,3 +250,8 @@ def bind_for(advertise: tuple[str, ...]) -> str | None:
     if is_loopback(host):
         return f"tcp://{'[::1]' if ':' in host else '127.0.0.1'}:{port}"
     return f"tcp://{'[::]' if ':' in host else '0.0.0.0'}:{port}"  # noqa: S104 - CURVE and the roster decide who gets in
+
+
+def listening_address(config: Config) -> str | None:
+    """Return where a node of these settings listens; None if it only dials out."""
+    return config.bind or bind_for(config.advertise)

@@ -48,12 +48,13 @@ from gossip.events import (
 )
 from gossip.requests import status as peer_status
 from node.clock import Clock
+from node.config import listening_address
 from node.control_socket import ControlSocket, Request
 from node.errors import NodeError
 from node.region import Region, words_of
 from node.status import Disk, Traffic, completed
 from node.training import Training
-from node.transport import Transport, listening_address
+from node.transport import Transport
 from node.worker import TrainingWorker
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import zmq
 
@@ -23,10 +23,11 @@ from crypto.keys import PrivateKeys, z85_encode
 from gossip.events import Arrived, Event, LinkDown, LinkUp, Payload, PayloadFailed, Send
 from node import memory
 from node.admission import Admission
-from node.config import Config, Limits, Links, bind_for
+from node.config import Limits, Links
 from node.dialler import Change, Dialler, receive
+from node.link import UNREAD_BYTES, Link, most_unread, region_of
 from node.listener import Connection, Listener
-from node.transfer import MAX_CHUNK, MAX_HEADER, Buffer, Inbox, Outbox, wire_bytes
+from node.transfer import MAX_CHUNK, MAX_HEADER, Buffer, Inbox, wire_bytes
 from protocol.roster import Card, Roster
 
 logger = logging.getLogger(__name__)
@@ -36,25 +37,7 @@ RETRY_MS = 2  # a socket that was full is tried again
 CLOSED_MS = 5_000
 MUTED_MS = 60_000
 COMPLAIN_MS = 600_000
-# A silent link is taken for dead later than by libzmq's own heartbeats: a busy process is not a dead one.
-SILENCES = 2.5
-# Bytes that an honest connection may hold unread: its receive queue of chunks, and the kernel's buffer.
-UNREAD_BYTES = 64 * 2**20
 MIB = 2**20
-
-
-@dataclass(slots=True)
-class _Link:
-    """One region's link, whoever dials."""
-
-    region: str
-    key: bytes
-    inbox: Inbox
-    dialler: Dialler | None = None
-    connection: Connection | None = None
-    outbox: Outbox = field(default_factory=Outbox)
-    is_up: bool = False
-    heard_ms: int = 0
 
 
 class Transport:
@@ -92,8 +75,8 @@ class Transport:
         self._admission = Admission(self._context)
         poller.register(self._admission.socket, zmq.POLLIN)
         self._listener: Listener | None = None
-        self._links: dict[str, _Link] = {}
-        self._by_key: dict[bytes, _Link] = {}
+        self._links: dict[str, Link] = {}
+        self._by_key: dict[bytes, Link] = {}
         self._waiting: list[Event] = []  # dated when they are handed out
         self._is_full = False
         self._complain_ms = 0
@@ -138,14 +121,14 @@ class Transport:
         return card.addresses if mine else ()
 
     def _add(self, card: Card, addresses: tuple[str, ...]) -> None:
-        link = _Link(card.name, card.keys.curve, Inbox(self.limits.in_flight_mib * MIB))
+        link = Link(card.name, card.keys.curve, Inbox(self.limits.in_flight_mib * MIB))
         if addresses:
             link.dialler = Dialler(
                 self._context, self._poller, card.name, addresses, link.key, self._curve, self._times
             )
         self._links[card.name] = self._by_key[link.key] = link
 
-    def _remove(self, link: _Link) -> None:
+    def _remove(self, link: Link) -> None:
         self._down(link)
         if link.dialler is not None:
             link.dialler.close()
@@ -194,7 +177,7 @@ class Transport:
                 yield from self._read_dialler(link, now_ms)
         self._pump()
         for link in self._links.values():  # after what has come was read: this process may have slept
-            if link.is_up and now_ms - link.heard_ms > self._silence_ms(link):
+            if link.is_up and now_ms - link.heard_ms > link.silence_ms(listener):
                 self.close_link(link.region, "nothing came over it for too long", now_ms, pause_ms=0)
         yield from self._take_waiting(now_ms)
 
@@ -211,11 +194,6 @@ class Transport:
         if over is not None:
             self._relieve(over, now_ms)
 
-    def _silence_ms(self, link: _Link) -> float:
-        if link.dialler is not None:
-            return SILENCES * link.dialler.times.silence
-        return SILENCES * self._listener.times.silence if self._listener is not None else 0
-
     def _take_gone(self, listener: Listener) -> None:
         for connection in listener.gone():
             link = self._by_key.get(connection.key)
@@ -223,7 +201,7 @@ class Transport:
                 link.connection = None
                 self._down(link)
 
-    def _take_changes(self, link: _Link, now_ms: int) -> None:
+    def _take_changes(self, link: Link, now_ms: int) -> None:
         assert link.dialler is not None
         for change in link.dialler.changes(now_ms):
             if change is Change.UP:
@@ -231,13 +209,13 @@ class Transport:
             else:
                 self._down(link)
 
-    def _up(self, link: _Link, now_ms: int) -> None:
+    def _up(self, link: Link, now_ms: int) -> None:
         self._down(link)
         link.is_up, link.heard_ms = True, now_ms
         logger.info("link to %s is up", link.region)
         self._waiting.append(LinkUp(0, link.region))
 
-    def _down(self, link: _Link) -> None:
+    def _down(self, link: Link) -> None:
         link.outbox.clear()
         link.inbox.clear()
         if link.is_up:
@@ -267,7 +245,7 @@ class Transport:
             yield from self._take_waiting(now_ms)
             yield from self._message(link, frames, now_ms)
 
-    def _read_dialler(self, link: _Link, now_ms: int) -> Iterator[Event]:
+    def _read_dialler(self, link: Link, now_ms: int) -> Iterator[Event]:
         dialler = link.dialler
         assert dialler is not None
         for _ in range(PASS):
@@ -289,7 +267,7 @@ class Transport:
         end.delivered += size
         self.received += size
 
-    def _message(self, link: _Link, frames: Sequence[zmq.Frame], now_ms: int) -> Iterator[Event]:
+    def _message(self, link: Link, frames: Sequence[zmq.Frame], now_ms: int) -> Iterator[Event]:
         link.heard_ms = now_ms
         sizes = [len(frame) for frame in frames]
         match sizes:
@@ -334,7 +312,7 @@ class Transport:
             if link.is_up and len(link.outbox) and not self._pump_link(link):
                 self._is_full = True
 
-    def _pump_link(self, link: _Link) -> bool:
+    def _pump_link(self, link: Link) -> bool:
         """Send what waits on a link; False if it takes no more now."""
         dialler, connection, listener = link.dialler, link.connection, self._listener
         try:
@@ -385,24 +363,13 @@ class Transport:
 
     def _relieve(self, over: int, now_ms: int) -> None:
         """Close the connection that holds most of what nobody can read yet."""
-        held: list[tuple[int, int, Connection | Dialler | None]] = []
-        if self._listener is not None:
-            self._listener.watch()
-            for fd in self._listener.open_fds:
-                connection = self._listener.by_fd(fd)
-                held.append((_unread(fd, connection), fd, connection))
-        held += [
-            (_unread(link.dialler.fd, link.dialler), link.dialler.fd, link.dialler)
-            for link in self._links.values()
-            if link.dialler is not None and link.dialler.fd is not None
-        ]
-        unread, fd, end = max(held, key=lambda one: one[0], default=(0, -1, None))
+        unread, fd, end = most_unread(self._listener, self._links.values())
         if unread <= UNREAD_BYTES:
             if now_ms >= self._complain_ms:
                 self._complain_ms = now_ms + COMPLAIN_MS
                 logger.warning("%d MiB more memory than expected, but no link holds it", over // MIB)
             return
-        region = end.region if isinstance(end, Dialler) else self._region_of(end)
+        region = region_of(end, self._links.values(), self._admission.admitted_ms)
         logger.warning(
             "a connection of %s holds %d MiB of an unfinished message; it is closed for a minute",
             region or "a region that has said nothing else",
@@ -416,18 +383,6 @@ class Transport:
                 self._admission.mute(self._links[region].key, now_ms + MUTED_MS)
         memory.give_back()
 
-    def _region_of(self, connection: Connection | None) -> str | None:
-        """Return whose connection it is; one that has brought no message is guessed, if only one region fits."""
-        if connection is not None:
-            link = self._by_key.get(connection.key)
-            return link.region if link is not None else None
-        silent = [
-            link.region
-            for link in self._links.values()
-            if link.dialler is None and not link.is_up and link.key in self._admission.admitted_ms
-        ]
-        return silent[0] if len(silent) == 1 else None
-
     def close(self) -> None:
         """Close everything, without waiting for what is on its way."""
         if self._context.closed:
@@ -440,13 +395,3 @@ class Transport:
         self._poller.unregister(self._admission.socket)
         self._admission.close()
         self._context.destroy(linger=0)
-
-
-def _unread(fd: int | None, end: Connection | Dialler | None) -> int:
-    received = memory.received_bytes(fd) if fd is not None else None
-    return 0 if received is None else received - (end.delivered if end is not None else 0)
-
-
-def listening_address(config: Config) -> str | None:
-    """Return where a node of these settings listens; None if it only dials out."""
-    return config.bind or bind_for(config.advertise)
