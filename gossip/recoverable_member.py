@@ -93,7 +93,7 @@ class RecoverableMember:
         self._me = me
         self._lasting = lasting
         self._check = check
-        self._factor = inverse(weight, rules.ring)
+        self._weight = weight
         self._own: dict[str, bytes] = {}
         self._receipts: set[str] = set()
         self._cohort: Cohort | None = None
@@ -124,7 +124,9 @@ class RecoverableMember:
         if (fields.session, fields.round, fields.sender) != (self.sid, self.round, self.receiver):
             return False
         if fields.type == "RECEIPT":
-            return "MASKED" in self._own
+            # One for each whose shares were routed: a receiver may sign others without end.
+            about, known = fields.body["about"], self._routed.members if self._routed is not None else ()
+            return "MASKED" in self._own and about in known and about not in self._receipts
         waits = (
             self._cohort is None if self.state is MemberState.ADVERTISED
             else self._routed is None if self.state is MemberState.SHARED
@@ -256,6 +258,11 @@ class RecoverableMember:
     # ---------------------------------------------------------------- after training
 
     @property
+    def routed(self) -> Routed | None:
+        """What the receiver has routed, once it is here."""
+        return self._routed
+
+    @property
     def is_routed(self) -> bool:
         """Whether only the own value is missing."""
         return self.state is MemberState.SHARED and self._routed is not None
@@ -287,7 +294,7 @@ class RecoverableMember:
                 seed = pair_seed(self._private, self._public, digest, self._me, name, theirs)
                 (plus if name > self._me else minus).append(seed)
         y = value.view(f"<u{value.dtype.itemsize}").copy()
-        add_masks(y, plus, minus, prg=self.rules.prg, factor=self._factor)
+        add_masks(y, plus, minus, prg=self.rules.prg, factor=inverse(self._weight, self.rules.ring))
         self._seed_c = self._seed_b = self._private = b""
         self.state = MemberState.MASKED
         body: dict[str, Value] = {
@@ -302,9 +309,8 @@ class RecoverableMember:
         Raises:
             SessionError: It names another MASKED than this member's; the session is ABORTED.
         """
+        self._expect(envelope)
         fields = envelope.fields
-        if (fields.session, fields.round, fields.sender) != (self.sid, self.round, self.receiver):
-            raise ValueError(f"a RECEIPT of {fields.sender} is not of this session")
         about = str(fields.body["about"])
         with self._aborting():
             if about == self._me and fields.body["masked"] != self._own.get("MASKED"):

@@ -322,6 +322,8 @@ class RecoverableReceiver:
             shares = read_reveal(channel.unseal("REVEAL", bytes(payload)), self.routed)
         except (CodecError, CryptoError):
             self.blamed.append((name, "reveal"))
+            if not self.missing:
+                self.void("missing")
             raise
         at = self.members.index(name)
         for about, share in shares.items():
@@ -388,7 +390,7 @@ class RecoverableReceiver:
     def void(self, reason: str) -> None:
         """End without a sum; secrets and what was added up are dropped."""
         self._forget()
-        self._sums = {}
+        self._sums, self.opened = {}, ()
         self.state = ReceiverState.VOID
         self.reason = reason
 

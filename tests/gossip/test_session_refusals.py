@@ -151,6 +151,13 @@ def test_a_carried_envelope_that_its_sender_did_not_sign_is_refused() -> None:
     refuses(lambda: member.check_cohort(*cohort(table, ALL, m01=(by_other, b""))), member, "signature")
 
 
+def test_a_receiver_whose_own_key_agrees_on_nothing_gets_no_shares() -> None:
+    table = at_cohort()
+    member = table.members["m00"]
+    member.check_cohort(*cohort(table, ALL, change={"eph": SMALL_ORDER}))
+    refuses(lambda: member.share(table.entropy), member, "small order")
+
+
 @pytest.mark.parametrize("key", ["mask_key", "eph"])
 def test_a_key_on_which_all_agree_alike_gets_no_shares_and_no_mask(key: str) -> None:
     table = at_cohort()
@@ -439,10 +446,23 @@ def test_who_holds_a_receipt_of_one_declared_lost_reveals_nothing(when: str) -> 
 
 
 def test_a_receipt_for_another_value_than_the_own_ends_the_session() -> None:
-    table = at_survivors()
+    table = at_routed()
     member = table.members["m00"]
+    member.on_routed(*table.route())
+    table.seal("m00", member.mask(table.values()["m00"]))
     false = envelope(RECEIVER, "RECEIPT", {"about": "m00", "masked": bytes(32)}, table.sid)
     refuses(lambda: member.on_receipt(false), member, "receipt")
+
+
+def test_a_receiver_cannot_fill_a_log_with_receipts() -> None:
+    table = at_survivors()
+    member = table.members["m00"]
+    for about in ("m00", "nobody", RECEIVER):  # one that is here already, one who was not routed, itself
+        again = envelope(RECEIVER, "RECEIPT", {"about": about, "masked": bytes(32)}, table.sid)
+        assert not member.awaits(again)
+        with pytest.raises(ValueError, match="not awaited"):
+            member.on_receipt(again)
+    assert member.state is MemberState.MASKED
 
 
 # ---------------------------------------------------------------- CONFIRMS
@@ -558,6 +578,21 @@ def test_a_reveal_in_another_form_is_refused_and_charged_and_the_others_do(spoil
     table.reveal(sent, table.names[1:5])
     assert table.receiver.blamed == [("m00", "reveal")]
     assert table.total() == table.plain(table.values(), table.names[:5])
+
+
+def test_when_the_last_reveal_is_spoilt_too_nobody_waits_any_more() -> None:
+    table = at_survivors(5, lost="m04")
+    sent = table.confirm(table.survive())
+    assert sent is not None
+    table.reveal(sent, ["m00", "m01", "m02"])
+    data = bytes(200)
+    with pytest.raises(CryptoError, match="do not open"):
+        table.receiver.take_reveal(envelope("m03", "REVEAL", {"survivors": _survivors(table)}, table.sid, data), data)
+    assert (table.receiver.state, table.receiver.reason) == (ReceiverState.VOID, "missing")
+
+
+def _survivors(table: Table) -> bytes:
+    return last(table, "SURVIVORS")[0].eid
 
 
 def _reveal(member: RecoverableMember, spoil: str) -> Statement:
