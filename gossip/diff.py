@@ -312,6 +312,12 @@ class Diff(Exchange):
             since = {**self.held.since, **dict.fromkeys(senders, round)}
         assert self.said is not None
         change = held - row.total(since) * self.said
+        travels = self._travels(round)
+        if kind == "mix" and travels is not None:
+            # What did not travel has pulled already, when it last did: once more each round would overshoot.
+            moving = np.zeros_like(change)
+            moving[travels] = change[travels]
+            change = moving
         if plan.robustness == "clip_sum":
             change, verdict = clip(change, plan.clip_threshold(round))
             if verdict is Verdict.ALARM:

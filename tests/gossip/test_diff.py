@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from gossip.diff import Diff
-from gossip.diff_state import pack, unpack
 from gossip.step import Step
-from protocol.errors import CodecError
 from protocol.plan import Plan
 
 NAMES = ("a", "b", "c", "d")

@@ -1,0 +1,298 @@
+"""Numbers in whole networks: weights, rings, steps, differences and bounds, through real peers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gossip.context import StudyContext
+from gossip.diff import Diff
+from gossip.events import Send, TrainReport
+from gossip.network import Network
+from protocol.entries import decode_entry
+from protocol.envelope import parse
+from protocol.plan import Plan
+
+Make = Callable[..., tuple[Network, Any, Plan]]
+HOUSE = {"topology": "edges", "graphs": [[[0, 1], [0, 2], [0, 3], [1, 2], [1, 4], [2, 3], [3, 4]]]}  # degrees 3 and 2
+DIFF = {"exchange": "diff", "ring": 16, "step_log2": 10}
+
+
+def hashes(net: Network) -> dict[str, str]:
+    return {n: hashlib.sha256(v.tobytes()).hexdigest() for n, v in net.models.items()}
+
+
+def bodies(net: Network, name: str, kind: str) -> list[dict[str, Any]]:
+    entries = [decode_entry(leaf) for leaf in net.regions[name].store.leaves]
+    return [e.body for e in entries if e.kind == kind]
+
+
+def outcomes(net: Network, name: str) -> list[str]:
+    return [str(b["outcome"]) for b in bodies(net, name, "round.end")]
+
+
+def mean_of(net: Network) -> Any:
+    return np.mean([net.models[n].astype(np.float64) for n in net.names], axis=0)
+
+
+def mean_after(worker: Any, rounds: int) -> Any:
+    """Where the mean is after so many rounds in which nothing of it was lost."""
+    return worker.optimum + (1 - worker.rate) ** rounds * (worker.initial - worker.optimum)
+
+
+def round_of(net: Network, name: str) -> int:
+    study = net.peer(name).current
+    return -1 if study is None else study.round
+
+
+def cohorts(net: Network, name: str) -> list[tuple[int | None, str]]:
+    """(round, kind) of every COHORT that a region has sent."""
+    sent = [parse(b["header"], b["sig"]).fields for b in bodies(net, name, "env.sent")]
+    return [(f.round, str(f.body["kind"])) for f in sent if f.type == "COHORT"]
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        pytest.param({**HOUSE, "weights": "metropolis"}, id="metropolis"),
+        pytest.param({**HOUSE, "weights": "metropolis", "weight_den": 16, "ring": 16, "step_log2": 7}, id="16 bits"),
+        pytest.param({"ring": 64, "step_log2": 40}, id="64 bits"),
+        pytest.param({**DIFF}, id="differences"),
+        pytest.param({**DIFF, **HOUSE, "weights": "metropolis", "weight_den": 16}, id="weighted differences"),
+        pytest.param({**DIFF, "step_log2": [[0, "", 8], [3, "", 10]], "gamma_u": 500_000}, id="finer steps later"),
+        pytest.param({"clip": "0.5"}, id="clipped"),
+    ],
+)
+def test_masked_and_clear_give_each_region_the_same_bytes(
+    make_network: Make, plan: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One plan, so that the public rounding stream is the same, once with all masks zero."""
+    n = 5 if "graphs" in plan else 4
+    masked, _, _ = make_network(n, rounds=6, **plan)
+    assert masked.run()
+    monkeypatch.setattr(StudyContext, "is_masked", False)
+    clear, _, _ = make_network(n, rounds=6, **plan)
+    assert clear.run()
+    assert {tuple(outcomes(masked, name)) for name in masked.names} == {("mixed",) * 6}
+    assert hashes(masked) == hashes(clear)
+
+
+def test_metropolis_weights_keep_the_mean_where_degrees_differ_and_stand_in_the_log(make_network: Make) -> None:
+    net, worker, plan = make_network(5, rounds=60, weights="metropolis", **HOUSE)
+    assert net.run()
+    np.testing.assert_allclose(mean_of(net), mean_after(worker, 60), atol=1e-6)
+    first = bodies(net, "region-c", "round.mix")[0]
+    assert (first["den"], first["weights"]) == (
+        256, {"region-a": 63, "region-b": 63, "region-c": 67, "region-d": 63}
+    )  # fmt: skip
+    assert dict(plan.row("region-c", 0).of) == {"region-a": 63, "region-b": 63, "region-d": 63}
+
+
+def test_differences_lead_where_whole_values_lead(make_network: Make) -> None:
+    small, worker, _ = make_network(4, rounds=60, **DIFF)
+    whole, _, _ = make_network(4, rounds=60)
+    assert small.run()
+    assert whole.run()
+    for name in small.names:
+        np.testing.assert_allclose(small.models[name], worker.optimum, atol=0.02)
+        np.testing.assert_allclose(small.models[name], whole.models[name], atol=4 * 2.0**-10)
+        assert cohorts(small, name) == [(round, "mix") for round in range(60)]
+
+
+def test_a_share_of_the_blocks_leads_there_too_and_costs_that_share(make_network: Make) -> None:
+    part, worker, plan = make_network(4, dim=8192, rounds=40, block_share_bp=2500, **DIFF)
+    assert plan.payload_bytes(0) == 2 * 2048
+    assert part.run()
+    np.testing.assert_allclose(mean_of(part), mean_after(worker, 40), atol=1e-5)
+    apart = np.mean([np.linalg.norm(part.models[n] - mean_of(part)) for n in part.names])
+    alone = np.mean([np.linalg.norm(worker.targets[n] - worker.optimum) for n in part.names])
+    assert apart <= 0.4 * alone  # between two mixings of a block every region goes four steps its own way
+    assert outcomes(part, "region-a") == ["mixed"] * 40
+
+
+def test_a_region_that_lost_all_it_has_said_is_taken_back_by_a_whole_state(make_network: Make) -> None:
+    net, worker, _ = make_network(5, rounds=60, **DIFF)
+    assert net.run(lambda: round_of(net, "region-b") >= 9)
+    net.kill("region-b")
+    for name in [n for n in net.regions["region-b"].store.blobs if n.startswith("diff/")]:
+        del net.regions["region-b"].store.blobs[name]
+    assert net.run(lambda: round_of(net, "region-a") >= 12)
+    net.start("region-b")
+    assert net.run()
+    for name in net.names:
+        kinds = [kind for _, kind in cohorts(net, name)]
+        assert 1 <= kinds.count("state") <= 3
+        assert kinds[-10:] == ["mix"] * 10
+        np.testing.assert_allclose(net.models[name], worker.optimum, atol=0.02)
+
+
+def test_a_region_that_was_only_down_goes_on_with_what_it_has_kept(make_network: Make) -> None:
+    net, worker, _ = make_network(5, rounds=60, **DIFF)
+    assert net.run(lambda: round_of(net, "region-b") >= 9)
+    net.kill("region-b")
+    assert net.run(lambda: round_of(net, "region-a") >= 12)
+    net.start("region-b")
+    assert net.run()
+    for name in net.names:
+        assert {kind for _, kind in cohorts(net, name)} == {"mix"}
+        np.testing.assert_allclose(net.models[name], worker.optimum, atol=0.02)
+
+
+def test_nothing_of_the_exchange_is_left_on_disk_when_the_study_ends(make_network: Make) -> None:
+    net, _, _ = make_network(4, rounds=3, **DIFF)
+    assert net.run()
+    for name in net.names:
+        assert not [n for n in net.regions[name].store.blobs if n.startswith("diff/")]
+
+
+def test_what_each_holds_is_what_the_others_have_said_less_what_is_pending(make_network: Make) -> None:
+    """Lines that break and regions that die: the sums of all, to the integer, in the middle of the study."""
+    net, _, plan = make_network(5, rounds=40, **DIFF, network={"train_ms": lambda _region, _round: 3000})
+    rng = np.random.default_rng(3)
+    for round in range(3, 30, 3):
+        net.run(lambda at=round: any(s is not None and s.round >= at for s in studies(net).values()))  # type: ignore[misc]
+        a, b = rng.choice(net.names, 2, replace=False)
+        if round % 2:
+            net.cut(a, b)
+        else:
+            net.kill(a)
+            net.run(limit_ms=9_000)
+            net.start(a)
+        net.run(limit_ms=5_000)
+        net.heal(a, b)
+    assert net.run(lambda: all(s is not None and s.round >= 34 for s in studies(net).values()))
+    assert all(net.regions[name].peer is not None for name in net.names)
+    for receiver in net.names:
+        held = exchange(net, receiver).held
+        row, expected = plan.row(receiver, 0), np.zeros(plan.dim, np.int64)
+        assert held.since
+        assert not any(exchange(net, n).edges[receiver].unknown for n in held.since)
+        for name in held.since:
+            part = exchange(net, name)
+            edge = part.edges[receiver]
+            counted = edge.open >= 0 and held.since[name] == edge.open
+            waits = edge.counted if counted else edge.base
+            total = np.zeros(plan.dim, np.int64) if waits is None else waits.copy()
+            for owed in [*edge.owed, *([edge.open] if edge.open >= 0 and not counted else [])]:
+                total += part._fine(owed, part._rounds[owed])
+            assert part.said is not None
+            expected += row.of[name] * (part.said - total)
+        np.testing.assert_array_equal(held.total, expected)
+
+
+def studies(net: Network) -> dict[str, Any]:
+    return {n: r.peer.current for n, r in net.regions.items() if r.peer is not None}
+
+
+def exchange(net: Network, name: str) -> Diff:
+    study = next(iter(net.peer(name).studies.values()))
+    assert isinstance(study.context.exchange, Diff)
+    return study.context.exchange
+
+
+# ---------------------------------------------------------------- ways to be cheated
+
+
+@pytest.mark.attack("S15")
+@pytest.mark.parametrize("plan", [{}, DIFF], ids=["full", "diff"])
+def test_a_wrapped_sum_moves_nobody(make_network: Make, plan: dict[str, Any]) -> None:
+    """One member sends what it likes: the ring wraps, the length gives it away, every receiver keeps its model."""
+    net, _, _ = make_network(4, rounds=4, clip="0.5", **plan)
+    liar = "region-d"
+    assert net.run(lambda: liar in net.models)
+    poison(net, liar, lambda code: np.full_like(code, np.iinfo(code.dtype).max))
+    assert net.run()
+    for name in set(net.names) - {liar}:
+        ends = bodies(net, name, "round.end")
+        assert [(e["outcome"], e["reason"]) for e in ends[1:]] == [("kept", "clip")] * 3
+        assert not np.isnan(net.models[name]).any()
+
+
+@pytest.mark.attack("S16")
+def test_one_false_value_moves_its_neighbours_by_the_clip_at_most(make_network: Make) -> None:
+    """The model of the victim is all that the liar cares for: it still moves by no more than tau."""
+    net, _, _ = make_network(4, rounds=3, clip="0.5")
+    liar = "region-d"
+    before: dict[tuple[str, int], Any] = {}
+    worker_of(net).train = recording(net, before)
+    poison(net, liar, lambda code: code + np.int32(3 * 2**23))
+    assert net.run()
+    for name in set(net.names) - {liar}:
+        assert set(outcomes(net, name)) == {"mixed"}
+        for round in range(3):
+            moved = net.adopted[(name, round)].astype(np.float64) - before[(name, round)]
+            assert np.linalg.norm(moved) <= 0.5 + 1e-5  # the rounding of the model to float32
+
+
+def worker_of(net: Network) -> Any:
+    return net._worker
+
+
+def recording(net: Network, into: dict[tuple[str, int], Any]) -> Any:
+    """The worker's local update, kept: what the region had before it mixed."""
+    train = worker_of(net).train
+
+    def trained(region: str, plan: Plan, round: int, vector: Any, totals: Any) -> tuple[Any, TrainReport]:
+        after, report = train(region, plan, round, vector, totals)
+        into[(region, round)] = after.astype(np.float64)
+        return after, report
+
+    return trained
+
+
+def poison(net: Network, liar: str, false: Callable[[Any], Any]) -> None:
+    """From now on a region puts other integers under its masks."""
+    study = net.peer(liar).current
+    held = study.context if study is not None else None
+
+    def spoil(exchange: Any) -> None:
+        honest = exchange.integers
+        exchange.integers = lambda *args: false(honest(*args))
+
+    if held is not None and held.exchange is not None:
+        spoil(held.exchange)
+        return
+    sent = net.on_send
+
+    def watch(sender: str, send: Send) -> list[Send]:
+        now = net.peer(liar).current
+        if now is not None and now.context.exchange is not None and "integers" not in vars(now.context.exchange):
+            spoil(now.context.exchange)
+        return sent(sender, send)
+
+    net.on_send = watch
+
+
+@pytest.mark.attack("S26")
+@pytest.mark.parametrize("lie", ["uneven", "older", "nil", "kind"])
+def test_a_receiver_that_counts_some_and_not_others_is_not_answered(make_network: Make, lie: str) -> None:
+    net, _, _ = make_network(4, rounds=8, **DIFF)
+    assert net.run(lambda: round_of(net, "region-a") >= 3)
+    liar = exchange(net, "region-a")
+    honest = liar.kind_of
+
+    def lying(round: int, announced: Any) -> Any:
+        kind, counted = honest(round, announced)
+        since = dict(counted or {})
+        match lie:
+            case "uneven":
+                since = {**since, "region-b": since["region-b"] - 1}
+            case "older":
+                since = dict.fromkeys(since, 0)
+            case "nil":
+                since = {}
+            case "kind":
+                kind = "sum"
+        return kind, since
+
+    liar.kind_of = lying  # type: ignore[method-assign]
+    heard = len(bodies(net, "region-b", "fault"))
+    assert net.run()
+    faults = [f for f in bodies(net, "region-b", "fault")[heard:] if f["region"] == "region-a"]
+    assert faults
+    assert {f["code"] for f in faults} == {"LS-COHORT"}
+    assert outcomes(net, "region-c")[-3:].count("mixed") >= 2  # the others go on
