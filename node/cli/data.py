@@ -1,43 +1,104 @@
-"""``landsting data``: which table a region trains on. Nothing is copied; the manifest is."""
+"""``landsting data``: which data a region trains on. Nothing is copied; manifest and data sheet are."""
 
 from __future__ import annotations
 
-import os
+import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from node.cli.output import Refusal, emit, say, table
 from node.cli.root import common, home_option
 
+if TYPE_CHECKING:
+    from node.datasets import Datasets
+    from node.learning.data.sheet import Sheet
 
-@click.group()
+# The \b keeps click from joining these lines.
+MANIFEST = """\b
+A manifest, FILE.toml beside FILE.csv, says what the columns hold:
+
+\b
+  id = "heart"              # the name it is bound under
+  patient = "pid"           # whose values define a patient
+  purposes = ["research"]   # research, quality, planning, statistics, education
+  approval = "RS 2026-0117" # diary number of the decision
+  opt_out = "no.txt"        # patients whose rows are never read, one id a line
+  [[file]]
+  path = "heart.csv"        # .csv, .csv.gz, .parquet; encoding, delimiter, decimal
+  [[column]]
+  name = "chol"
+  kind = "number"           # number integer boolean category date time_to_event text image
+  role = "feature"          # feature label quasi_identifier direct_identifier ignore
+  unit = "mg/dL"
+  range = [50, 700]         # plausible, public, agreed between regions; not from the data
+  missing = ["?", "0"]      # cells that mean: not measured
+  [[column]]
+  name = "ill"
+  kind = "category"
+  role = "label"            # what is learned
+  categories = ["0", "1"]   # the last is the positive one
+
+'data init FILE' drafts one. Layouts: uci-heart, mimic-iv, omop, meds, siim-isic, medmnist,
+image-folder, fhir. node/learning/data/README.md has every key and every check.
+"""
+
+
+@click.group(epilog=MANIFEST)
 def data() -> None:
-    """Bind a table to this home, list what is bound, check it again."""
+    """Check data, bind them to this home, and keep their data sheets."""
+
+
+_override = click.option(
+    "--override",
+    "overrides",
+    multiple=True,
+    metavar="CHECK[:COLUMN]",
+    help="Go on in spite of a blocking check; needs --ref, and stays in data sheet and log.",
+)
+_ref = click.option("--ref", metavar="DIARY", help="Diary number of the decision to override.")
+_report = click.option(
+    "--report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write the data sheet to this file: .html for people, .json for programs.",
+)
+_file = click.Path(path_type=Path)
 
 
 @data.command()
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", type=_file)
 @home_option
 @click.option(
     "--schema",
     "schema",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The manifest; left out, FILE.toml beside FILE.csv.",
+    help="The manifest; left out, FILE.toml beside FILE.csv, or FILE itself.",
 )
+@_override
+@_ref
+@_report
 @common
-def add(file: Path, home: Path, schema: Path | None, as_json: bool) -> None:
+def add(
+    file: Path,
+    home: Path,
+    schema: Path | None,
+    overrides: tuple[str, ...],
+    ref: str | None,
+    report: Path | None,
+    as_json: bool,
+) -> None:
     """Read FILE, check it against its manifest, and bind it to this home.
 
-    The table stays where it is; the home keeps the manifest with the file's fingerprint. A file
-    that changes later is refused until it is added again.
+    FILE is a table, or a manifest that names its files. The data stay where they are; the home keeps the
+    manifest with the files' fingerprints, and the data sheet. A file that changes later stops its
+    studies here until 'data update'.
     """
-    facts = bind(home, file, schema or file.with_suffix(".toml"))
-    _report([facts], as_json)
+    sheet = _added(home, file, schema, decisions(overrides, ref))
+    _done(home, [sheet], report, as_json)
     if not as_json:
-        say(f"bound as '{facts['name']}'; accept a study on it with:")
-        say(f"  landsting study accept ID --home {home} --data {facts['name']}")
+        say(f"bound as '{sheet.id}'; accept a study on it with:")
+        say(f"  landsting study accept ID --home {home} --data {sheet.id}")
 
 
 def bind(home: Path, file: Path, schema: Path) -> dict[str, Any]:
@@ -46,52 +107,151 @@ def bind(home: Path, file: Path, schema: Path) -> dict[str, Any]:
     Raises:
         ConfigError, GateError: The manifest or the table is not what it should be; nothing is written.
     """
-    from node.home import Home
-    from node.learning.data.manifest import bound_text, parse
-    from node.learning.task import file_bytes
+    from node.datasets import first_error
 
-    folder = Home.open(home).path / "data"
-    with file.open("rb"):
-        pass  # so that a missing table is not reported as a missing manifest
-    text = file_bytes(schema, "manifest").decode("utf-8", "replace")
-    manifest = parse(text, schema)
-    bound = bound_text(text, file)
-    facts = _read(bound, schema)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    target = folder / f"{manifest.id}.toml"
-    part = target.with_name(f".{target.name}.part")
-    part.write_text(bound, encoding="utf-8")
-    os.replace(part, target)
-    return facts
+    sheet = _added(home, file, schema, {})
+    if not sheet.passed:
+        raise first_error(sheet)
+    return facts(sheet)
+
+
+def _added(home: Path, file: Path, schema: Path | None, overrides: dict[str, str]) -> Sheet:
+    store = datasets(home)
+    if not file.exists():
+        raise FileNotFoundError(2, "No such file or directory", str(file))  # not reported as a missing manifest
+    if file.suffix == ".toml" and schema is None:
+        return store.add(file, None, overrides)
+    return store.add(schema or file.with_suffix(".toml"), file, overrides)
+
+
+@data.command()
+@click.argument("name")
+@click.argument("file", type=_file, required=False)
+@home_option
+@click.option(
+    "--schema", type=click.Path(dir_okay=False, path_type=Path), help="A corrected manifest; left out, the bound one."
+)
+@_override
+@_ref
+@_report
+@common
+def update(
+    name: str,
+    file: Path | None,
+    home: Path,
+    schema: Path | None,
+    overrides: tuple[str, ...],
+    ref: str | None,
+    report: Path | None,
+    as_json: bool,
+) -> None:
+    """Take a new extract of NAME: from FILE, or from where the old one lay. Makes a new version of its sheet."""
+    sheet = datasets(home).update(name, file, decisions(overrides, ref), schema)
+    _done(home, [sheet], report, as_json)
+
+
+@data.command()
+@click.argument("name")
+@click.option(
+    "--patients",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Everybody who opted out so far, one patient id a line; the file stays where it is.",
+)
+@home_option
+@_report
+@common
+def exclude(name: str, patients: Path, home: Path, report: Path | None, as_json: bool) -> None:
+    """Leave out patients of NAME from now on. Makes a new version of its sheet."""
+    _done(home, [datasets(home).exclude(name, patients)], report, as_json)
 
 
 @data.command()
 @home_option
+@_report
 @common
-def check(home: Path, as_json: bool) -> None:
-    """Read every bound table again and check it against its manifest."""
-    _report([_read(path.read_text(encoding="utf-8"), path) for path in manifests(home)], as_json)
+def check(home: Path, report: Path | None, as_json: bool) -> None:
+    """Read all bound data again and run every check. Exit code 1 if one blocks."""
+    store = datasets(home)
+    _done(home, [store.inspect(one.name) for one in store.all()], report, as_json)
+
+
+@data.command()
+@click.argument("name")
+@home_option
+@click.option("--version", type=click.IntRange(1), help="An earlier version; left out, the newest.")
+@_report
+@common
+def show(name: str, home: Path, version: int | None, report: Path | None, as_json: bool) -> None:
+    """Show the data sheet of NAME as it was written, without reading the data."""
+    store = datasets(home)
+    store.get(name)
+    value = store.sheet(name, version)
+    _write_report(report, [value])
+    if as_json:
+        emit(value)
+        return
+    say(f"{value['id']}, version {value['version']}: {value['rows']} rows of {value['patients']} patients")
+    groups = value["anonymity"]
+    if groups is not None:
+        say(f"  k {groups['k']} by {', '.join(groups['columns'])}; {groups['alone']:.1%} of patients are alone")
+    for words in value["left_out"]:
+        say(f"  left out: {words}")
+    for one in value["findings"]:
+        say(f"  {_word(one)}: {_sentence(one)}")
 
 
 @data.command("list")
 @home_option
 @common
 def list_(home: Path, as_json: bool) -> None:
-    """List what is bound, without reading the tables."""
-    from node.learning.data.manifest import load
-
+    """List what is bound, without reading the data."""
     rows = [
-        {"name": (m := load(path)).id, "file": m.file[0].path, "schema": m.schema_().hash.hex()}
-        for path in manifests(home)
+        {
+            "name": one.name,
+            "file": one.files[0],
+            "files": one.files,
+            "schema": one.manifest.schema_().hash.hex(),
+            "version": one.version,
+            "purposes": list(one.manifest.purposes),
+        }
+        for one in datasets(home).all()
     ]
     if as_json:
         emit({"data": rows})
+        return
+    lines = [(r["name"], r["version"], str(r["schema"])[:16], r["file"]) for r in rows]
+    say(table(lines, ["name", "version", "schema", "file"]) if rows else "No data is bound.")
+
+
+@data.command()
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option("--layout", help="How the files are laid out; left out, it is told from PATH.")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write it here, not to the screen."
+)
+@common
+def init(path: Path, layout: str | None, output: Path | None, as_json: bool) -> None:
+    """Draft a manifest for a table, or for a folder or file of a known layout.
+
+    What a draft cannot know is left for you: which column is the label, which columns tell who somebody
+    is, and the ranges, which regions agree on and which are never taken from the data.
+    """
+    from node.learning.data.draft import draft_text
+
+    text, hints = draft_text(path, layout)
+    if output is not None:
+        with output.open("x", encoding="utf-8") as file:
+            file.write(text)
+    if as_json:
+        emit({"manifest": text, "to_do": hints, "file": str(output) if output else None})
+        return
+    if output is None:
+        say(text.rstrip())
     else:
-        say(
-            table([(r["name"], r["schema"][:16], r["file"]) for r in rows], ["name", "schema", "file"])
-            if rows
-            else "No data is bound."
-        )
+        say(f"{output}: a draft; read it, and then landsting data add")
+    for hint in hints:
+        say(f"{'# ' if output is None else '  '}to do: {hint}")
 
 
 @data.command()
@@ -116,11 +276,45 @@ def example(folder: Path, regions: str, seed: int, as_json: bool) -> None:
     say(f"{made.test}: rows for testing")
 
 
-def manifests(home: Path) -> list[Path]:
-    """Return the manifests bound in a home, by name."""
+def datasets(home: Path) -> Datasets:
+    """Return what a home has bound; small groups block if ``policy.toml`` says ``anonymity = "block"``."""
+    import tomllib
+
+    from node.datasets import Datasets
     from node.home import Home
 
-    return sorted((Home.open(home).path / "data").glob("*.toml"))
+    path = Home.open(home).path
+    policy = path / "policy.toml"
+    try:
+        rules = tomllib.loads(policy.read_text(encoding="utf-8")) if policy.is_file() else {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Refusal("CONFIG", f"{policy} is not TOML", "the region's policy", "correct that file") from error
+    return Datasets(path, k_blocks=rules.get("anonymity") == "block")
+
+
+def decisions(overrides: tuple[str, ...], ref: str | None) -> dict[str, str]:
+    """Return the diary number of each overridden check.
+
+    Raises:
+        Refusal: One is given without the other, or the reference is none.
+    """
+    import re
+
+    if bool(overrides) != bool(ref):
+        raise Refusal(
+            "USAGE", "--override without --ref, or the other way round", "both",
+            "name the check, and the diary number of the decision",
+        )  # fmt: skip
+    if ref is not None and not re.fullmatch(r"[A-Za-z0-9 ./:-]{1,40}", ref):
+        raise Refusal(
+            "USAGE", "--ref is no diary number", "letters, digits and ./:-, at most 40", "for example RS-2026-117"
+        )
+    return dict.fromkeys(overrides, ref or "")
+
+
+def manifests(home: Path) -> list[Path]:
+    """Return the manifests bound in a home, by name."""
+    return [one.path for one in datasets(home).all()]
 
 
 def fitting(home: Path, name: str | None, schema: bytes) -> str:
@@ -128,14 +322,12 @@ def fitting(home: Path, name: str | None, schema: bytes) -> str:
 
     Raises:
         Refusal: None or several fit, or the named one has another schema.
-        ConfigError, GateError: Its table has changed or is not what it should be.
+        ConfigError, GateError: Its files have changed or are not what they should be.
     """
-    from node.learning.data.manifest import load
+    from node.datasets import first_error
 
-    if name is not None:
-        names = [name]
-    else:
-        names = [path.stem for path in manifests(home) if load(path).schema_().hash == schema]
+    store = datasets(home)
+    names = [one.name for one in store.all() if one.manifest.schema_().hash == schema] if name is None else [name]
     if len(names) != 1:
         raise Refusal(
             "DATA",
@@ -143,61 +335,101 @@ def fitting(home: Path, name: str | None, schema: bytes) -> str:
             "one, or its name",
             f"landsting study accept ID --home {home} --data {names[0] if names else 'NAME'}",
         )
-    path = manifest_of(home, names[0])
-    facts = _read(path.read_text(encoding="utf-8"), path)
-    if bytes.fromhex(facts["schema"]) != schema:
+    mine = store.get(names[0]).manifest.schema_().hash
+    if mine != schema:
         raise Refusal(
             "DATA",
-            f"'{names[0]}' has another schema than the plan ({facts['schema'][:16]}, not {schema.hex()[:16]})",
+            f"'{names[0]}' has another schema than the plan ({mine.hex()[:16]}, not {schema.hex()[:16]})",
             "the same columns, kinds, units, ranges and categories in every region",
-            f"landsting data list --home {home}",
+            f"compare the manifests: landsting data compare {names[0]} THEIRS.toml --home {home}",
         )
+    sheet = store.inspect(names[0])
+    if not sheet.passed:
+        raise first_error(sheet)
     return names[0]
+
+
+@data.command()
+@click.argument("name")
+@click.argument("other", type=click.Path(dir_okay=False, path_type=Path))
+@home_option
+@common
+def compare(name: str, other: Path, home: Path, as_json: bool) -> int:
+    """Say in which columns the schema of NAME differs from another region's manifest. Exit code 1 if it does."""
+    from node.learning.data.manifest import load
+    from node.learning.data.schema import differences
+
+    found = differences(datasets(home).get(name).manifest.schema_(), load(other).schema_())
+    if as_json:
+        emit({"name": name, "differences": found})
+    else:
+        for one in found:
+            say(one)
+        if not found:
+            say("the schemas are the same")
+    return 1 if found else 0
 
 
 def manifest_of(home: Path, name: str) -> Path:
     """Return the manifest of a bound data set.
 
     Raises:
-        Refusal: There is none of that name.
+        ConfigError: There is none of that name.
     """
-    known = {path.stem: path for path in manifests(home)}
-    if name in known:
-        return known[name]
-    raise Refusal(
-        "DATA",
-        f"no data set is bound as '{name}'",
-        ", ".join(known) or "one that was added",
-        f"landsting data add FILE.csv --home {home} --schema FILE.toml",
-    )
+    return datasets(home).get(name).path
 
 
-def _read(text: str, where: Path) -> dict[str, Any]:
-    """Return the data sheet of a manifest's table, in counts only.
-
-    Raises:
-        ConfigError, GateError: A check blocks; the message says what, where and what to do.
-    """
-    from node.learning.data.check import check as gate
-    from node.learning.data.manifest import parse
-
-    manifest = parse(text, where)
-    sheet = gate(manifest, where.parent)
-    schema = manifest.schema_()
+def facts(sheet: Sheet) -> dict[str, Any]:
+    """Return what ``--json`` says of a sheet: its counts, findings and warnings."""
+    columns = len(sheet.facts)
     return {
         "name": sheet.id,
-        "file": manifest.file[0].path,
+        "version": sheet.version,
+        "file": next(iter(sheet.files), ""),
         "rows": sheet.rows,
         "patients": sheet.patients,
-        "columns": len(schema.columns),
+        "columns": columns,
         "features": len(sheet.columns),
-        "label": schema.label.name,
+        "label": next((one.name for one in sheet.facts if one.role == "label"), ""),
         "schema": sheet.schema.hex(),
-        "warnings": [f"{one.column}: {one.words}" if one.column else one.words for one in sheet.warnings],
+        "passed": sheet.passed,
+        "sheet": sheet.hash.hex(),
+        "findings": [one.value() for one in sheet.findings],
+        "warnings": [one.sentence for one in sheet.warnings],
+        "left_out": list(sheet.left_out),
+        "anonymity": None if sheet.groups is None else sheet.groups.value(),
     }
 
 
-def _report(found: list[dict[str, Any]], as_json: bool) -> None:
+def _done(home: Path, sheets: list[Sheet], report: Path | None, as_json: bool) -> None:
+    """Print sheets and write the report; refuse if one is blocked."""
+    from node.datasets import first_error
+
+    _write_report(report, [sheet.value() for sheet in sheets])
+    blocked = [sheet for sheet in sheets if not sheet.passed]
+    if not blocked or report is not None or len(sheets) > 1:
+        _say([facts(sheet) for sheet in sheets], as_json)
+    if blocked:
+        error = first_error(blocked[0])
+        where = f"; all of it: {report}" if report is not None else ""
+        raise Refusal("GATE", error.found, error.expected, f"{error.fix}{where}")
+
+
+def _write_report(path: Path | None, values: list[dict[str, Any]]) -> None:
+    if path is None:
+        return
+    from node.learning.data.report import page
+
+    if path.suffix == ".json":
+        text = json.dumps(values, ensure_ascii=False, indent=1) + "\n"
+    elif path.suffix in (".html", ".htm"):
+        text = page(values)
+    else:
+        raise Refusal("USAGE", f"--report {path.name}", "a name that ends in .html or .json", "choose one of them")
+    path.write_text(text, encoding="utf-8")
+
+
+def _say(found: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         emit({"data": found})
         return
@@ -207,5 +439,18 @@ def _report(found: list[dict[str, Any]], as_json: bool) -> None:
         counts = f"{one['rows']} rows of {one['patients']} patients, {one['features']} features"
         say(f"{one['name']}: {counts}, learns '{one['label']}'")
         say(f"  schema {one['schema'][:16]}  (must be the same in every region)")
-        for warning in one["warnings"]:
-            say(f"  note: {warning}")
+        for words in one["left_out"]:
+            say(f"  left out: {words}")
+        for finding in one["findings"]:
+            say(f"  {_word(finding)}: {_sentence(finding)}")
+
+
+def _word(finding: dict[str, Any]) -> str:
+    if finding["decision"]:
+        return f"overridden by {finding['decision']}"
+    return "BLOCKS" if finding["severity"] == "block" else "note"
+
+
+def _sentence(finding: dict[str, Any]) -> str:
+    column = finding["column"]
+    return f"{column}: {finding['words']}" if column else str(finding["words"])

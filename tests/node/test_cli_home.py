@@ -153,7 +153,7 @@ def add(capfd, homes, table="vgr.csv", schema="vgr.toml"):
 
 def test_table_is_bound_by_its_fingerprint_and_not_copied(homes, capfd):
     out(capfd, *add(capfd, homes))
-    [bound] = (homes / "vgr" / "data").iterdir()
+    [bound] = (homes / "vgr" / "data").glob("*.toml")
     text = bound.read_text()
     assert "sha256" in text
     assert str(homes / "data" / "vgr" / "vgr.csv") in text

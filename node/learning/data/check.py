@@ -18,7 +18,7 @@ from node.learning.data.groups import Groups, groups
 from node.learning.data.identifiers import Identifiers
 from node.learning.data.image_checks import ImageChecks
 from node.learning.data.manifest import Manifest, load
-from node.learning.data.quality import column_findings, drift_findings
+from node.learning.data.quality import column_findings, drift_findings, quantile_knots
 from node.learning.data.readers import Chunk
 from node.learning.data.reading import Reading, changed, read_all
 from node.learning.data.rows import Rows
@@ -31,6 +31,7 @@ from node.learning.errors import GateError
 __all__ = ["Finding", "Rules", "Sheet", "check", "check_manifest", "inspect"]
 
 MIN_ROWS = 20
+NOTHING = np.empty(0)
 CHECKS = (
     "files", "type", "rows", "range", "units", "missing", "constant", "outliers", "category", "swapped", "duplicates",
     "label", "drift", "images", "dicom", "direct_identifier", "identifiers", "dates", "free_text", "age", "k",
@@ -192,4 +193,5 @@ def _sheet(
         tuple(reading.left_out),
         CHECKS,
         root,
+        knots={c.name: knots for c in schema.features if (knots := quantile_knots(reading.raw.get(c.name, NOTHING)))},
     )

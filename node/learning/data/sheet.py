@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from node.learning.data.findings import BLOCK, Finding
@@ -54,6 +54,8 @@ class Sheet:
         checks: Ids of all checks that were run.
         fingerprint: Merkle root of the rows' keyed hashes, 32 bytes; b"" without a key.
         version: 1 for the first, one more for each update.
+        knots: Inner quantiles of the numeric inputs, with which the next extract is compared; they stay in the
+            region, and are no part of the sheet's text.
     """
 
     id: str
@@ -76,6 +78,7 @@ class Sheet:
     checks: tuple[str, ...]
     fingerprint: bytes = b""
     version: int = 1
+    knots: Mapping[str, list[float]] = field(default_factory=dict)
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
