@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgpack
+
 from crypto.merkle import leaf_hash
 from crypto.note import parse_checkpoint, parse_note, sign_note
 from crypto.signing import SigningKey
 from node.audit.leaves import RawLog, hash_only_line, record
-from protocol.entries import decode_entry, view
-from protocol.envelope import parse
-from protocol.errors import CodecError, PlanError
+from node.audit.shapes import Shapes, read_leaf
+from protocol.errors import PlanError
 from protocol.messages import TYPES
 
 MANIFEST, NOTE, README = "manifest.txt", "manifest.note", "README.txt"
@@ -155,22 +156,24 @@ class _Wanted:
 def _log_files(
     folder: str, leaves: Iterable[bytes], study: bytes | None, size: int
 ) -> tuple[dict[str, bytes], _Wanted]:
-    records, lines = bytearray(), []
+    records, lines = bytearray(), list[bytes]()
+    shapes = Shapes()
     wanted = _Wanted()
     count = 0
     for seq, leaf in enumerate(leaves):
-        entry = decode_entry(leaf)
+        hashed = leaf_hash(leaf)
+        entry, line = read_leaf(shapes, leaf, seq, hashed)
         count += 1
-        if study is not None and entry.study not in (None, study):
-            records += record(None, leaf_hash(leaf))
-            lines.append(hash_only_line(seq, leaf_hash(leaf)))
+        if study is not None and entry["study"] not in (None, study):
+            records += record(None, hashed)
+            lines.append(hash_only_line(seq, hashed).encode())
             continue
         records += record(leaf, b"")
-        lines.append(view(seq, leaf))
-        _collect(wanted, entry.kind, entry.body)
+        lines.append(line)
+        _collect(wanted, entry["kind"], entry["body"])
     if count != size:
         raise ValueError(f"{count} leaves and a checkpoint over {size}; a bundle needs the checkpoint over its leaves")
-    return {f"{folder}/leaves.bin": bytes(records), f"{folder}/leaves.jsonl": "".join(lines).encode()}, wanted
+    return {f"{folder}/leaves.bin": bytes(records), f"{folder}/leaves.jsonl": b"".join(lines)}, wanted
 
 
 def _collect(wanted: _Wanted, kind: str, body: Mapping[str, object]) -> None:
@@ -181,15 +184,13 @@ def _collect(wanted: _Wanted, kind: str, body: Mapping[str, object]) -> None:
             wanted.studies.add(plan)
         case "fault", {"evidence": list(evidence)}:
             wanted.kept.update(sha for sha in evidence if isinstance(sha, bytes))
-        case "env.sent" | "env.recv", {"header": bytes(header), "sig": bytes(signature)}:
-            try:
-                fields = parse(header, signature).fields
-            except CodecError:
-                return
-            if fields.sha256 is not None and (TYPES[fields.type].carrier or TYPES[fields.type].flooded):
-                wanted.kept.add(fields.sha256)
-            if fields.type == "PROPOSE" and fields.study is not None:
-                wanted.studies.add(fields.study)
+        case "env.sent" | "env.recv", {"header": bytes(header)}:
+            fields = msgpack.unpackb(header)
+            row = TYPES[fields["type"]]
+            if fields["sha256"] is not None and (row.carrier or row.flooded):
+                wanted.kept.add(fields["sha256"])
+            if fields["type"] == "PROPOSE":
+                wanted.studies.add(fields["study"])
 
 
 def _named(

@@ -52,11 +52,14 @@ class Register:
 
     Attributes:
         check: Is told each message of a log's own region when it is read first.
+        progress: Is told in words how far the reading is; what takes no time says nothing.
     """
 
     statements: Statements = field(default_factory=Statements)
     shapes: Shapes = field(default_factory=Shapes)
     check: Callable[[RawLog, Statement, bytes], None] | None = None
+    progress: Callable[[str], None] = lambda _: None
+    payloads: dict[bytes, bytes] = field(default_factory=dict)
 
 
 def read_bundle(path: Path, register: Register | None = None) -> Bundle:
@@ -154,7 +157,11 @@ def _take(
     folder, _, rest = name.partition("/")
     if folder in ("plans", "rosters", "payloads"):
         key = bytes.fromhex(rest.removesuffix(".bin"))
-        {"plans": bundle.plans, "rosters": bundle.rosters, "payloads": bundle.payloads}[folder][key] = b"".join(data)
+        content = b"".join(data)
+        # Neighbours hold the same payloads: one copy is enough.
+        shared = register.payloads.setdefault(key, content)
+        content = shared if shared == content else content
+        {"plans": bundle.plans, "rosters": bundle.rosters, "payloads": bundle.payloads}[folder][key] = content
         return
     place = re.fullmatch(_LOG, name)
     if place is None:
@@ -168,6 +175,8 @@ def _take(
         return
     reader = readers.setdefault(where, Reader(log, register.shapes, register.statements, register.check))
     taker = LeafReader(log) if place["file"] == "leaves.bin" else reader
-    for chunk in data:
+    for index, chunk in enumerate(data):
         taker.feed(chunk)
+        if index % 64 == 63:
+            register.progress(f"{bundle.label}: {len(log.times)} of {len(log.hashes)} entries")
     taker.close()

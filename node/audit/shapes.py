@@ -40,17 +40,10 @@ _Key = tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Span:
-    """Bytes that may differ; ``low`` and ``high`` bound an integer, None: bytes."""
-
-    size: int
-    low: int | None
-    high: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Shape:
-    spans: tuple[_Span, ...]
+    """What stays: ``counts`` are (number of the free span, least, largest) of integers, ``text`` shows all."""
+
+    counts: tuple[tuple[int, int, int], ...]
     text: bytes
 
 
@@ -69,17 +62,14 @@ class Shapes:
             shape = known.get(parts[::2])
             if shape is None:
                 continue
-            filled: list[bytes | int] = [seq]
-            for part, span in zip(parts[1::2], shape.spans, strict=True):
-                if span.low is None:
-                    filled.append(hexlify(part))
-                    continue
-                number = int.from_bytes(part, "big")
-                if not span.low <= number <= span.high:
+            spans = [*map(hexlify, parts[1::2])]
+            filled: list[bytes | int] = [*spans]
+            for at, low, high in shape.counts:
+                number = int(spans[at], 16)
+                if not low <= number <= high:
                     return None
-                filled.append(number)
-            filled.append(hexlify(leaf_hash))
-            return shape.text % tuple(filled)
+                filled[at] = number
+            return shape.text % (seq, *filled, hexlify(leaf_hash))
         return None
 
     def learn(self, leaf: bytes, entry: Entry) -> None:
@@ -99,7 +89,7 @@ class Shapes:
         key = tuple(cutter.pieces[::2])
         if key not in known:
             text = b'{"at":%d,"entry":' + "".join(cutter.texts).encode() + b',"leaf":"%s"}\n'
-            known[key] = _Shape(tuple(cutter.spans), text)
+            known[key] = _Shape(tuple(cutter.counts), text)
             self._count += 1
 
 
@@ -108,13 +98,13 @@ class _Cutter:
 
     Attributes:
         pieces: Fixed bytes and free spans by turns, fixed ones first and last.
-        spans: What may stand in each free span.
+        counts: Which free spans are integers, and their bounds.
         texts: The reading view, with a conversion for each free span.
     """
 
     def __init__(self) -> None:
         self.pieces: list[bytes] = []
-        self.spans: list[_Span] = []
+        self.counts: list[tuple[int, int, int]] = []
         self.texts: list[str] = []
         self._fixed = b""
         self._packer = msgpack.Packer()
@@ -122,10 +112,9 @@ class _Cutter:
     def close(self) -> None:
         self.pieces.append(self._fixed)
 
-    def _free(self, data: bytes, low: int | None, high: int) -> None:
+    def _free(self, data: bytes) -> None:
         self.pieces += [self._fixed, data]
         self._fixed = b""
-        self.spans.append(_Span(len(data), low, high))
 
     def _say(self, text: str) -> None:
         self.texts.append(text.replace("%", "%%"))
@@ -167,18 +156,20 @@ class _Cutter:
             self._say(f'"0x{value.hex()}"')
         else:
             self._fixed += packed[: len(packed) - len(value)]
-            self._free(value, None, 0)
+            self._free(value)
             self.texts += ['"0x', "%s", '"']
 
     def _count(self, value: int, field: str) -> None:
         packed = msgpack.packb(value)
-        if value < 128:
-            self._free(packed, 1 if field == "head" else 0, 127)
-        else:
+        low, high = 1 if field == "head" else 0, 127
+        if value >= 128:
             width = len(packed) - 1
             self._fixed += packed[:1]
+            packed = packed[1:]
             # The shortest form: what fits fewer bytes is written in fewer.
-            self._free(packed[1:], 128 if width == 1 else 256 ** (width // 2), min(256**width - 1, MAX_INT))
+            low, high = 128 if width == 1 else 256 ** (width // 2), min(256**width - 1, MAX_INT)
+        self.counts.append((len(self.pieces) // 2, low, high))
+        self._free(packed)
         self.texts.append("%d")
 
 

@@ -6,7 +6,7 @@ and rosters, then under each roster check each log by itself and all logs agains
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -53,6 +53,7 @@ def verify(
     require: Sequence[str] = (),
     lang: str = "en",
     jobs: int = 1,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """Return what the bundles prove, contradict and leave open.
 
@@ -63,11 +64,12 @@ def verify(
         require: ``all-logs``: a missing log makes the verdict ``incomplete``.
         lang: A language of ``catalogue``.
         jobs: How many processes check signatures.
+        progress: Is told in words how far the audit is, where it takes its time.
     """
     outcome = _Outcome()
     signatures, statements = Signatures(jobs), Statements()
     try:
-        read = _read(bundles, outcome, signatures, statements)
+        read = _read(bundles, outcome, Register(statements, check=signatures.own, progress=progress))
     finally:
         signatures.settle()
     held, findings = gather(read, study)
@@ -98,13 +100,10 @@ def verify(
     )
 
 
-def _read(
-    paths: Sequence[Path], outcome: _Outcome, signatures: Signatures, statements: Statements
-) -> list[Bundle]:
+def _read(paths: Sequence[Path], outcome: _Outcome, register: Register) -> list[Bundle]:
     """Read the bundles in the order of their names; what is refused becomes a finding."""
     read: list[Bundle] = []
     names: dict[str, int] = {}
-    register = Register(statements, check=signatures.own)
     for path in sorted(paths, key=lambda path: (label_of(path), str(path))):
         label = label_of(path)
         names[label] = names.get(label, 0) + 1

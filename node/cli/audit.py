@@ -65,8 +65,11 @@ def _study_id(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 @click.option("--study", callback=_study_id, metavar="ID", help="The study you mean: its id, as on the annex.")
 @click.option("--require", default="", metavar="WHAT", help="all-logs: exit 4 if a region's log was not handed over.")
 @click.option("--lang", default="en", show_default=True, metavar="LANG", help="Language of the words.")
+@click.option("--jobs", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes to check with.")
 @_common
-def verify(bundles: Sequence[Path], study: bytes | None, require: str, lang: str, as_json: bool) -> None:
+def verify(
+    bundles: Sequence[Path], study: bytes | None, require: str, lang: str, jobs: int, as_json: bool
+) -> None:
     """Check evidence bundles and say what they prove.
 
     Without --study every study found is checked, and none is confirmed.
@@ -80,7 +83,7 @@ def verify(bundles: Sequence[Path], study: bytes | None, require: str, lang: str
             raise click.UsageError(f"--require {word} is not in this version; it knows all-logs")
     if lang not in LANGUAGES:
         raise click.UsageError(f"--lang {lang} is not in this version; it knows {', '.join(LANGUAGES)}")
-    report = run(bundles, study=study, require=asked, lang=lang)
+    report = run(bundles, study=study, require=asked, lang=lang, jobs=jobs, progress=_progress)
     if as_json:
         click.echo(json.dumps(report.to_json(), indent=2, ensure_ascii=False))
     else:
@@ -143,6 +146,12 @@ def check_finding(finding: Path, roster: Path, as_json: bool) -> None:
     else:
         click.echo(f"{'CONFIRMED' if answer.confirmed else 'NOT SHOWN'}: {answer.words}")
     sys.exit(answer.exit_code)
+
+
+def _progress(words: str) -> None:
+    """Say on a terminal how far a long audit is; anywhere else nothing."""
+    if sys.stderr.isatty():
+        click.echo(f"\r\033[K{words}", err=True, nl=False)
 
 
 def _bytes(path: Path, limit: int) -> bytes:
