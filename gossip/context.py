@@ -61,6 +61,7 @@ class StudyContext:
 
     Attributes:
         code_sha256: The training code installed here.
+        lasting: X25519 of the lasting keys of this region and another, 32 bytes: for share channels.
         last: Latest round that is behind this region, sum rounds counted; -1 if none.
         absent: Missed a T_adv and not announced since; nobody waits for them.
         excused: Region to (first, last) rounds of its own ABSENTs.
@@ -81,6 +82,7 @@ class StudyContext:
     blame: Blame
     entropy: Entropy
     blob: Callable[[str], bytes | None]
+    lasting: Callable[[str], bytes]
     last: int = -1
     absent: set[str] = field(default_factory=set)
     excused: dict[str, list[tuple[int, int]]] = field(default_factory=dict)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gossip.mailbox import Contradiction
+
 
 class RemoteError(Exception):
     """Another region broke the protocol; it is logged and counted, and stops nothing here."""
@@ -11,6 +13,19 @@ class RemoteError(Exception):
         self.region = region
         self.code = code
         self.reason = reason
+
+
+class SessionRefused(Exception):
+    """A member does not answer what a receiver asks; ``code`` is the fault it logs.
+
+    Attributes:
+        contradiction: Two statements of a member that came inside and exclude each other: the receiver is not to blame.
+    """
+
+    def __init__(self, code: str, reason: str, contradiction: Contradiction | None = None) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.contradiction = contradiction
 
 
 class Refusal(Exception):

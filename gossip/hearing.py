@@ -13,11 +13,25 @@ from crypto.errors import CryptoError
 from gossip.blame import UNTIMELY
 from gossip.context import StudyContext
 from gossip.errors import RemoteError
-from gossip.inbox import Inbox
+from gossip.inbox import FROM_RECEIVERS, Inbox
 from gossip.sender import Sender
 from gossip.session import check_mask_key
 from gossip.sum_rounds import SumRounds
+from gossip.variant import is_recoverable
 from protocol.envelope import Envelope
+
+# What this region has said before a receiver, in its session, may say a thing to it.
+_SAID_TO = {
+    "COHORT": "ADVERT", "ROUTED": "SHARES", "RECEIPT": "MASKED", "SURVIVORS": "MASKED", "CONFIRMS": "CONFIRM",
+}  # fmt: skip
+# The field in which a member names what it answers, and what that is.
+_SAID_BY: dict[str, tuple[str | None, tuple[str, ...]]] = {
+    "SHARES": ("cohort", ("COHORT",)),
+    "MASKED": ("view", ("ROUTED", "COHORT")),
+    "COMPLAINT": (None, ("ROUTED",)),
+    "CONFIRM": ("survivors", ("SURVIVORS",)),
+    "REVEAL": ("survivors", ("SURVIVORS",)),
+}
 
 
 class Hearing:
@@ -50,15 +64,20 @@ class Hearing:
                 self._context.check_absent(envelope)
             case "ADVERT" | "DELTA":
                 self._check_announcement(envelope)
-            case "COHORT":
+            case type if type in FROM_RECEIVERS:
                 if self._sender.answers(envelope) is None:
-                    raise _not_awaited(envelope, self._own("ADVERT", envelope) is not None)
-            case "MASKED":
+                    raise _not_awaited(envelope, self._own(_SAID_TO[type], envelope) is not None)
+            case type if type in _SAID_BY:
                 if self._inbox.awaiting(envelope) is None:
-                    cohort = self._own("COHORT", envelope)
-                    raise _not_awaited(envelope, cohort is not None and cohort.eid == envelope.fields.body["view"])
+                    raise _not_awaited(envelope, self._was_asked(envelope))
             case _:
                 raise _not_awaited(envelope, False)
+
+    def _was_asked(self, envelope: Envelope) -> bool:
+        """Whether a member answers what this region, as receiver, has said in its session."""
+        field, types = _SAID_BY[envelope.fields.type]
+        asked = [own for own in (self._own(type, envelope) for type in types) if own is not None]
+        return any(field is None or envelope.fields.body[field] == own.eid for own in asked)
 
     def _own(self, type: str, envelope: Envelope) -> Envelope | None:
         """What this region itself has said in the session of another's envelope."""
@@ -83,6 +102,8 @@ class Hearing:
         if fields.type == "ADVERT":
             try:
                 check_mask_key(bytes(fields.body["mask_key"]))  # type: ignore[arg-type]
+                if is_recoverable(plan, context.me, round):
+                    check_mask_key(bytes(fields.body["eph"]))  # type: ignore[arg-type]
             except CryptoError as error:
                 raise RemoteError(name, "STATE", str(error)) from error
 

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from gossip.context import StudyContext
 from gossip.early import Announcement, Early
-from gossip.errors import RemoteError
+from gossip.errors import RemoteError, SessionRefused
 from gossip.events import Buffer, Suspect
 from gossip.round import TrainingRound
-from gossip.sender import CohortRefused, Sender
+from gossip.sender import Sender
 from gossip.step import Step
 from gossip.sum_rounds import SumRounds
 from gossip.sums import SumStage
 from gossip.training import Training
 from protocol.envelope import Envelope
+
+FROM_RECEIVERS = ("COHORT", "ROUTED", "RECEIPT", "SURVIVORS", "CONFIRMS")
 
 
 class Inbox:
@@ -37,32 +39,31 @@ class Inbox:
         self._sums = sums
         self._training = training
 
-    def awaiting(self, masked: Envelope) -> SumStage | TrainingRound | None:
-        """The machine that waits for this MASKED."""
-        return next((m for m in (self._sums.stage, self._training.current) if m is not None and m.awaits(masked)), None)
+    def awaiting(self, envelope: Envelope) -> SumStage | TrainingRound | None:
+        """The machine in whose own session this message of a member has its turn."""
+        machines = (self._sums.stage, self._training.current)
+        return next((m for m in machines if m is not None and m.awaits(envelope)), None)
 
     def take(self, step: Step, envelope: Envelope, payload: Buffer | None, at: int | None) -> None:
         """Hand on a message that has been checked and logged; ``at`` is the round at hand, None after the end."""
         match envelope.fields.type:
             case "ABSENT":
                 self._context.take_absent(envelope)
-            case "COHORT":
-                self._cohort(step, envelope, bytes(payload or b""), at)
-            case "MASKED":
+            case "ADVERT" | "DELTA":
+                self._announcement(step, envelope, payload, at)
+            case type if type in FROM_RECEIVERS:
+                self._answer(step, envelope, bytes(payload or b""), at)
+            case _:
                 machine = self.awaiting(envelope)
                 assert machine is not None
-                assert payload is not None
-                machine.add(envelope, payload)
-            case _:
-                self._announcement(step, envelope, payload, at)
+                machine.take(step, envelope, payload if payload is not None else b"")
 
-    def _cohort(self, step: Step, envelope: Envelope, payload: bytes, at: int | None) -> None:
+    def _answer(self, step: Step, envelope: Envelope, payload: bytes, at: int | None) -> None:
         session = self._sender.answers(envelope)
         assert session is not None
-        step.keep(payload)
         try:
-            self._sender.on_cohort(step, session, envelope, payload)
-        except CohortRefused as refused:
+            self._sender.take(step, session, envelope, payload)
+        except SessionRefused as refused:
             context, name = self._context, envelope.fields.sender
             if refused.contradiction is not None:
                 context.blame.convict(step, refused.contradiction, context.study)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from crypto.errors import CryptoError
 from gossip.admission import Admission
 from gossip.blame import UNTIMELY
+from gossip.carried import most_bytes
 from gossip.errors import RemoteError
 from gossip.events import Admit, Arrived, Buffer, Payload, PayloadFailed, Suspect
 from gossip.mailbox import Contradiction
@@ -92,6 +93,9 @@ class Incoming:
                 study = self._peer.studies.get(fields.study or b"")
                 most = 0 if study is None else 2 * study.context.plan.n * (MAX_HEADER + 128)
                 return 0 < fields.bytes <= min(MAX_CONTROL, most)
+            case "SHARES" | "ROUTED" | "SURVIVORS" | "CONFIRMS" | "REVEAL":
+                study = self._peer.studies.get(fields.study or b"")
+                return study is not None and 0 < fields.bytes <= most_bytes(fields.type, study.context.plan.n)
             case "MASKED" | "DELTA":
                 study = self._peer.studies.get(fields.study or b"")
                 return study is not None and fields.bytes > 0 and study.hearing.payload_bytes(envelope) == fields.bytes

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from crypto.agreement import x25519
 from crypto.keys import PrivateKeys
 from gossip.admission import Admission
 from gossip.agreement import Agreement
@@ -81,6 +82,7 @@ class Peer:
         roles: tuple[str, ...] = ("technical",),
     ) -> None:
         self.me = card.name
+        self._keys = keys
         self.log = log
         self.membership = Membership(card, keys)
         self.agreement = Agreement(card.name, code_sha256, roles)
@@ -211,7 +213,7 @@ class Peer:
         assert roster is not None
         context = StudyContext(
             self.me, proposal.plan, roster, self._code_sha256, self.presence, self.mailbox, self.blame,
-            self._entropy, self._blob,
+            self._entropy, self._blob, lambda name: x25519(self._keys.x25519, roster.card(name).keys.x25519),
         )
         study = Study(context)
         self.studies[id] = study

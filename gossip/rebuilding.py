@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gossip.study import Study
 from protocol.entries import Entry, decode_entry
 from protocol.envelope import Envelope, parse
+from protocol.messages import TYPES
 from protocol.plan import Plan
 from protocol.roster import decode_roster
 
@@ -62,7 +63,8 @@ def _kept_roster(peer: Peer, roster: bytes) -> bytes | None:
 def _envelope(peer: Peer, envelope: Envelope, own: bool, study: Study | None) -> None:
     fields = envelope.fields
     peer.mailbox.remember(envelope)
-    has_kept = fields.type in ("ROSTER", "PROPOSE", "COHORT", "EVIDENCE") and fields.sha256 is not None
+    is_kept = fields.type in ("ROSTER", "PROPOSE") or TYPES[fields.type].carrier
+    has_kept = is_kept and fields.sha256 is not None
     payload = peer.kept(fields.sha256 or b"") if has_kept else None
     match fields.type:
         case "ROSTER" if payload is not None:

@@ -1,16 +1,15 @@
 """One training round as one region sees it.
 
-Train, announce the value to every receiver, gather what the neighbours send, mix, and the round is over.
+Train, announce the value to every receiver, gather what the neighbours send, mix, and the round is over. To receivers
+whose sum survives losses a region announces itself when the round begins, before it trains: all that can be said
+beforehand is said while the models train. To all others when its value is ready.
 
 Rules kept here, and nowhere else:
-  * a receiver names its cohort when all that it waits for have announced themselves, or at T_adv;
-  * T_adv is doubled once if a live neighbour is still in an earlier round;
-  * fewer than h + c senders hide nothing: the round ends ``kept``, the region trains on alone;
   * a region that has no value this time does not run ahead of the others for it;
   * after ``mixed`` or ``kept`` nothing changes the outcome.
 
-Deadlines in percent of ``round_timeout_s`` from this region's own start of the round: T_adv 80, T_mask 95,
-T_end 100; a member's sessions live T_adv longer than T_end. No sockets, clock or disk.
+Whose values are summed and until when they are waited for: ``receiver``. A member's sessions live T_adv longer than
+the receiver's round. No sockets, clock or disk.
 """
 
 from __future__ import annotations
@@ -26,9 +25,12 @@ from gossip.context import StudyContext
 from gossip.early import Announcement
 from gossip.events import Adopt, Buffer, Train, TrainReport
 from gossip.mixing import model_hash
+from gossip.receiver import Receiver, StrictReceiver
+from gossip.receiver_recoverable import SurvivingReceiver, member_ends_ms
 from gossip.sender import Sender
-from gossip.session import ReceiverSession, ReceiverState
+from gossip.session import ReceiverState
 from gossip.step import Step
+from gossip.variant import is_recoverable
 from protocol.codec import Value
 from protocol.envelope import Envelope
 
@@ -67,44 +69,25 @@ class TrainingRound:
         self.value: NDArray[np.float32] | None = None
         self.outcome: str | None = None
         self.reason: str | None = None
-        self.senders: tuple[str, ...] = ()
         self._context = context
         self._sender = sender
         assert context.exchange is not None
         self._exchange = context.exchange
-        self._kind = "mix"
-        self._extended = False
         self._planned = plan.neighbours(context.me, number)
-        self._disclosed = plan.is_disclosed(context.me, number)
-        self._deltas: dict[str, Buffer] = {}
-        self._session = ReceiverSession(
-            context.sid(number, context.me), number, 0, self._planned,
-            1 if self._disclosed else plan.needed(context.me, number), plan.ring_at(number),
-            plan.row(context.me, number).of,
-        )
-        if not self._planned:
-            self._session.void("too-few")
+        kind = SurvivingReceiver if is_recoverable(plan, context.me, number) else StrictReceiver
+        self._receiver: Receiver = kind(context, context.exchange, number, opened_ms)
 
     # ---------------------------------------------------------------- deadlines
 
-    def _after(self, percent: int) -> int:
-        extra = 80 if self._extended else 0
-        return self.opened_ms + self._context.timeout_ms * (percent + extra) // 100
-
-    @property
-    def member_deadline_ms(self) -> int:
-        """When this region's sessions as a member end: T_end + T_adv."""
+    def _member_ends_ms(self, receiver: str) -> int:
+        """When this region's session as a member of a receiver's sum ends: T_end + T_adv."""
+        if is_recoverable(self._context.plan, receiver, self.number):
+            return member_ends_ms(self.opened_ms, self._context.timeout_ms)
         return self.opened_ms + self._context.timeout_ms * 180 // 100
 
     def wake_ms(self) -> int | None:
         """The next deadline of this round."""
-        if self.outcome is not None:
-            return self.opened_ms + self._pause_ms
-        if self._session.state is ReceiverState.OPEN:
-            return self._after(80)
-        if self._session.state is ReceiverState.COHORT:
-            return self._after(95)
-        return None
+        return self.opened_ms + self._pause_ms if self.outcome is not None else self._receiver.wake_ms()
 
     def may_leave(self, now_ms: int, is_passed: bool) -> bool:
         """Whether the next round may begin: after ``round_min_s``; without a value when the others go on, or at T_adv.
@@ -123,10 +106,21 @@ class TrainingRound:
     # ---------------------------------------------------------------- what happens
 
     def open(self, step: Step, early: Sequence[Announcement]) -> None:
-        """Begin: take in what came before, and train."""
+        """Begin: say what can be said without a value, and take in what came before."""
+        plan, context = self._context.plan, self._context
+        for receiver in self._planned:
+            if receiver not in context.blame.suspended and is_recoverable(plan, receiver, self.number):
+                self._announce(step, receiver)
         for envelope, payload in early:
             self.hear(envelope, payload)
+
+    def train(self, step: Step) -> None:
+        """Ask for the local update."""
         step.do(Train(self._context.study, self.number, self.model, self._context.totals()))
+
+    def _announce(self, step: Step, receiver: str) -> None:
+        stats = self._context.stats(self.number)
+        self._sender.announce(step, self.number, receiver, 0, self._member_ends_ms(receiver), stats)
 
     def report(self, step: Step, report: TrainReport) -> None:
         """Log what the local update cost in privacy."""
@@ -156,117 +150,75 @@ class TrainingRound:
         self._exchange.ready(step, self.number, value)
         self.value = value
         for receiver in self._planned:
-            if receiver in context.blame.suspended:
+            if receiver in context.blame.suspended or is_recoverable(plan, receiver, self.number):
                 continue
             if plan.is_disclosed(receiver, self.number):
                 code = self._exchange.integers(step, self.number, receiver)
-                self._sender.disclose(step, self.number, receiver, self.member_deadline_ms, code)
+                self._sender.disclose(step, self.number, receiver, self._member_ends_ms(receiver), code)
             else:
-                self._sender.announce(
-                    step, self.number, receiver, 0, self.member_deadline_ms, context.stats(self.number)
-                )
+                self._announce(step, receiver)
+        self._sender.ready(step, self.number)
 
     def give_up(self, reason: str) -> None:
         """There is no value this time: the model stays as it was, and what the others sent is of no use."""
         self.value = self.model
-        self._session.void(reason)
+        self._receiver.void(reason)
         self.reason = reason
 
     def hear(self, envelope: Envelope, payload: Buffer | None) -> None:
         """Take in an ADVERT or DELTA of this round; what comes too late for its session has no effect."""
-        if envelope.fields.sender in self._context.blame.suspended or self._session.state is not ReceiverState.OPEN:
-            return
-        if payload is not None:
-            self._deltas[envelope.fields.sender] = payload
-        self._session.announce(envelope)
+        if envelope.fields.sender not in self._context.blame.suspended:
+            self._receiver.hear(envelope, payload)
 
-    def awaits(self, masked: Envelope) -> bool:
-        """Whether this MASKED is awaited."""
-        return self._session.awaits(masked)
+    def awaits(self, envelope: Envelope) -> bool:
+        """Whether a message of a member has its turn in this region's own session."""
+        return self._receiver.awaits(envelope)
 
-    def add(self, masked: Envelope, payload: Buffer) -> None:
-        """Add the value of a MASKED that is awaited."""
-        self._session.add(masked.fields.sender, payload)
+    def take(self, step: Step, envelope: Envelope, payload: Buffer) -> None:
+        """Take in a message that is awaited."""
+        self._receiver.take(step, envelope, payload)
 
     def progress(self, step: Step) -> None:
         """Do what can be done by now; ``outcome`` is set when the round is over."""
-        if self.outcome is not None:
-            return
-        if self._session.state is ReceiverState.OPEN:
-            self._gather(step)
-        if self._session.state is ReceiverState.COHORT and step.now_ms >= self._after(95):
-            self._session.void("missing")
-        if self._session.is_final and self.value is not None:
-            self._finish(step)
-
-    def _gather(self, step: Step) -> None:
-        context = self._context
-        announced = set(self._session.adverts)
-        expected = {n for n in self._planned if n in announced or context.waits_for(n, self.number)}
-        if not (expected <= announced and (expected or not self._planned)):
-            if step.now_ms < self._after(80):
-                return
-            late = expected - announced
-            if not self._extended and any(self._is_behind(n, step.now_ms) for n in late):
-                self._extended = True
-                return
-            context.absent |= late
-        if len(announced) < self._session.needed:
-            self._session.void("too-few")
-        elif self._disclosed:
-            self._session.disclose(self._deltas)
-        else:
-            missing = [n for n in self._planned if n not in announced and context.is_excused(n, self.number)]
-            absents = [context.absents[n] for n in missing if n in context.absents]
-            announced_state = {n: bool(a.fields.body["need_state"]) for n, a in self._session.adverts.items()}
-            self._kind, since = self._exchange.kind_of(self.number, announced_state)
-            body, payload = self._session.cohort(context.entropy, self._kind, absents, since)
-            envelope = step.seal(
-                "COHORT", body, to=self._session.members, study=context.study, round=self.number,
-                session=self._session.sid, payload=payload,
-            )
-            step.keep(payload)
-            self._session.sent = (envelope, payload)
-
-    def _is_behind(self, name: str, now_ms: int) -> bool:
-        presence = self._context.presence
-        return presence.is_live(name, now_ms) and presence.of(name).reached < self.number
+        if self.outcome is None:
+            self._receiver.progress(step)
+            if self._receiver.is_final and self.value is not None:
+                self._finish(step)
 
     def resend(self, step: Step, link: str) -> None:
-        """Send the COHORT again to a member whose link is back."""
-        if self._session.state is ReceiverState.COHORT and self._session.sent and link in self._session.members:
-            step.send(*self._session.sent, [link])
+        """Say again what the region's own session has said to a member whose link is back."""
+        self._receiver.resend(step, link)
 
     # ---------------------------------------------------------------- the end
 
     def _finish(self, step: Step) -> None:
         assert self.value is not None
-        context, session, plan = self._context, self._session, self._context.plan
-        if session.state is ReceiverState.VOID:
-            self.keep(step, self.reason or session.reason or "missing")
+        context, receiver, plan = self._context, self._receiver, self._context.plan
+        if receiver.state is ReceiverState.VOID:
+            self.keep(step, self.reason or receiver.reason or "missing")
             return
-        self.senders = session.members
-        total, row = session.total(), plan.row(context.me, self.number)
-        mixed = self._exchange.mix(step, self.number, self._kind, self.value, total, self.senders)
+        senders, total, row = receiver.senders, receiver.total(), plan.row(context.me, self.number)
+        mixed = self._exchange.mix(step, self.number, receiver.kind, self.value, total, senders)
         if mixed is None:
-            self.senders = ()
             self.keep(step, "clip")
             return
         sum_hash = hashlib.sha256(total.data.cast("B")).digest()
-        names: list[Value] = list(self.senders)
         step.add(
             "session.sum",
-            {"session": session.sid, "receiver": context.me, "survivors": names, "sum": sum_hash, "opened": []},
+            {
+                "session": receiver.sid, "receiver": context.me, "survivors": list(senders), "sum": sum_hash,
+                "opened": receiver.opened(),
+            },
             context.study,
         )
-        weights: dict[str, Value] = {name: row.of[name] for name in self.senders}
-        weights[context.me] = row.own(self.senders)
+        weights: dict[str, Value] = {name: row.of[name] for name in senders}
+        weights[context.me] = row.own(senders)
         step.add(
             "round.mix",
             {
                 "round": self.number,
-                "in": [{"session": session.sid, "sum": sum_hash}],
-                "missing": [n for n in self._planned if n not in self.senders],
+                "in": [{"session": receiver.sid, "sum": sum_hash}],
+                "missing": [n for n in self._planned if n not in senders],
                 "weights": weights,
                 "den": row.den,
                 "own": None,
@@ -278,12 +230,12 @@ class TrainingRound:
 
     def keep(self, step: Step, reason: str) -> None:
         """End the round with the region's own model; nothing of its session is opened or used."""
-        session = self._session
-        if session.state is not ReceiverState.VOID:
-            session.void(reason)
+        receiver = self._receiver
+        if receiver.state is not ReceiverState.VOID:
+            receiver.void(reason)
         step.add(
             "session.void",
-            {"session": session.sid, "receiver": self._context.me, "reason": session.reason},
+            {"session": receiver.sid, "receiver": self._context.me, "reason": receiver.reason},
             self._context.study,
         )
         self._end(step, "kept", reason, self.value if self.value is not None else self.model)
@@ -304,16 +256,12 @@ class TrainingRound:
 
     def waiting_for(self) -> list[tuple[str, str]]:
         """(region, what) this round still waits for."""
-        if self._session.state is ReceiverState.OPEN:
-            announced = self._session.adverts
-            return [
-                (n, "its announcement")
-                for n in self._planned
-                if n not in announced and self._context.waits_for(n, self.number)
-            ]
-        if self._session.state is ReceiverState.COHORT:
-            return [(n, "its masked value") for n in self._session.missing]
-        return []
+        return self._receiver.waiting_for()
+
+    @property
+    def senders(self) -> tuple[str, ...]:
+        """Neighbours whose values were mixed in."""
+        return self._receiver.senders if self.outcome == "mixed" else ()
 
     @property
     def missing(self) -> tuple[str, ...]:

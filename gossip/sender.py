@@ -1,9 +1,10 @@
-"""This region as a sender: its sessions towards other receivers.
+"""This region as a sender: its sessions towards other receivers, from its ADVERT to their end.
 
 Rules kept here, and nowhere else:
-  * a COHORT is taken once for each session, and only if the plan and the change budget allow its members;
-  * what a COHORT carries counts when it is answered, and only then;
+  * one session for each (round, receiver, attempt), announced once;
   * a payload is kept for sending again until its session closes: at its deadline, or three rounds on.
+
+What is answered inside a session: ``sender_strict``, ``sender_recoverable``.
 """
 
 from __future__ import annotations
@@ -11,23 +12,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from crypto.errors import CryptoError
 from gossip.budget import ChangeBudget
-from gossip.context import StudyContext, span_of
-from gossip.mailbox import Contradiction
-from gossip.session import Cohort, MemberSession, MemberState, read_cohort
+from gossip.context import StudyContext
+from gossip.recoverable_member import RecoverableMember
+from gossip.sender_recoverable import SurvivingMembers
+from gossip.sender_strict import StrictMembers
+from gossip.session import MemberSession, MemberState
 from gossip.step import Step
+from gossip.variant import is_recoverable
 from protocol.envelope import Envelope
-from protocol.errors import CodecError
 
-
-class CohortRefused(Exception):
-    """A COHORT that this member does not answer; ``code`` is the fault it logs."""
-
-    def __init__(self, code: str, reason: str, contradiction: Contradiction | None = None) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.contradiction = contradiction
+Member = MemberSession | RecoverableMember
 
 
 class Sender:
@@ -36,28 +31,45 @@ class Sender:
     def __init__(self, context: StudyContext) -> None:
         self._context = context
         self._budget = ChangeBudget(context)
-        self._sessions: dict[tuple[int, str, int], MemberSession] = {}
+        self._strict = StrictMembers(context, self._budget)
+        self._surviving = SurvivingMembers(context, self._budget)
+        self._sessions: dict[tuple[int, str, int], Member] = {}
         self._deadlines: dict[tuple[int, str, int], int | None] = {}
         self._disclosed: dict[tuple[int, str], tuple[int, Envelope, memoryview]] = {}
-        self._cohorts: dict[bytes, tuple[Envelope, bytes | None]] = {}
 
     def announce(
         self, step: Step, round: int, receiver: str, bucket: int, deadline_ms: int | None, stats: bytes | None
     ) -> None:
-        """Send an ADVERT for one session of a receiver; the value is ready."""
+        """Send an ADVERT for one session of a receiver, once.
+
+        In the strict variant the value is ready; where sums survive losses it need not be.
+        """
         context = self._context
         key = (round, receiver, bucket)
         if key in self._sessions:
             return
-        session = MemberSession(context.sid(round, receiver, bucket), round, bucket, context.me, receiver)
         exchange = context.exchange if round >= context.plan.sum_rounds else None
-        body = session.advert(context.entropy, stats, exchange is not None and exchange.needs_state(receiver))
-        envelope = step.seal(
-            "ADVERT", body, to=[receiver], study=context.study, round=round, session=session.sid
-        )
-        session.sent.append((envelope, None))
+        needs_state = exchange is not None and exchange.needs_state(receiver)
+        session: Member
+        if is_recoverable(context.plan, receiver, round):
+            session = self._surviving.new(round, receiver)
+            self._surviving.say(step, session, session.advert(context.entropy, stats, needs_state))
+        else:
+            session = MemberSession(context.sid(round, receiver, bucket), round, bucket, context.me, receiver)
+            body = session.advert(context.entropy, stats, needs_state)
+            envelope = step.seal(
+                "ADVERT", body, to=[receiver], study=context.study, round=round, session=session.sid
+            )
+            session.sent.append((envelope, None))
         self._sessions[key] = session
         self._deadlines[key] = deadline_ms
+
+    def ready(self, step: Step, round: int) -> None:
+        """The value of a round is ready: send it where its shares are routed already."""
+        self._surviving.values.add(round)
+        for key, session in self._sessions.items():
+            if key[0] == round and isinstance(session, RecoverableMember):
+                self._surviving.ready(step, session)
 
     def disclose(
         self, step: Step, round: int, receiver: str, deadline_ms: int, code: NDArray[np.signedinteger]
@@ -75,103 +87,54 @@ class Sender:
         """Whether an ADVERT or a DELTA of this round has been signed in this run."""
         return any(k[0] == round for k in self._sessions) or any(k[0] == round for k in self._disclosed)
 
-    def answers(self, envelope: Envelope) -> MemberSession | None:
-        """The session that a COHORT is for, if it still waits for one."""
+    def answers(self, envelope: Envelope) -> Member | None:
+        """The session in which this message of its receiver has its turn."""
         fields = envelope.fields
         for session in self._sessions.values():
             if (session.sid, session.round, session.receiver) == (fields.session, fields.round, fields.sender):
-                return session if session.state is MemberState.ADVERTISED else None
+                if fields.type == "RECEIPT":
+                    return session if self._is_receipt(envelope) else None
+                if isinstance(session, RecoverableMember):
+                    return session if session.awaits(envelope) else None
+                is_next = fields.type == "COHORT" and session.state is MemberState.ADVERTISED
+                return session if is_next else None
         return None
 
-    def on_cohort(self, step: Step, session: MemberSession, envelope: Envelope, payload: bytes) -> None:
-        """Check a COHORT and answer it with MASKED.
+    def _is_receipt(self, receipt: Envelope) -> bool:
+        """Whether this is the RECEIPT of what this region has sent."""
+        context, body = self._context, receipt.fields.body
+        masked = context.mailbox.said(context.study, receipt.fields.session or b"", "MASKED", context.me)
+        return masked is not None and (body["about"], body["masked"]) == (context.me, masked.eid)
+
+    def take(self, step: Step, session: Member, envelope: Envelope, payload: bytes) -> None:
+        """Take what has its turn in a session, and answer it.
 
         Raises:
-            CohortRefused: A rule is broken; the session is ABORTED, and what came inside counts for nothing.
+            SessionRefused: It breaks a rule; the session is ABORTED.
         """
-        context = self._context
-        try:
-            cohort = self._checked(session, envelope, payload)
-            weight = context.plan.row(session.receiver, session.round).of[context.me]
-            value = self._integers(step, session, cohort)
-            y = session.mask(cohort, value, masked=context.is_masked, weight=weight)
-        except (CodecError, CryptoError) as error:
-            session.close(MemberState.ABORTED)
-            raise CohortRefused("LS-COHORT", str(error)) from error
-        except CohortRefused:
-            session.close(MemberState.ABORTED)
-            raise
-        self.answered(cohort)
-        masked = step.seal(
-            "MASKED", {"view": envelope.eid, "self_commit": b""}, to=[session.receiver],
-            study=context.study, round=session.round, session=session.sid, payload=y,
-        )
-        session.sent.append((masked, y))
-
-    def _integers(self, step: Step, session: MemberSession, cohort: Cohort) -> NDArray[np.signedinteger]:
-        """What this receiver gets of this round, as its COHORT asks for it."""
-        context, kind = self._context, str(cohort.envelope.fields.body["kind"])
-        if session.round < context.plan.sum_rounds:
-            return context.code[session.round]
-        assert context.exchange is not None
-        try:
-            context.exchange.admit(session.round, session.receiver, kind, cohort.since)
-        except ValueError as error:
-            raise CohortRefused("LS-COHORT", str(error)) from error
-        return context.exchange.integers(step, session.round, session.receiver)
-
-    def answered(self, cohort: Cohort) -> None:
-        """Take in what an answered COHORT has shown (also one of an earlier run)."""
-        fields = cohort.envelope.fields
-        for carried in cohort.carried:
-            self._context.mailbox.remember(carried)
-        for absent in cohort.absents:
-            self._context.take_absent(absent)
-        if fields.round is not None and fields.round >= self._context.plan.sum_rounds:
-            self._budget.spend(fields.sender, fields.round, cohort.members)
+        if isinstance(session, RecoverableMember):
+            self._surviving.take(step, session, envelope, payload)
+        elif envelope.fields.type == "COHORT":
+            self._strict.take(step, session, envelope, payload)
+        # A RECEIPT is logged, which is all: a proof of delivery.
 
     def recall(self, envelope: Envelope, own: bool, payload: bytes | None) -> None:
         """Take what an earlier run heard and answered; ``payload`` if it was kept."""
         fields = envelope.fields
-        if fields.type == "COHORT" and not own:
-            self._cohorts[envelope.eid] = (envelope, payload)
-        elif fields.type == "MASKED" and own:
-            cohort, inside = self._cohorts.pop(bytes(fields.body["view"]), (None, None))  # type: ignore[arg-type]
-            if cohort is not None and inside is not None:
-                self.answered(read_cohort(cohort, inside))
+        if fields.round is None or fields.session is None:
+            return
+        place = self._context.place_of(fields.round, fields.session)
+        if place is None:
+            return
+        if is_recoverable(self._context.plan, place[0], fields.round):
+            self._surviving.recall(envelope, own, payload)
+        else:
+            self._strict.recall(envelope, own, payload)
 
     def forget_cohorts(self) -> None:
         """What an earlier run heard is taken in: only events count from here on."""
-        self._cohorts.clear()
-
-    def _checked(self, session: MemberSession, envelope: Envelope, payload: bytes) -> Cohort:
-        context, plan = self._context, self._context.plan
-        cohort = read_cohort(envelope, payload)
-        round, receiver = session.round, session.receiver
-        own = session.sent[0][0]
-        if context.me not in cohort.adverts or cohort.adverts[context.me].eid != own.eid:
-            raise CohortRefused("LS-COHORT", "the COHORT does not hold this region's ADVERT unchanged")
-        allowed = set(plan.neighbours(receiver, round))
-        strangers = {carried.fields.sender for carried in cohort.carried} - allowed
-        if strangers:
-            raise CohortRefused("LS-COHORT", f"the plan does not let {sorted(strangers)} send to {receiver}")
-        is_sum = round < plan.sum_rounds
-        if is_sum and set(cohort.members) != allowed:
-            raise CohortRefused("LS-COHORT", "a sum round takes all participants or nobody")
-        needed = plan.needed(receiver, round)
-        if len(cohort.members) < needed:
-            raise CohortRefused("LS-COHORT", f"a cohort of {len(cohort.members)}; at least {needed} hide one value")
-        body = envelope.fields.body
-        if body["variant"] != "strict" or (body["kind"] == "sum") != is_sum:
-            raise CohortRefused("LS-COHORT", "kind or variant of the COHORT is not what the plan says here")
-        for carried in cohort.carried:
-            contradiction = context.check_carried(carried)
-            if contradiction is not None:
-                raise CohortRefused(contradiction.code, "a carried envelope contradicts another", contradiction)
-        excuses = {absent.fields.sender: [span_of(absent)] for absent in cohort.absents}
-        if not is_sum and not self._budget.allows(receiver, round, cohort.members, excuses):
-            raise CohortRefused("STATE", f"change-budget: {receiver} shows ever new sets of senders")
-        return cohort
+        self._strict.forget()
+        self._surviving.forget()
 
     def close(self, round: int, receiver: str, bucket: int | None = None) -> None:
         """Close the sessions of one receiver in one round (with a bucket: only the attempts before it)."""
@@ -184,6 +147,7 @@ class Sender:
         for key in [k for k in self._sessions if k[0] < round]:
             self._end(key)
         self._disclosed = {k: v for k, v in self._disclosed.items() if k[0] >= round}
+        self._surviving.values = {r for r in self._surviving.values if r >= round}
 
     def _end(self, key: tuple[int, str, int]) -> None:
         self._sessions.pop(key).close(MemberState.CLOSED)

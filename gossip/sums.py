@@ -21,7 +21,7 @@ from crypto.hashing import tagged_hash
 from gossip.context import Columns, Opened, StudyContext
 from gossip.events import Buffer, Measure
 from gossip.sender import Sender
-from gossip.session import ReceiverSession, ReceiverState
+from gossip.session import ReceiverSession, ReceiverState, receipt
 from gossip.step import Step
 from protocol.envelope import Envelope
 from protocol.messages import MAX_ATTEMPTS
@@ -53,6 +53,7 @@ class SumStage:
 
     def _new_session(self) -> ReceiverSession:
         context = self._context
+        self._receipts: dict[str, Envelope] = {}
         sid = context.sid(self.number, context.me, self.attempt)
         return ReceiverSession(sid, self.number, self.attempt, context.others, len(context.others), 64)
 
@@ -98,9 +99,13 @@ class SumStage:
         """Whether this MASKED is awaited."""
         return self._session.awaits(masked)
 
-    def add(self, masked: Envelope, payload: Buffer) -> None:
-        """Add the value of a MASKED that is awaited."""
+    def take(self, step: Step, masked: Envelope, payload: Buffer) -> None:
+        """Add the value of a MASKED that is awaited; its sender gets a RECEIPT."""
         self._session.add(masked.fields.sender, payload)
+        said, name = receipt(masked), masked.fields.sender
+        self._receipts[name] = step.seal(
+            said.type, said.body, to=[name], study=self._context.study, round=self.number, session=self._session.sid
+        )
 
     def deadline_ms(self) -> int | None:
         """T_mask, counted from COHORT; while OPEN nobody is given up."""
@@ -170,9 +175,11 @@ class SumStage:
         step.publish()
 
     def resend(self, step: Step, link: str) -> None:
-        """Send the COHORT again to a member whose link is back."""
+        """Send COHORT and RECEIPT again to a member whose link is back."""
         if self._session.state is ReceiverState.COHORT and self._session.sent and link in self._session.members:
             step.send(*self._session.sent, [link])
+            if link in self._receipts:
+                step.send(self._receipts[link], None, [link])
 
     def waiting_for(self) -> list[tuple[str, str]]:
         """(region, what) this stage still waits for."""

@@ -89,11 +89,10 @@ class Training:
         self._sender.leave_before(max(number - 2, context.plan.sum_rounds))
         self.current = TrainingRound(context, self._sender, number, step.now_ms, self.model)
         step.blob(self._begun_name, number.to_bytes(8, "big"))
+        self.current.open(step, early)
         if ready is None:
-            self.current.open(step, early)
+            self.current.train(step)
         else:
-            for envelope, payload in early:
-                self.current.hear(envelope, payload)
             self._announce(step, self.current, ready)
 
     def trained(self, step: Step, round: int, vector: NDArray[np.float32], report: TrainReport) -> int | None:
@@ -108,11 +107,12 @@ class Training:
         lacks_noise = plan.dp is not None and report.dp is None
         if vector.size != plan.dim or not np.isfinite(vector).all() or lacks_noise:
             self.give_up(step, current)
-        elif target is not None and not self._sender.has_announced(round):
+        elif target is not None:
             current.value = vector
             current.keep(step, "catch-up")
             self.close()
-            self.excuse(step, round, target - 1)
+            # Whoever has announced itself in a round has no excuse for it.
+            self.excuse(step, round + self._sender.has_announced(round), target - 1)
             return target
         else:
             self._announce(step, current, vector)
@@ -133,9 +133,10 @@ class Training:
         return True
 
     def give_up(self, step: Step, current: TrainingRound) -> None:
-        """No value this round: nothing was announced, and the region says so."""
+        """No value this round; where nothing was announced, the region says so."""
         current.give_up("training")
-        self.excuse(step, current.number, current.number)
+        if not self._sender.has_announced(current.number):
+            self.excuse(step, current.number, current.number)
 
     def close(self) -> None:
         """The round at hand is over: its model is the region's."""

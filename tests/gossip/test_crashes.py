@@ -10,6 +10,7 @@ import pytest
 from gossip.events import Commit, Send
 from gossip.network import Network
 from protocol.envelope import parse
+from protocol.evidence import place_of
 from protocol.messages import TYPES
 
 Make = Callable[..., Any]
@@ -31,7 +32,7 @@ class Watcher:
             return [send]
         keys: list[tuple[dict[Any, bytes], tuple[Any, ...]]] = [(self.places, (fields.log, fields.head_size))]
         if fields.session is not None:
-            keys.append((self.said, (fields.study, fields.session, fields.type, fields.sender)))
+            keys.append((self.said, place_of(fields) or ()))
         for table, key in keys:
             if table.setdefault(key, envelope.eid) != envelope.eid:
                 self.twice.append(f"{fields.type} at {key}")

@@ -21,6 +21,7 @@ from gossip.network import MemoryStore
 from gossip.peer import Peer
 from protocol.entries import Entry, decode_entry
 from protocol.envelope import parse
+from protocol.evidence import place_of
 from protocol.messages import TYPES
 
 Make = Callable[..., Any]
@@ -161,7 +162,7 @@ class Storm:
         if TYPES[fields.type].logged:
             keys: list[tuple[Any, ...]] = [(fields.log, fields.head_size)]
             if fields.session is not None:
-                keys.append((fields.study, fields.session, fields.type, fields.sender))
+                keys.append(place_of(fields) or ())
             for key in keys:
                 if self.said.setdefault(key, envelope.eid) != envelope.eid:
                     self.twice.append(f"{fields.type} of {fields.sender} in round {fields.round}")
