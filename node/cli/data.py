@@ -407,10 +407,12 @@ def _done(home: Path, sheets: list[Sheet], report: Path | None, as_json: bool) -
 
     _write_report(report, [sheet.value() for sheet in sheets])
     blocked = [sheet for sheet in sheets if not sheet.passed]
-    if not blocked or report is not None or len(sheets) > 1:
+    if not blocked or not as_json or len(sheets) > 1:
         _say([facts(sheet) for sheet in sheets], as_json)
     if blocked:
         error = first_error(blocked[0])
+        if not as_json and (count := len(blocked[0].blocking)) > 1:  # they stand above
+            error = blocked[0].blocking[0].error(f"{blocked[0].id}: {count} checks block; the first: ")
         where = f"; all of it: {report}" if report is not None else ""
         raise Refusal("GATE", error.found, error.expected, f"{error.fix}{where}")
 

@@ -96,16 +96,18 @@ def _code(column: Column, known: Floats) -> list[Finding]:
 def units(column: Column, known: Floats) -> list[Finding]:
     """Return a second mode of a column's values where another unit would put it.
 
-    For each unit that the column's may be mixed with: the values are cut half-way (in logarithms) between
-    the median and where the other unit puts it. It counts as a mix if the part beyond lies, by its own median,
-    within 15 % of there, and the valley at the cut holds few values of either part.
+    For each unit that the column's may be mixed with, values are placed between the centre of the column's
+    own mode (0) and where the other unit would put that centre (1), in logarithms. It counts as a mix if the
+    part beyond the emptiest place between has its median within 15 % of 1, and around 1 lie clearly more
+    values than in that emptiest place: a skewed laboratory value has a tail there, not a second top.
     """
     if not column.unit or len(known) < 20:
         return []
-    options = [*_ALTERNATIVES.get(column.unit, ()), *_ANY]
+    # A slipped decimal point is only told from a wide distribution where the own mode is narrow.
+    options = [(0.3, *one) for one in _ALTERNATIVES.get(column.unit, ())] + [(0.12, *one) for one in _ANY]
     best: tuple[int, str] | None = None
-    for word, factor, offset in options:
-        for own, other in _modes(known, factor, offset):
+    for widest, word, factor, offset in options:
+        for own, other in _modes(known, factor, offset, widest):
             count = min(own, other)
             if count and (best is None or count > best[0]):
                 best = (count, word)
@@ -119,28 +121,43 @@ def units(column: Column, known: Floats) -> list[Finding]:
     return [Finding("units", column.name, words, BLOCK if blocks else WARN, "one unit", fix, count, len(known))]
 
 
-def _modes(known: Floats, factor: float, offset: float) -> list[tuple[int, int]]:
+def _modes(known: Floats, factor: float, offset: float, widest: float) -> list[tuple[int, int]]:
     """Return (rows in the column's unit, rows in the other) for a mix that the values show; [] without one.
 
     The median may lie in either part, so both are tried.
     """
     out = []
-    middle = float(np.median(known))
-    for centre, there in ((middle, factor * middle + offset), (middle, (middle - offset) / factor)):
-        if centre <= 0 or there <= 0 or abs(np.log(there / centre)) < 0.4:
+    positive = known[known > 0]
+    for back in (False, True):
+        centre = float(np.median(positive)) if len(positive) else 0.0
+        place = _places(positive, centre, factor, offset, back=back)
+        if place is None:
             continue
-        positive = known[known > 0]
-        place = np.log(positive / centre) / np.log(there / centre)  # 0 at the median, 1 at the other unit
-        beyond = place > 0.5
-        if not beyond.any():
+        own = positive[place < 0.5]
+        place = _places(positive, float(np.median(own)), factor, offset, back=back)
+        if place is None:
             continue
-        second, first = positive[beyond], positive[~beyond]
-        off = abs(float(np.log(np.median(second) / there)))
-        valley = int(((place > 0.35) & (place < 0.65)).sum())
-        spread = float(np.percentile(place[~beyond], 95))
-        if off < 0.15 and spread < 0.4 and valley <= 0.1 * min(len(first), len(second)):
-            out.append((len(first), len(second)))
+        inner = place[np.abs(place) < 0.5]
+        spread = 1.4826 * float(np.median(np.abs(inner - np.median(inner)))) if len(inner) else 1.0
+        width = max(spread, 0.05)
+        if width > widest:
+            continue
+        between = np.arange(0.3, 0.81, 0.02)
+        depth = [int((np.abs(place - at) < width / 2).sum()) for at in between]
+        valley, cut = min(depth), float(between[int(np.argmin(depth))])
+        beyond = place[place > cut]
+        top = int((np.abs(place - 1) < width / 2).sum())
+        if len(beyond) and abs(float(np.median(beyond)) - 1) < 0.15 and top >= 2 * valley + 3:
+            out.append((len(place) - len(beyond), len(beyond)))
     return out
+
+
+def _places(positive: Floats, centre: float, factor: float, offset: float, *, back: bool) -> Floats | None:
+    """Return where values lie between a centre (0) and where another unit puts it (1); None if that is too near."""
+    there = (centre - offset) / factor if back else factor * centre + offset
+    if centre <= 0 or there <= 0 or abs(np.log(there / centre)) < 0.4:
+        return None
+    return np.asarray(np.log(positive / centre) / np.log(there / centre), np.float64)
 
 
 def psi(values: Floats, knots: Sequence[float]) -> float:

@@ -39,7 +39,8 @@ td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
 .pass { color: var(--good); background: var(--goodwash); }
 .bar { height: .5rem; border-radius: 4px; background: var(--line); min-width: 5rem; overflow: hidden; }
 .bar i { display: block; height: 100%; background: var(--accent); }
-code { font: .86em ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
+td .bar { margin-top: .5rem; }
+code { font: .86em ui-monospace, "DejaVu Sans Mono", monospace; white-space: nowrap; }
 .scroll { overflow-x: auto; }
 @media print { body { background: #fff; } section { break-inside: avoid; } }
 """
