@@ -204,6 +204,44 @@ def test_a_cohort_is_taken_once() -> None:
     assert table.members["m00"].state is MemberState.ADVERTISED
 
 
+@pytest.mark.attack("S19")
+@pytest.mark.parametrize("other", ["sender", "round", "session"])
+def test_what_is_not_of_this_session_has_no_turn(other: str) -> None:
+    table = at_cohort()
+    made, data = cohort(table, ALL)
+    sid = bytes(32) if other == "session" else table.sid
+    moved = envelope("m01" if other == "sender" else RECEIVER, "COHORT", dict(made.fields.body), sid, data,
+                     1 if other == "round" else 0)  # fmt: skip
+    assert table.members["m00"].awaits(made)
+    assert not table.members["m00"].awaits(moved)
+
+
+def test_a_member_speaks_in_its_turn_only() -> None:
+    table = at_cohort()
+    member = table.members["m00"]
+    with pytest.raises(ValueError, match="announces once"):
+        member.advert(table.entropy, None)
+    with pytest.raises(ValueError, match="follow a checked cohort"):
+        member.share(table.entropy)
+    with pytest.raises(ValueError, match="follows checked survivors"):
+        member.confirm()
+    member.check_cohort(*cohort(table, ALL))
+    member.share(table.entropy)
+    with pytest.raises(ValueError, match="follow a checked cohort"):
+        member.share(table.entropy)
+
+
+def test_a_receiver_speaks_in_its_turn_only() -> None:
+    table = at_cohort()
+    receiver = table.receiver
+    for step, words in ((receiver.route, "ROUTED follows COHORT"), (receiver.survive, "SURVIVORS follows ROUTED")):
+        with pytest.raises(ValueError, match=words):
+            step()
+    table.cohort()
+    with pytest.raises(ValueError, match="names one cohort"):
+        receiver.cohort(table.entropy, "mix", [])
+
+
 # ---------------------------------------------------------------- ROUTED
 
 
@@ -250,6 +288,13 @@ ROUTEDS: dict[str, tuple[str, Change]] = {
             t, "ROUTED", dict(routed(t, ALL)[0].fields.body),
             encode_carried([(last(t, "SHARES", n)[0], last(t, "SHARES", n)[1]) for n in ALL[:4]]),
         ),
+    ),
+    "one who is not in the cohort": (
+        "not in the cohort",
+        lambda t: routed(t, [*ALL, "x"], x=(
+            envelope("x", "SHARES", dict(last(t, "SHARES", "m01")[0].fields.body), t.sid, last(t, "SHARES", "m01")[1]),
+            last(t, "SHARES", "m01")[1],
+        )),
     ),
     "without their payload": (
         "without the payload",
