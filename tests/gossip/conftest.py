@@ -17,6 +17,7 @@ from protocol.envelope import Envelope, parse
 from protocol.log import Log
 from protocol.plan import Plan
 from protocol.roster import Roster
+from tests.gossip.exact import Codes
 
 CODE = bytes(32)
 DP_STATED: dict[str, int | str] = {
@@ -112,6 +113,12 @@ def make_network() -> Callable[..., Made]:
         return net, worker, made
 
     return make
+
+
+@pytest.fixture
+def codes(monkeypatch: pytest.MonkeyPatch) -> Codes:
+    """Every region's own integers, as it makes them."""
+    return Codes(monkeypatch)
 
 
 # ---------------------------------------------------------------- hostile members

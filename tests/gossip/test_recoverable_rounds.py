@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from gossip.events import Send
-from gossip.exchange import Full
 from gossip.network import Network
-from protocol.entries import Entry, decode_entry
 from protocol.envelope import parse
-from protocol.plan import Plan
+from tests.gossip.exact import Codes, count_exact, entries
 
 Make = Callable[..., Any]
-RECOVERABLE = {"mode": "recoverable"}
-
-
-def entries(net: Network, name: str, kind: str) -> list[Entry]:
-    return [e for leaf in net.regions[name].store.leaves if (e := decode_entry(leaf)).kind == kind]
 
 
 def type_of(send: Send) -> str:
@@ -31,41 +21,6 @@ def type_of(send: Send) -> str:
 
 def round_of(send: Send) -> int | None:
     return parse(send.header, send.signature).fields.round
-
-
-class Codes:
-    """Every region's own integers of every round, as it made them."""
-
-    def __init__(self) -> None:
-        self.of: dict[tuple[str, int], NDArray[np.signedinteger]] = {}
-
-
-@pytest.fixture
-def codes(monkeypatch: pytest.MonkeyPatch) -> Codes:
-    found = Codes()
-    original = Full.ready
-
-    def ready(self: Full, step: Any, round: int, value: Any) -> None:
-        original(self, step, round, value)
-        found.of[(self.me, round)] = self._codes[round].copy()
-
-    monkeypatch.setattr(Full, "ready", ready)
-    return found
-
-
-def assert_exact(net: Network, plan: Plan, codes: Codes) -> int:
-    """Every sum that any region has logged is the sum of what its survivors made; returns how many there are."""
-    count = 0
-    for name in plan.regions:
-        mixes = {bytes(row["session"]): e for e in entries(net, name, "round.mix") for row in e.body["in"]}
-        for entry in entries(net, name, "session.sum"):
-            mix = mixes.get(bytes(entry.body["session"]))
-            if mix is None:
-                continue
-            total = sum(codes.of[(who, mix.body["round"])] for who in entry.body["survivors"])
-            assert entry.body["sum"] == hashlib.sha256(total.tobytes()).digest()
-            count += 1
-    return count
 
 
 def outcomes(net: Network, name: str) -> list[tuple[int, str, str | None]]:
@@ -87,7 +42,7 @@ def test_masked_and_clear_end_in_the_same_model_at_each_region(
         assert [o for _, o, _ in outcomes(net, name)] == ["mixed"] * 4
         opened = entries(net, name, "session.sum")[0].body["opened"]
         assert [(row["region"], row["kind"]) for row in opened] == [(n, "self") for n in net.names if n != name]
-    assert assert_exact(net, plan, codes) == 4 * regions
+    assert count_exact(net, plan, codes) == 4 * regions
 
 
 PHASES = {"ADVERT": "never announces", "SHARES": "never shares", "MASKED": "never sends its value",
@@ -102,7 +57,7 @@ def test_one_loss_in_any_phase_leaves_an_exact_sum_over_the_others(
     silent = net.names[4]
     net.on_send = lambda sender, send: [] if sender == silent and type_of(send) == phase else [send]
     assert net.run(limit_ms=600_000)
-    assert assert_exact(net, plan, codes) > 0
+    assert count_exact(net, plan, codes) > 0
     is_in = phase in ("CONFIRM", "REVEAL")
     for name in net.names[:4]:
         assert [o for _, o, _ in outcomes(net, name)] == ["mixed"] * 3
@@ -118,7 +73,7 @@ def test_one_loss_too_many_is_void_and_never_a_wrong_sum(make_network: Make, cod
     silent = net.names[3:]
     net.on_send = lambda sender, send: [] if sender in silent and type_of(send) == phase else [send]
     net.run(limit_ms=600_000)
-    assert_exact(net, plan, codes)
+    count_exact(net, plan, codes)
     for name in net.names[:3]:
         assert {o for _, o, _ in outcomes(net, name)} == {"kept"}
         assert entries(net, name, "session.sum") == []
@@ -149,7 +104,7 @@ def test_a_slow_region_voids_nobody_and_is_mixed_when_it_is_there(make_network: 
     for name in net.names:
         assert [o for _, o, _ in outcomes(net, name)] == ["mixed"] * 4
     assert all(slow in e.body["survivors"] for n in net.names if n != slow for e in entries(net, n, "session.sum"))
-    assert assert_exact(net, plan, codes) == 20
+    assert count_exact(net, plan, codes) == 20
 
 
 def test_a_region_slower_than_the_timeout_costs_the_others_no_session(make_network: Make) -> None:
@@ -223,7 +178,7 @@ def test_values_come_again_when_a_line_is_back(make_network: Make, codes: Codes)
     net.on_send = flap
     assert net.run(limit_ms=600_000)
     assert {"ADVERT", "COHORT", "SHARES", "ROUTED", "MASKED", "SURVIVORS", "CONFIRM", "CONFIRMS", "REVEAL"} <= cut
-    assert assert_exact(net, plan, codes) == 20
+    assert count_exact(net, plan, codes) == 20
     for name in net.names:
         assert [o for _, o, _ in outcomes(net, name)] == ["mixed"] * 4
 
@@ -250,7 +205,7 @@ def test_no_value_in_a_round_is_a_loss_without_an_excuse(make_network: Make, cod
     net, worker, plan = make_network(5, rounds=3, round_timeout_s=6, masking={"mode": "auto"})
     worker.failing[(unlucky, 1)] = "the worker died"
     assert net.run(limit_ms=600_000)
-    assert_exact(net, plan, codes)
+    count_exact(net, plan, codes)
     assert (1, "kept", "training") in outcomes(net, unlucky)
     assert net.peer(net.names[0]).current.context.excused == {}
     for name in net.names:

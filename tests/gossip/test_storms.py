@@ -23,6 +23,7 @@ from protocol.entries import Entry, decode_entry
 from protocol.envelope import parse
 from protocol.evidence import place_of
 from protocol.messages import TYPES
+from tests.gossip.exact import Codes, count_exact
 
 Make = Callable[..., Any]
 
@@ -110,6 +111,8 @@ class Storm:
     def __post_init__(self) -> None:
         self.rng = rng = random.Random(self.seed)
         n, shape = rng.choice([3, 4, 4, 5]), rng.choice(["complete", "complete", "ring", "turn", "pair"])
+        if self.masking == "recoverable":
+            n += 1
         plan: dict[str, Any] = {
             "rounds": rng.choice([3, 5, 8]), "sums": rng.choice([[], ["count"], ["count", "moment"]]),
             "round_min_s": rng.choice([0, 0, 1, 2]), "round_timeout_s": rng.choice([2, 10, 10]),
@@ -292,6 +295,28 @@ def assert_withstands(make: Make, seed: int) -> None:
 @pytest.mark.parametrize("seed", range(12))
 def test_a_storm_costs_rounds_and_nothing_else(make_network: Make, seed: int) -> None:
     assert_withstands(make_network, seed)
+
+
+def assert_survives(make: Make, seed: int, codes: Codes) -> None:
+    """Sums that survive losses, in the same storms: every sum is exact, and everybody comes to the end."""
+    storm, _ = lived_through(make, seed, "recoverable")
+    count_exact(storm.net, storm.plan, codes)
+    left = [n for n, outcome in storm.outcomes().items() if outcome == ("stopped", "left")]
+    assert not left or storm.plan.sums
+    assert all(outcome == ("done", None) for n, outcome in storm.outcomes().items() if n not in left)
+
+
+@pytest.mark.attack("S05")
+@pytest.mark.attack("S21")
+@pytest.mark.parametrize("seed", range(20, 28))
+def test_sums_that_survive_losses_withstand_storms(make_network: Make, seed: int, codes: Codes) -> None:
+    assert_survives(make_network, seed, codes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1000, 1300))
+def test_three_hundred_storms_over_sums_that_survive_losses(make_network: Make, seed: int, codes: Codes) -> None:
+    assert_survives(make_network, seed, codes)
 
 
 @pytest.mark.slow
