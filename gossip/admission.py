@@ -49,10 +49,17 @@ class Admission:
             reason = f"{fields.type} of {fields.sender}, who is on no roster here"
             self._blame.drop(step, link, "LS-MEMBER", reason)
             return None
-        try:
-            verify(envelope, card.keys.sign)
-        except CryptoError:
-            reason = f"{fields.type} is not signed by the key in the roster"
+        position = fields.head_size if TYPES[fields.type].logged else None
+        if not any(_is_signed(envelope, keys.sign) for keys in self._membership.ring.at(fields.sender, position)):
+            reason = f"{fields.type} is not signed by a key of its sender that counts there"
             self._blame.drop(step, link, "SIGNATURE", reason)
             return None
         return envelope
+
+
+def _is_signed(envelope: Envelope, public: bytes) -> bool:
+    try:
+        verify(envelope, public)
+    except CryptoError:
+        return False
+    return True

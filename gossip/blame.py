@@ -98,6 +98,19 @@ class Blame:
         )
         self.evidence[region] = envelope, payload
 
+    def suspend(self, step: Step, region: str, code: str, payload: bytes) -> None:
+        """Suspend whoever signed two things that exclude each other, one of which is no envelope: shown to nobody."""
+        step.do(Suspect(region, code, "two signed checkpoints, or a checkpoint and a message, exclude each other"))
+        if region in self.suspended:
+            return
+        self.suspended.add(region)
+        around = self._surroundings()
+        step.add(
+            "fault",
+            {"round": around.round, "region": region, "code": code, "evidence": [step.keep(payload)]},
+            around.study,
+        )
+
     def is_settled(self, contradiction: Contradiction) -> bool:
         """Whether both statements are from before the roster that took the region up again."""
         until = self._settled.get(contradiction.first.fields.log, -1)

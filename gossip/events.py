@@ -32,11 +32,15 @@ class Started:
     Attributes:
         config_sha256: SHA-256 of the home's configuration, for ``node.start``.
         clean: Whether the last run ended in good order.
+        alone: Do not ask the neighbours whether this log is the newest.
+        recovering: The log is known to have been put back: only ask for what is lost.
     """
 
     now_ms: int
     config_sha256: bytes = bytes(32)
     clean: bool = True
+    alone: bool = False
+    recovering: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,10 +212,46 @@ class Blob:
 
 
 @dataclass(frozen=True, slots=True)
+class MirrorRow:
+    """One verified entry of another region's log; ``leaf`` None where only its hash is known."""
+
+    origin: str
+    seq: int
+    leaf: bytes | None
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HeadRow:
+    """A checkpoint of another region's log: ``proof`` is the signed note, ``how`` is ``verified`` or ``claimed``."""
+
+    origin: str
+    size: int
+    root: bytes
+    proof: bytes
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class CosigRow:
+    """A cosignature that was given or received: ``by`` signed ``size`` of ``origin`` at ``t_s`` (Unix seconds)."""
+
+    origin: str
+    size: int
+    by: str
+    t_s: int
+    sig: bytes
+
+
+Row = MirrorRow | HeadRow | CosigRow
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
     """Entries of one step, with one signed checkpoint over the new size: one transaction.
 
     Attributes:
+        rows: What is known of other logs from this step on; in the same transaction.
         kept: (sha256, bytes) of payloads that live as long as entries; on disk before the transaction.
         publish: Replace the file ``HEAD`` after the transaction.
     """
@@ -222,6 +262,7 @@ class Commit:
     kept: tuple[tuple[bytes, bytes], ...] = ()
     blobs: tuple[Blob, ...] = ()
     publish: bool = False
+    rows: tuple[Row, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from gossip.events import Admit, Arrived, Buffer, Payload, PayloadFailed, Suspec
 from gossip.mailbox import Contradiction
 from gossip.step import Step
 from gossip.study import BEFORE_TRAINING, Phase, Study
+from gossip.witness import WITNESS_TYPES
 from protocol.codec import MAX_CONTROL, MAX_HEADER, MAX_PLAN
 from protocol.envelope import Envelope
 from protocol.errors import CodecError
@@ -26,6 +27,9 @@ from protocol.messages import TYPES
 
 if TYPE_CHECKING:
     from gossip.peer import Peer
+
+
+MAX_LATER = 16
 
 
 class Incoming:
@@ -39,18 +43,35 @@ class Incoming:
     def __init__(self, peer: Peer, admission: Admission) -> None:
         self._peer = peer
         self._admission = admission
+        self._later: set[tuple[str, bytes]] = set()
 
     def arrived(self, step: Step, event: Arrived) -> None:
         """Two frames came."""
         envelope = self._admission.admitted(step, event.link, event.header, event.signature)
-        if envelope is not None:
+        if envelope is None:
+            return
+        fields = envelope.fields
+        if self._peer.waking.is_asking and TYPES[fields.type].logged:
+            self._hold(step, event, envelope)
+        else:
             self._judge(step, event.link, envelope, None)
 
     def payload(self, step: Step, event: Payload) -> None:
         """All chunks of a header came."""
+        if self._peer.waking.is_asking and (event.link, event.eid) in self._later:
+            self._peer.waking.hold(event)
+            return
         envelope = self._peer.mailbox.take(event.link, event.eid)
         if envelope is not None and memoryview(event.data).nbytes == envelope.fields.bytes:
             self._judge(step, event.link, envelope, event.data)
+
+    def _hold(self, step: Step, event: Arrived, envelope: Envelope) -> None:
+        """Keep for later what this region may not write down yet; its payload only where it is sent but once."""
+        fields = envelope.fields
+        self._peer.waking.hold(event)
+        if TYPES[fields.type].flooded and fields.sha256 is not None and len(self._later) < MAX_LATER:
+            self._later.add((event.link, envelope.eid))
+            step.do(Admit(event.link, envelope.eid, fields.bytes, fields.sha256))
 
     def failed(self, step: Step, event: PayloadFailed) -> None:
         """They did not, or were others."""
@@ -65,6 +86,8 @@ class Incoming:
         contradiction = self._peer.mailbox.judge(envelope)
         if contradiction is not None:
             self._peer.blame.convict(step, contradiction, fields.study if fields.study in self._peer.studies else None)
+        elif not self._peer.witness.judge(step, envelope):
+            return
         elif fields.type == "PING":
             self._heard_ping(step, envelope)
         elif not self._size_fits(envelope):
@@ -76,7 +99,7 @@ class Incoming:
 
     def _await(self, step: Step, link: str, envelope: Envelope) -> None:
         fields = envelope.fields
-        if not TYPES[fields.type].flooded and fields.type != "EVIDENCE":
+        if not TYPES[fields.type].flooded and fields.type not in ("EVIDENCE", *WITNESS_TYPES):
             self._study_of(envelope).hearing.check(envelope)
         if self._peer.mailbox.awaits(link, envelope):
             assert fields.sha256 is not None
@@ -149,6 +172,10 @@ class Incoming:
                 step.keep(data)
                 self._flood(step, envelope, data, link, via, plan.regions)
                 self._peer.agreement.take_proposal(envelope, data, plan)
+            case "HELLO" | "BEHIND":
+                self._peer.waking.hear(step, envelope, payload)
+            case "HEADS" | "COSIGN" | "PROVE" | "PROOF" | "MIRROR":
+                self._peer.witness.hear(step, envelope, payload)
             case "EVIDENCE":
                 self._evidence(step, envelope, bytes(payload or b""))
             case "ACCEPT" | "REJECT":

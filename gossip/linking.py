@@ -63,10 +63,10 @@ class Linking:
 
     def ping_one(self, step: Step, name: str, study: Study | None) -> None:
         """PING one region."""
-        body = self._peer.presence.ping_body(
-            name, study.state if study else "idle", study.attempt if study else 0, step.now_ms
-        )
-        begun = study is not None and study.has_begun
+        asking = self._peer.waking.is_asking
+        state = self._peer.waking.mode.value if asking else study.state if study else "idle"
+        body = self._peer.presence.ping_body(name, state, study.attempt if study else 0, step.now_ms)
+        begun = study is not None and study.has_begun and not asking
         step.seal(
             "PING", body, to=[name],
             study=study.id if study is not None and begun else None,

@@ -41,6 +41,7 @@ class Mailbox:
         self._known: set[bytes] = set()
         self._places: dict[tuple[str, int], Envelope] = {}
         self._heads: dict[tuple[str, int], Envelope] = {}
+        self._by_log: dict[str, dict[int, Envelope]] = {}
         self._latest: dict[str, Envelope] = {}
         self._said: dict[tuple[bytes, bytes, str, str, str], Envelope] = {}
         self._awaited: dict[str, dict[bytes, Envelope]] = {}
@@ -78,6 +79,13 @@ class Mailbox:
                 sizes[log] = max(size, sizes.get(log, 0))
         return sizes
 
+    def heads_of(self, log: str, size: int | None = None) -> list[Envelope]:
+        """Envelopes that show a head of a log: all that are held, or the one of a size."""
+        if size is not None:
+            held = self._heads.get((log, size))
+            return [held] if held is not None else []
+        return list(self._by_log.get(log, {}).values())
+
     def remember(self, envelope: Envelope) -> None:
         """Take an envelope as said; of service envelopes only the newest head of each log is held."""
         fields = envelope.fields
@@ -85,6 +93,7 @@ class Mailbox:
             self._latest[fields.log] = envelope
             return
         self._heads.setdefault((fields.log, fields.head_size), envelope)
+        self._by_log.setdefault(fields.log, {}).setdefault(fields.head_size, envelope)
         self._known.add(envelope.eid)
         self._places.setdefault((fields.log, fields.head_size), envelope)
         place = place_of(fields)

@@ -16,6 +16,7 @@ from crypto.keys import PrivateKeys
 from crypto.words import words
 from gossip.errors import Refusal, RemoteError
 from gossip.events import Links
+from gossip.keyring import KeyRing
 from gossip.step import Step
 from protocol.envelope import Envelope
 from protocol.errors import RosterError
@@ -48,6 +49,8 @@ class Membership:
         self._card = card
         self._keys = keys
         self.in_force: Roster | None = None
+        self.ring = KeyRing()
+        self.ring.learn([card])
         self.candidates: dict[bytes, Candidate] = {}
 
     @property
@@ -55,6 +58,14 @@ class Membership:
         """The founded or signed roster with the highest serial, in force or not."""
         ours = [c for c in self.candidates.values() if c.is_ours]
         return max(ours, key=lambda c: c.roster.serial, default=None)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Regions of the roster in force."""
+        return self.in_force.names if self.in_force is not None else ()
+
+    def mirrored(self, name: str, position: int, leaf: bytes) -> None:
+        """A verified entry of another's log that may say which of its keys count."""
 
     def card_of(self, name: str, roster: bytes | None = None) -> Card | None:
         """Card by which a region's messages are checked; for a ROSTER, the cards of what is founded count too."""
@@ -145,6 +156,7 @@ class Membership:
             step.keep(encoded)
             self.candidates[roster.hash] = candidate
             candidate.is_ours = True
+            self._learn(candidate)
             others = [n for n in roster.names if n != self._card.name]
             envelope = step.seal(
                 "ROSTER", {"roster": roster.hash, "serial": roster.serial, "sig": signature}, to=others, payload=encoded
@@ -200,13 +212,23 @@ class Membership:
         """Count one region's signature."""
         candidate = self.candidates.setdefault(roster.hash, Candidate(roster, payload))
         candidate.signed.setdefault(envelope.fields.sender, envelope)
+        self._learn(candidate)
         self._judge(step, candidate)
 
     def own(self, roster: Roster, encoded: bytes) -> None:
         """This region's operator has signed it in an earlier run."""
         candidate = self.candidates.setdefault(roster.hash, Candidate(roster, encoded))
         candidate.is_ours = True
+        self._learn(candidate)
         self._judge(None, candidate)
+
+    def _learn(self, candidate: Candidate) -> None:
+        """Key sets of regions that are new here count once our operator has founded or signed their roster.
+
+        A further set of a known region counts at once: its identity key has signed it.
+        """
+        known = [card for card in candidate.roster.cards if self.ring.serials(card.name)]
+        self.ring.learn(candidate.roster.cards if candidate.is_ours else known)
 
     def _judge(self, step: Step | None, candidate: Candidate) -> None:
         """Put a roster in force when enough have signed it."""

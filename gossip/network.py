@@ -20,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crypto.keys import PrivateKeys
+from crypto.merkle import leaf_hash
+from crypto.note import Checkpoint, parse_note
 from gossip.context import Columns
 from gossip.events import (
     Admit,
@@ -27,15 +29,18 @@ from gossip.events import (
     Arrived,
     Asked,
     Commit,
+    CosigRow,
     Effect,
     Ended,
     Event,
     Failed,
+    HeadRow,
     LinkDown,
     Links,
     LinkUp,
     Measure,
     Measured,
+    MirrorRow,
     Open,
     Opened,
     Payload,
@@ -49,8 +54,11 @@ from gossip.events import (
     Trained,
     TrainReport,
 )
+from gossip.mirror import Mirror
 from gossip.peer import Peer
+from gossip.witness import Records, Witness
 from protocol.codec import Value
+from protocol.cosignature import Cosignature
 from protocol.log import Log
 from protocol.plan import Plan
 from protocol.roster import Card, Roster, card_line, make_card
@@ -101,6 +109,9 @@ class MemoryStore:
     leaves: list[bytes] = field(default_factory=list)
     kept: dict[bytes, bytes] = field(default_factory=dict)
     blobs: dict[str, bytes] = field(default_factory=dict)
+    mirrors: dict[str, dict[int, tuple[bytes | None, bytes]]] = field(default_factory=dict)
+    heads: dict[str, HeadRow] = field(default_factory=dict)
+    cosignatures: list[CosigRow] = field(default_factory=list)
 
     def commit(self, commit: Commit) -> None:
         """Take one step's entries and files."""
@@ -111,6 +122,32 @@ class MemoryStore:
             else:
                 self.blobs[blob.name] = bytes(blob.data)
         self.leaves.extend(leaf.leaf for leaf in commit.leaves)
+        for row in commit.rows:
+            match row:
+                case MirrorRow():
+                    self.mirrors.setdefault(row.origin, {})[row.seq] = row.leaf, row.hash
+                case HeadRow(how="verified"):
+                    self.heads[row.origin] = row
+                case CosigRow():
+                    self.cosignatures.append(row)
+
+    def records(self) -> Records:
+        """Readers of the own log and of the copies of others'."""
+        return Records(
+            lambda first, stop: [(leaf, leaf_hash(leaf)) for leaf in self.leaves[first:stop]],
+            lambda origin, seq: self.mirrors.get(origin, {}).get(seq, (None, b""))[0],
+        )
+
+    def load(self, witness: Witness, own: str) -> None:
+        """Give a witness what earlier runs have verified and been given."""
+        mirrors = []
+        for origin, rows in self.mirrors.items():
+            head = self.heads[origin]
+            seen = Checkpoint(origin, head.size, head.root)
+            signature = parse_note(head.proof).signatures[0].signature
+            mirrors.append(Mirror(origin, [rows[n][1] for n in range(head.size)], seen, signature))
+        given = [Cosignature(c.by, c.size, c.t_s, c.sig) for c in self.cosignatures if c.origin == own]
+        witness.load(mirrors, given)
 
 
 @dataclass(slots=True)
@@ -215,8 +252,10 @@ class Network:
         peer = Peer(
             keys=region.keys, card=region.card, log=self._log(region), entropy=region.entropy,
             code_sha256=code_sha256, software=dict(SOFTWARE), blob=store.blobs.get, kept=store.kept.get,
+            records=store.records(),
         )
         peer.replay(store.leaves)
+        store.load(peer.witness, peer.log.origin)
         return peer
 
     def kill(self, name: str) -> None:

@@ -35,6 +35,7 @@ from gossip.events import (
     SetTimer,
     Started,
     Stopping,
+    Suspect,
     Tick,
     Trained,
 )
@@ -48,6 +49,8 @@ from gossip.requests import answer
 from gossip.session import Entropy
 from gossip.step import Step
 from gossip.study import Phase, Study
+from gossip.waking import Mode, Waking
+from gossip.witness import Records, Witness
 from protocol.codec import Value
 from protocol.log import Log
 from protocol.roster import Card
@@ -66,6 +69,7 @@ class Peer:
         roles: Roles whose acceptance the region's policy asks for.
         blob: Reads a file of the region's own state by name; None if there is none.
         kept: Reads a kept payload by SHA-256; None if there is none.
+        records: Reads entries of the own log, and of the copies of others'.
     """
 
     def __init__(
@@ -80,6 +84,7 @@ class Peer:
         blob: Callable[[str], bytes | None],
         kept: Callable[[bytes], bytes | None],
         roles: tuple[str, ...] = ("technical",),
+        records: Records | None = None,
     ) -> None:
         self.me = card.name
         self._keys = keys
@@ -92,6 +97,10 @@ class Peer:
         self.studies: dict[bytes, Study] = {}
         self.current: Study | None = None
         self.kept = kept
+        self.network = card.network
+        self.keys = keys
+        self.witness = Witness(self, records or Records())
+        self.waking = Waking(self)
         self.linking = Linking(self)
         self._incoming = Incoming(self, Admission(card.name, card.network, self.membership, self.blame))
         self._code_sha256 = code_sha256
@@ -99,6 +108,7 @@ class Peer:
         self._software = software
         self._blob = blob
         self._is_up = False
+        self._starting: Started | None = None
 
     def replay(self, leaves: Iterable[bytes]) -> None:
         """Rebuild everything from the leaves of the own log; before any event.
@@ -113,28 +123,51 @@ class Peer:
     def handle(self, event: Event) -> list[Effect]:
         """Advance by one event and return what to do about it, in order."""
         step = Step(self.log, self.mailbox, event.now_ms)
+        self._try(step, event)
+        self.follow_roster()
+        if self._is_up:
+            self._go_on(step)
+            self.waking.ask_again(step)
+            self.linking.ping(step)
+            for study, round in step.ended.items():
+                self.witness.round_ended(step, self.studies[study], round)
+            step.do(SetTimer(self._wake_ms(step.now_ms)))
+        return step.finish()
+
+    def _go_on(self, step: Step) -> None:
+        """What a region does of itself, once it may write: begin its run, take up what it held, begin a study."""
+        if self.waking.mode is not Mode.UP:
+            return
+        if self._starting is not None:
+            starting, self._starting = self._starting, None
+            self._begin(step, starting)
+            for event in self.waking.released():
+                self._try(step, event)
+        self._start_agreed(step)
+
+    def _try(self, step: Step, event: Event) -> None:
         try:
             self._dispatch(step, event)
         except RemoteError as error:
+            if self.waking.is_asking:
+                step.do(Suspect(error.region, error.code, error.reason))
+                return
             around = self._surroundings()
             self.blame.refuse(step, error, around.study, around.round)
-        self.follow_roster()
-        if self._is_up:
-            self._start_agreed(step)
-            self.linking.ping(step)
-            step.do(SetTimer(self._wake_ms(step.now_ms)))
-        return step.finish()
 
     def _dispatch(self, step: Step, event: Event) -> None:
         match event:
             case Started():
                 self._started(step, event)
             case Stopping(reason=reason):
-                step.add("node.stop", {"reason": reason})
-                step.publish()
+                if not self.waking.is_asking:
+                    step.add("node.stop", {"reason": reason})
+                    step.publish()
                 self._is_up = False
             case LinkUp(region=name):
                 self.linking.up(step, name)
+                if self.waking.is_asking:
+                    self.waking.hello(step, name)
             case LinkDown(region=name):
                 self.linking.down(name)
             case Arrived():
@@ -161,20 +194,26 @@ class Peer:
 
     def _started(self, step: Step, event: Started) -> None:
         self._is_up = True
+        self._starting = event
         self.presence.begin(event.now_ms)
-        step.add(
-            "node.start",
-            {
-                "software": dict(self._software), "config_sha256": event.config_sha256, "clean": event.clean,
-                "heard": [], "alone": False,
-            },
-        )
+        self.waking.begin(step, alone=event.alone, recovering=event.recovering)
         # The newest that this region has founded: whoever is new in it must be reached for its signature.
         newest, in_force = self.membership.newest, self.membership.in_force
         if newest is not None and (in_force is None or newest.roster.serial > in_force.serial):
             step.do(Links(newest.roster))
         elif in_force is not None:
             step.do(Links(in_force))
+
+    def _begin(self, step: Step, event: Started) -> None:
+        """The first entry of this run, and the study that was under way."""
+        heard: list[Value] = [{"region": name, "size": size} for name, size in sorted(self.waking.heard.items())]
+        step.add(
+            "node.start",
+            {
+                "software": dict(self._software), "config_sha256": event.config_sha256, "clean": event.clean,
+                "heard": heard, "alone": event.alone,
+            },
+        )
         running = [s for s in self.studies.values() if s.phase is not Phase.ENDED]
         if running:
             self.current = running[-1]
@@ -200,6 +239,13 @@ class Peer:
         names = self.membership.in_force.names if self.membership.in_force is not None else ()
         others = tuple(name for name in names if name != self.me)
         return Surroundings(running.id, running.round, others) if running is not None else Surroundings(others=others)
+
+    @property
+    def state(self) -> str:
+        """The word that PING and status carry."""
+        if self.waking.is_asking:
+            return self.waking.mode.value
+        return self.current.state if self.current is not None else "idle"
 
     # ---------------------------------------------------------------- studies
 
@@ -236,4 +282,6 @@ class Peer:
 
     def _wake_ms(self, now_ms: int) -> int:
         wakes = [wake for study in self.studies.values() if (wake := study.wake_ms(now_ms)) is not None]
+        if self.waking.is_asking:
+            wakes.append(self.waking.hello_ms)
         return max(now_ms + 1, min([self.linking.ping_ms, *wakes]))

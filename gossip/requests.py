@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 from gossip.errors import Refusal
 from gossip.step import Step
 from gossip.study import Phase
+from gossip.waking import Mode
 from protocol.errors import LogError
 
 if TYPE_CHECKING:
     from gossip.peer import Peer
+
+READING = ("roster_show", "studies", "study", "status")
 
 
 def answer(peer: Peer, step: Step, op: str, args: dict[str, object]) -> dict[str, object]:
@@ -29,6 +32,13 @@ def answer(peer: Peer, step: Step, op: str, args: dict[str, object]) -> dict[str
 
 
 def _answer(peer: Peer, step: Step, op: str, args: dict[str, object]) -> dict[str, object]:
+    if peer.waking.is_asking and op not in READING:
+        if peer.waking.mode is Mode.QUIET:
+            waits = ", ".join(peer.waking.waits_for) or "neighbours"
+            raise Refusal("QUIET", f"this node still asks whether its log is the newest; it waits for {waits}",
+                          "answers of enough neighbours", "landsting status --home HOME")
+        raise Refusal("ROLLED-BACK", "this region's log has been put back to an earlier state; nothing is appended",
+                      "the log as it was", "Stop the node, then: landsting restore --home HOME")
     role, ref = str(args.get("role") or "technical"), args.get("ref")
     diary = str(ref) if ref is not None else None
     membership, agreement = peer.membership, peer.agreement
@@ -128,6 +138,12 @@ def status(peer: Peer, now_ms: int) -> dict[str, object]:
         {"code": "SUSPENDED", "since": None, "fix": f"{name} contradicted itself: landsting log show --kind fault"}
         for name in sorted(peer.blame.suspended)
     ]
+    if peer.waking.mode is Mode.ROLLED_BACK:
+        size = peer.waking.larger.size if peer.waking.larger is not None else "more"
+        alarms.append({
+            "code": "ROLLED-BACK", "since": None,
+            "fix": f"this log has had {size} entries; nothing is appended. Stop the node, then: landsting restore",
+        })
     if study is not None and study.words:
         alarms.append({"code": "STOPPED", "since": None, "fix": study.words})
     answers = {
@@ -137,7 +153,7 @@ def status(peer: Peer, now_ms: int) -> dict[str, object]:
     }
     return {
         "region": peer.me,
-        "state": study.state if study is not None else "idle",
+        "state": peer.state,
         "study": study.id.hex() if study is not None else None,
         "lab": study.context.plan.lab if study is not None else None,
         "masking": study.context.plan.masking["mode"] if study is not None else None,
@@ -159,6 +175,6 @@ def status(peer: Peer, now_ms: int) -> dict[str, object]:
         "unanswered": answers,
         "peers": peers,
         "epsilon": {"used": used, "budget": budget} if budget is not None else None,
-        "log": {"size": peer.log.size, "root": peer.log.root.hex(), "cosigned_by": []},
+        "log": {"size": peer.log.size, "root": peer.log.root.hex(), "cosigned_by": peer.witness.confirmed_by},
         "alarms": alarms,
     }

@@ -11,9 +11,9 @@ Rules kept here, and nowhere else:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-from gossip.events import Blob, Buffer, Commit, Effect, Send
+from gossip.events import Blob, Buffer, Commit, Effect, Row, Send
 from gossip.mailbox import Mailbox
 from protocol.codec import Value
 from protocol.entries import Entry
@@ -22,7 +22,11 @@ from protocol.log import Log
 
 
 class Step:
-    """Collects one step; ``finish`` gives the effects in order."""
+    """Collects one step; ``finish`` gives the effects in order.
+
+    Attributes:
+        ended: Studies of which a round ended in this step, with its number (the last, if there were several).
+    """
 
     def __init__(self, log: Log, mailbox: Mailbox, now_ms: int) -> None:
         self.now_ms = now_ms
@@ -33,10 +37,15 @@ class Step:
         self._sends: list[Send] = []
         self._others: list[Effect] = []
         self._publish = False
+        self._rows: list[Row] = []
+        self.ended: dict[bytes, int] = {}
 
     def add(self, kind: str, body: dict[str, Value], study: bytes | None = None) -> Entry:
         """Append an entry to the log; on disk before anything of this step leaves."""
-        return self._log.add(kind, body, study=study, now_ms=self.now_ms)
+        entry = self._log.add(kind, body, study=study, now_ms=self.now_ms)
+        if kind == "round.end" and study is not None and isinstance(entry.body["round"], int):
+            self.ended[study] = entry.body["round"]
+        return entry
 
     def received(self, envelope: Envelope, via: str | None) -> None:
         """Log an envelope as heard."""
@@ -57,13 +66,19 @@ class Step:
         round: int | None = None,
         session: bytes | None = None,
         payload: Buffer | None = None,
+        bare: Collection[str] = (),
     ) -> Envelope:
-        """Sign, log and send one message to some regions; returns the envelope."""
+        """Sign, log and send one message to some regions; returns the envelope.
+
+        Args:
+            bare: Those of ``to`` that get the header alone.
+        """
         envelope = self._log.seal(
             type, body, study=study, round=round, session=session, payload=payload, to=sorted(to), now_ms=self.now_ms
         )
         self._mailbox.remember(envelope)
-        self.send(envelope, payload, to)
+        self.send(envelope, payload, [name for name in to if name not in bare])
+        self.send(envelope, None, bare)
         return envelope
 
     def send(self, envelope: Envelope, payload: Buffer | None, to: Iterable[str]) -> None:
@@ -76,6 +91,10 @@ class Step:
         sha = hashlib.sha256(data).digest()
         self._kept[sha] = data
         return sha
+
+    def row(self, row: Row) -> None:
+        """Write down what is known of another log, in the transaction of this step."""
+        self._rows.append(row)
 
     def blob(self, name: str, data: Buffer | None, *, durable: bool = False) -> None:
         """Write (or with None remove) a file of the region's own state."""
@@ -93,10 +112,10 @@ class Step:
         """Return commit, sends and the rest, in this order."""
         effects: list[Effect] = []
         pending = self._log.pending()
-        kept, blobs = tuple(self._kept.items()), tuple(self._blobs.values())
+        kept, blobs, rows = tuple(self._kept.items()), tuple(self._blobs.values()), tuple(self._rows)
         if pending is not None:
             leaves, checkpoint, signature = pending
-            effects.append(Commit(tuple(leaves), checkpoint, signature, kept, blobs, self._publish))
-        elif kept or blobs:
-            effects.append(Commit((), None, b"", kept, blobs, False))
+            effects.append(Commit(tuple(leaves), checkpoint, signature, kept, blobs, self._publish, rows))
+        elif kept or blobs or rows:
+            effects.append(Commit((), None, b"", kept, blobs, False, rows))
         return [*effects, *self._sends, *self._others]

@@ -146,6 +146,21 @@ class Log:
             self.add("env.sent", sent, study=study, now_ms=now_ms)
         return envelope
 
+    @property
+    def log_public(self) -> bytes:
+        """The log's public key."""
+        return self._log_key.public
+
+    @property
+    def pending_leaves(self) -> tuple[Leaf, ...]:
+        """Entries added since ``pending`` was last called."""
+        return tuple(self._pending)
+
+    def signed(self) -> tuple[Checkpoint, bytes]:
+        """Return the checkpoint over all entries as they are now, and its signature by the log key."""
+        checkpoint = Checkpoint(self.origin, self.size, self.root)
+        return checkpoint, self._log_key.sign(checkpoint_body(checkpoint))
+
     def pending(self) -> tuple[list[Leaf], Checkpoint, bytes] | None:
         """Return the entries added since the last call, with a checkpoint over them all; None if there are none.
 
@@ -155,8 +170,7 @@ class Log:
         if not self._pending:
             return None
         leaves, self._pending = self._pending, []
-        checkpoint = Checkpoint(self.origin, self.size, self.root)
-        return leaves, checkpoint, self._log_key.sign(checkpoint_body(checkpoint))
+        return leaves, *self.signed()
 
     def _newest(self, leaf: bytes) -> Entry:
         try:

@@ -127,9 +127,9 @@ DP = {
     "noise_rng": Field(one_of("torch", "system"), "torch"),
 }
 WITNESS = {
-    "quorum": Field(maybe(integer(0)), 0, "cosignatures a checkpoint needs; 0: not checked"),
+    "quorum": Field(maybe(integer(0)), None, "cosignatures a checkpoint needs; half the neighbours; 0: not checked"),
     "max_lag_rounds": Field(integer(0), 3),
-    "mirror": Field(boolean, False),
+    "mirror": Field(boolean, True, "neighbours keep a verified copy of the log"),
 }
 RELEASE = {
     "min_approvals": Field(integer(0), 2, "other regions that must approve a model's release"),

@@ -48,18 +48,7 @@ def parse(text: str) -> dict[str, Any]:
 
 
 def write(plan: Plan) -> str:
-    """Return the text of a plan.
-
-    Raises:
-        PlanError: It holds a nil that TOML cannot say (``witness.quorum``), which this version refuses anyhow.
-    """
-    if plan.witness["quorum"] is None:
-        raise PlanError(
-            rule="not-in-version",
-            found="witness.quorum = nil, which is not in this version",
-            expected="witness.quorum = 0",
-            fix="Set witness.quorum = 0.",
-        )
+    """Return the text of a plan."""
     value = plan.value()
     lines = [f"# The plan of a study of {plan.n} regions on {plan.topology}.",
              "# Its id is the hash of these values: change one, and it is another study."]  # fmt: skip

@@ -25,16 +25,15 @@ def check_version(plan: Plan) -> None:
     """
     dp = plan.dp
     works: list[tuple[str, object, tuple[object, ...]]] = [
-        ("aggregation", plan.aggregation, ("neighbourhood",)),
         ("weighting", plan.weighting, ("region",)),
         ("data_update", plan.data_update, ("keep",)),
         ("robustness", plan.robustness, ("none", "clip_sum")),
         ("prg", plan.prg, ("aes256ctr",)),
-        ("witness.quorum", plan.witness["quorum"], (0,)),
-        ("witness.mirror", plan.witness["mirror"], (False,)),
         ("retention.payload_rounds", plan.retention["payload_rounds"], (0,)),
         ("retention.sample_bp", plan.retention["sample_bp"], (0,)),
     ]
+    if plan.aggregation == "network":
+        works.append(("robustness", plan.robustness, ("none",)))
     if dp is not None:
         works.append(("dp.noise_rng", dp["noise_rng"], ("torch",)))
     for key, value, able in works:

@@ -90,6 +90,7 @@ def quadratic_plan(roster: Roster, worker: Quadratic, **changes: object) -> Plan
         "round_timeout_s": 10,
         "topology": "complete",
         "masking": {"mode": "strict"},
+        "witness": {"quorum": 0, "mirror": False},  # what neighbours witness has tests of its own
     }
     values.update(changes)
     return Plan.make(**values)

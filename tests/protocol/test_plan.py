@@ -53,7 +53,7 @@ def test_a_plan_holds_every_key_of_its_table_and_the_defaults() -> None:
         "mode": "auto", "colluders": None, "min_hidden": 2, "min_coalition": 1, "survivors": "free",
         "change_budget": 4, "on_unmaskable": "refuse",
     }  # fmt: skip
-    assert value["witness"] == {"quorum": 0, "max_lag_rounds": 3, "mirror": False}
+    assert value["witness"] == {"quorum": None, "max_lag_rounds": 3, "mirror": True}
     assert value["dp"] is None
 
 

@@ -134,9 +134,11 @@ def test_a_draft_has_comments_and_the_sentence_of_a_disclosure() -> None:
     assert Plan.from_toml(text).n == 2
 
 
-def test_a_nil_that_toml_cannot_say_is_refused() -> None:
-    with pytest.raises(PlanError, match=r"witness\.quorum = nil"):
-        Plan.make(**(VALUES | {"witness": {"quorum": None}})).to_toml()
+@pytest.mark.parametrize("quorum", [None, 0, 2])
+def test_a_quorum_of_half_the_neighbours_is_said_by_leaving_it_out(quorum: int | None) -> None:
+    text = Plan.make(**(VALUES | {"witness": {"quorum": quorum}})).to_toml()
+    assert ("\nquorum = " in text) is (quorum is not None)
+    assert Plan.from_toml(text).witness["quorum"] == quorum
 
 
 # ---------------------------------------------------------------- reals

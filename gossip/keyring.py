@@ -1,0 +1,75 @@
+"""Which of a region's key sets counts where in its log.
+
+Rules kept here, and nowhere else:
+  * a key set is known by a card or a rotation that the region's identity key has signed, and by nothing else;
+  * set s counts from the position of its ``key.rotate`` up to the next one; where the position is not known (no
+    copy of that log), the newest set and the one before it count;
+  * a revoked set counts for positions before its last good size only.
+
+The rule is by place in the log: not by round, and not by clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from protocol.card import Card, Keys
+
+
+class KeyRing:
+    """Key sets of all regions."""
+
+    def __init__(self) -> None:
+        self._identity: dict[str, bytes] = {}
+        self._sets: dict[str, dict[int, Keys]] = {}
+        self._from: dict[tuple[str, int], int] = {}
+        self._revoked: dict[tuple[str, int], int] = {}
+
+    def learn(self, cards: Iterable[Card]) -> None:
+        """Take in the key sets of cards whose signatures have been checked; another identity is another region."""
+        for card in cards:
+            if self._identity.setdefault(card.name, card.identity) == card.identity:
+                self._sets.setdefault(card.name, {}).setdefault(card.keys.serial, card.keys)
+
+    def rotated(self, region: str, keys: Keys, position: int) -> None:
+        """A ``key.rotate`` whose signatures have been checked stands at this position of the region's log."""
+        self._sets.setdefault(region, {}).setdefault(keys.serial, keys)
+        self._from.setdefault((region, keys.serial), position)
+
+    def revoke(self, region: str, serial: int, last_good: int) -> None:
+        """A set counts no longer from size ``last_good`` on; the smallest such size stays."""
+        before = self._revoked.get((region, serial))
+        self._revoked[(region, serial)] = last_good if before is None else min(before, last_good)
+
+    def is_revoked(self, region: str, serial: int) -> bool:
+        """Whether a set has been revoked, from whatever size on."""
+        return (region, serial) in self._revoked
+
+    def serials(self, region: str) -> list[int]:
+        """Serials known of a region, ascending."""
+        return sorted(self._sets.get(region, {}))
+
+    def keys(self, region: str, serial: int) -> Keys | None:
+        """One set."""
+        return self._sets.get(region, {}).get(serial)
+
+    def at(self, region: str, position: int | None = None) -> list[Keys]:
+        """Key sets by which a statement at a position of the region's log is checked, the likeliest first.
+
+        Args:
+            position: None for what has no place in the log.
+        """
+        sets = self._sets.get(region, {})
+        newest_first = sorted(sets, reverse=True)
+        chosen = newest_first[:2]
+        if position is not None:
+            started = [s for s in newest_first if self._from.get((region, s), 0 if s == 1 else -1) >= 0]
+            begun = [s for s in started if self._from.get((region, s), 0) <= position]
+            unplaced = [s for s in newest_first if s not in started]
+            if begun:
+                chosen = [begun[0], *[s for s in unplaced if s > begun[0]][:1]]
+        return [sets[s] for s in chosen if not self._is_out(region, s, position)]
+
+    def _is_out(self, region: str, serial: int, position: int | None) -> bool:
+        last_good = self._revoked.get((region, serial))
+        return last_good is not None and (position is None or position >= last_good)
