@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import platform
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ KEYS = ("name", "value", "unit", "limit", "direction", "floor", "ratio", "seeds"
 def bench(name: str | None, listed: bool, seed: int, as_json: bool) -> int:
     """Run benchmark NAME, or 'all'. Exit code 1 if a limit is missed."""
     known = benchmarks()
+    name = name.replace("_", "-") if name is not None else None
     if listed or name is None:
         if as_json:
             emit([{"name": one, "about": about(path)} for one, path in known.items()])
@@ -61,7 +63,8 @@ def bench(name: str | None, listed: bool, seed: int, as_json: bool) -> int:
 def benchmarks() -> dict[str, Path]:
     """Return every benchmark by name."""
     folder = Path(__file__).resolve().parents[2] / "benchmarks"
-    return {path.stem: path for path in sorted(folder.glob("*.py")) if "def run(" in path.read_text(encoding="utf-8")}
+    files = [path for path in sorted(folder.glob("*.py")) if "def run(" in path.read_text(encoding="utf-8")]
+    return {path.stem.replace("_", "-"): path for path in files}
 
 
 def about(path: Path) -> str:
@@ -72,6 +75,9 @@ def about(path: Path) -> str:
 
 
 def _load(name: str, path: Path) -> Any:
+    root = str(path.parents[1])
+    if root not in sys.path:
+        sys.path.append(root)  # benchmarks share helpers of their own folder, which is in no package
     spec = importlib.util.spec_from_file_location(f"landsting_bench_{name}", path)
     assert spec is not None
     assert spec.loader is not None
