@@ -448,6 +448,13 @@ SURVIVORS: dict[str, tuple[str, Change]] = {
         "on another ROUTED",
         lambda t: survivors(t, FOUR, {"m04": "lost"}, m01=other_masked(t, "m01", view=bytes(32))),
     ),
+    "a payload inside": (
+        "expected its header only",
+        lambda t: by_receiver(
+            t, "SURVIVORS", dict(survivors(t, FOUR, {"m04": "lost"})[0].fields.body),
+            encode_carried([last(t, "MASKED", n) for n in FOUR]),
+        ),
+    ),
     "a MASKED without a self mask": (
         "no self mask",
         lambda t: survivors(t, FOUR, {"m04": "lost"}, m01=other_masked(t, "m01", self_commit=b"")),
@@ -608,7 +615,7 @@ def test_a_value_that_comes_after_survivors_is_refused() -> None:
         table.receiver.add(late, data)
 
 
-@pytest.mark.parametrize("spoil", ["not sealed to us", "one share too few", "no share"])
+@pytest.mark.parametrize("spoil", ["not sealed to us", "one share too few", "no share", "no list", "no pairs"])
 def test_a_reveal_in_another_form_is_refused_and_charged_and_the_others_do(spoil: str) -> None:
     table = at_survivors(6, lost="m05", seed=6)
     sent = table.confirm(table.survive())
@@ -642,7 +649,10 @@ def _survivors(table: Table) -> bytes:
 
 def _reveal(member: RecoverableMember, spoil: str) -> Statement:
     rows: Any = [[name, pair[1]] for name, pair in sorted(member._shares.items())]
-    rows = rows[1:] if spoil == "one share too few" else [[rows[0][0], b"\xff" * 32], *rows[1:]]
+    rows = {
+        "one share too few": rows[1:], "no share": [[rows[0][0], b"\xff" * 32], *rows[1:]], "no list": {"a": rows},
+        "no pairs": [[*row, 1] for row in rows],
+    }[spoil]  # fmt: skip
     assert member._survivors is not None
     sealed = member._channels[RECEIVER].seal("REVEAL", encode(rows))
     return Statement("REVEAL", {"survivors": member._survivors.envelope.eid}, sealed)
