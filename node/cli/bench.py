@@ -77,7 +77,7 @@ def about(path: Path) -> str:
 def _load(name: str, path: Path) -> Any:
     root = str(path.parents[1])
     if root not in sys.path:
-        sys.path.append(root)  # benchmarks share helpers of their own folder, which is in no package
+        sys.path.insert(0, root)  # benchmarks share helpers, and other distributions install a `benchmarks`
     spec = importlib.util.spec_from_file_location(f"landsting_bench_{name}", path)
     assert spec is not None
     assert spec.loader is not None
