@@ -14,7 +14,7 @@ from crypto.errors import CryptoError
 from gossip.budget import ChangeBudget
 from gossip.context import StudyContext, span_of
 from gossip.errors import SessionRefused
-from gossip.session import Cohort, MemberSession, MemberState, read_cohort
+from gossip.session import Cohort, MemberSession, MemberState, Statement, read_cohort
 from gossip.session_rules import SessionError
 from gossip.step import Step
 from gossip.variant import rules_of
@@ -42,7 +42,7 @@ class StrictMembers:
             cohort = self._checked(session, envelope, payload)
             weight = context.plan.row(session.receiver, session.round).of[context.me]
             value = self._integers(step, session, cohort)
-            y = session.mask(cohort, value, masked=context.is_masked, weight=weight)
+            y = session.mask(cohort, value, masked=context.is_masked, weight=weight, prg=context.plan.prg)
         except (CodecError, CryptoError, SessionError) as error:
             session.close(MemberState.ABORTED)
             raise SessionRefused("LS-COHORT", str(error)) from error
@@ -50,8 +50,14 @@ class StrictMembers:
             session.close(MemberState.ABORTED)
             raise
         self._answered(cohort)
+        statement = Statement("MASKED", {"view": envelope.eid, "self_commit": b""}, y)
+        place = context.trees.get(session.round)
+        if place is not None:
+            place.plant(step, envelope.eid, cohort.members)
+            session.sent.append(place.masked(step, statement))
+            return
         masked = step.seal(
-            "MASKED", {"view": envelope.eid, "self_commit": b""}, to=[session.receiver],
+            statement.type, statement.body, to=[session.receiver],
             study=context.study, round=session.round, session=session.sid, payload=y,
         )
         session.sent.append((masked, y))

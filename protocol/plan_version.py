@@ -28,7 +28,6 @@ def check_version(plan: Plan) -> None:
         ("weighting", plan.weighting, ("region",)),
         ("data_update", plan.data_update, ("keep",)),
         ("robustness", plan.robustness, ("none", "clip_sum")),
-        ("prg", plan.prg, ("aes256ctr",)),
         ("retention.payload_rounds", plan.retention["payload_rounds"], (0,)),
         ("retention.sample_bp", plan.retention["sample_bp"], (0,)),
     ]

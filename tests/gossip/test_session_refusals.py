@@ -6,6 +6,7 @@ import copy
 import hashlib
 import pickle
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from gossip.recoverable_member import RecoverableMember
 from gossip.session import MemberState, ReceiverState, Statement
 from gossip.session_rules import SessionError
 from protocol.codec import decode, encode
-from protocol.envelope import encode_carried
+from protocol.envelope import build, encode_carried
 from protocol.errors import CodecError
 from tests.gossip.recoverable_table import RECEIVER, Said, Table, envelope, key_of
 
@@ -89,9 +90,9 @@ def refuses(call: Callable[[], object], member: RecoverableMember, words: str) -
 # ---------------------------------------------------------------- COHORT
 
 
-def cohort(table: Table, names: list[str], *, change: Body | None = None, **replace: Said) -> Said:
+def cohort(table: Table, names: list[str], *, change: Body | None = None, **other: Said) -> Said:
     """A COHORT of these members; some ADVERTs may be replaced."""
-    adverts = {name: replace[name][0] if name in replace else last(table, "ADVERT", name)[0] for name in names}
+    adverts = {name: other[name][0] if name in other else last(table, "ADVERT", name)[0] for name in names}
     body = {
         "members": [[name, adverts[name].eid, None] for name in names], "eph": key_of("other").public,
         "kind": "mix", "variant": "recoverable",
@@ -245,9 +246,9 @@ def test_a_receiver_speaks_in_its_turn_only() -> None:
 # ---------------------------------------------------------------- ROUTED
 
 
-def routed(table: Table, names: list[str], *, change: Body | None = None, **replace: Said) -> Said:
+def routed(table: Table, names: list[str], *, change: Body | None = None, **other: Said) -> Said:
     """A ROUTED of these members; some SHARES may be replaced."""
-    shares = {name: replace.get(name) or last(table, "SHARES", name) for name in names}
+    shares = {name: other.get(name) or last(table, "SHARES", name) for name in names}
     body = {
         "cohort": last(table, "COHORT")[0].eid, "members": [[name, shares[name][0].eid] for name in names],
         **(change or {}),
@@ -273,6 +274,14 @@ ROUTEDS: dict[str, tuple[str, Change]] = {
     "SHARES for another cohort": (
         "for another cohort",
         lambda t: routed(t, ALL, m01=other_shares(t, "m01", {"cohort": bytes(32)})),
+    ),
+    "SHARES of another round": (
+        "for another session",
+        lambda t: routed(t, ALL, m01=(
+            envelope("m01", "SHARES", dict(last(t, "SHARES", "m01")[0].fields.body), t.sid,
+                     last(t, "SHARES", "m01")[1], round=1),
+            last(t, "SHARES", "m01")[1],
+        )),
     ),
     "a commitment too few": (
         "expected 5 commitments",
@@ -406,9 +415,9 @@ def test_who_deals_shares_of_another_secret_voids_the_sum_and_is_named(liar: str
 
 
 def survivors(table: Table, names: list[str], left_out: Mapping[str, str], *, change: Body | None = None,
-              **replace: Said) -> Said:  # fmt: skip
+              **other: Said) -> Said:  # fmt: skip
     """A SURVIVORS of these members."""
-    masked = {name: (replace.get(name) or last(table, "MASKED", name))[0] for name in names}
+    masked = {name: (other.get(name) or last(table, "MASKED", name))[0] for name in names}
     body = {
         "view": last(table, "ROUTED")[0].eid, "members": [[name, masked[name].eid] for name in names],
         "left_out": [[name, why] for name, why in left_out.items()], **(change or {}),
@@ -520,9 +529,9 @@ def test_a_receiver_cannot_fill_a_log_with_receipts() -> None:
 # ---------------------------------------------------------------- CONFIRMS
 
 
-def confirms(table: Table, sent: Said, names: list[str], **replace: Body) -> Said:
+def confirms(table: Table, sent: Said, names: list[str], **other: Body) -> Said:
     """A CONFIRMS with the signatures of these members."""
-    signed = [envelope(n, "CONFIRM", replace.get(n, {"survivors": sent[0].eid}), table.sid) for n in names]
+    signed = [envelope(n, "CONFIRM", other.get(n, {"survivors": sent[0].eid}), table.sid) for n in names]
     return by_receiver(
         table, "CONFIRMS", {"survivors": sent[0].eid}, encode_carried([(one, None) for one in signed])
     )
@@ -533,6 +542,15 @@ CONFIRMS: dict[str, tuple[str, Callable[[Table, Said], Said]]] = {
     "by one who was left out": ("on another SURVIVORS", lambda t, s: confirms(t, s, [*FOUR[:3], "m04"])),
     "under other survivors": (
         "on another SURVIVORS", lambda t, s: confirms(t, s, FOUR, m02={"survivors": bytes(32)}),
+    ),
+    "of another round": (
+        "for another session",
+        lambda t, s: by_receiver(
+            t, "CONFIRMS", {"survivors": s[0].eid},
+            encode_carried([
+                (envelope(n, "CONFIRM", {"survivors": s[0].eid}, t.sid, round=1), None) for n in FOUR
+            ]),
+        ),
     ),
     "of other survivors": (
         "CONFIRMS is on another",
@@ -548,6 +566,17 @@ def test_without_t_signatures_under_one_set_nothing_is_revealed(
     table, sent = at_confirms()
     member = table.members["m00"]
     refuses(lambda: member.on_confirms(*change(table, sent)), member, rule)
+
+
+def test_one_member_signs_once() -> None:
+    table, sent = at_confirms()
+    member = table.members["m00"]
+    first = envelope("m02", "CONFIRM", {"survivors": sent[0].eid}, table.sid)
+    again = build(replace(first.fields, head_size=2), key_of("m02"))
+    three = [(envelope(n, "CONFIRM", {"survivors": sent[0].eid}, table.sid), None) for n in ("m00", "m01")]
+    payload = encode_carried([*three, (first, None), (again, None)])
+    both = by_receiver(table, "CONFIRMS", {"survivors": sent[0].eid}, payload)
+    refuses(lambda: member.on_confirms(*both), member, "two CONFIRM of m02")
 
 
 @pytest.mark.attack("S04")

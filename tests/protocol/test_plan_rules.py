@@ -245,7 +245,6 @@ def test_a_label_that_the_graphs_contradict_is_refused(plan: Plan, words: str) -
         pytest.param(plan_of(4, data_update="next_round"), 'Set data_update = "keep"', id="next_round"),
         pytest.param(plan_of(4, robustness="buckets", clip=1), 'Set robustness = "none"', id="buckets"),
         pytest.param(plan_of(4, robustness="clear", clip=1, dp=DP), 'Set robustness = "none"', id="clear"),
-        pytest.param(plan_of(4, prg="chacha20"), 'Set prg = "aes256ctr"', id="chacha20"),
         pytest.param(plan_of(4, retention={"payload_rounds": 3}), "Set retention.payload_rounds = 0", id="payloads"),
         pytest.param(plan_of(4, retention={"sample_bp": 100}), "Set retention.sample_bp = 0", id="samples"),
         pytest.param(plan_of(4, dp=DP | {"noise_rng": "system"}), 'Set dp.noise_rng = "torch"', id="noise_rng"),
