@@ -11,8 +11,10 @@ on. Each figure is over several seeds: ``value`` is the mean, ``spread`` the lea
 from __future__ import annotations
 
 import hashlib
+import importlib
 import statistics
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,7 +28,7 @@ Floats = NDArray[np.float64]
 NAMES = ("halland", "orebro", "skane", "vgr")
 SHARES = (0.4, 0.3, 0.2, 0.1)
 SHAPE = (64, 512, 128, 10)
-DIM = sum(a * b + b for a, b in zip(SHAPE, SHAPE[1:], strict=False))
+DIM = sum(a * b + b for a, b in pairwise(SHAPE))
 SEEDS = 5
 ROUNDS, RATE, BATCH, MOMENTS = 30, 0.1, 32, 8
 # DP-SGD: bound of one row's gradient, noise multiplier, rows a step, steps a round.
@@ -42,10 +44,8 @@ MOST_LOST = 0.005
 
 def run(seed: int) -> list[dict[str, Any]]:
     """Return for 16 and 8 bits the share of the bytes of 32, and the accuracy lost."""
-    from threadpoolctl import threadpool_limits  # comes with scikit-learn
-
-    # On small matrices a second thread costs more than it brings.
-    with threadpool_limits(1):
+    # On small matrices a second thread costs more than it brings; threadpoolctl comes with scikit-learn.
+    with importlib.import_module("threadpoolctl").threadpool_limits(1):
         return _figures(seed)
 
 
@@ -126,7 +126,7 @@ class Digits:
         }
         parts = [
             np.concatenate([rng.normal(scale=np.sqrt(2 / a), size=a * b), np.zeros(b)])
-            for a, b in zip(SHAPE, SHAPE[1:], strict=False)
+            for a, b in pairwise(SHAPE)
         ]
         self.initial = np.concatenate(parts).astype(np.float32)
         self._seed = seed
@@ -168,7 +168,7 @@ class Digits:
 
 def _layers(model: Floats) -> list[tuple[Floats, Floats]]:
     layers, at = [], 0
-    for a, b in zip(SHAPE, SHAPE[1:], strict=False):
+    for a, b in pairwise(SHAPE):
         layers.append((model[at : at + a * b].reshape(a, b), model[at + a * b : at + a * b + b]))
         at += a * b + b
     return layers
