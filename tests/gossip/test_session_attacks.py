@@ -14,12 +14,12 @@ import pytest
 
 import crypto
 import gossip
-from crypto.agreement import x25519, x25519_public
+from crypto.agreement import derive, x25519, x25519_public
 from crypto.errors import CryptoError
 from crypto.masking import expand
 from crypto.sealing import channel_key, unseal
 from gossip.recoverable_member import RecoverableMember
-from gossip.session import MemberSession, MemberState, ReceiverSession, read_cohort, session_id
+from gossip.session import MemberSession, MemberState, ReceiverSession, ReceiverState, read_cohort, session_id
 from gossip.session_rules import SessionError, threshold
 from protocol.codec import decode, encode
 from protocol.envelope import encode_carried
@@ -293,17 +293,24 @@ def test_no_seed_of_a_recoverable_session_comes_twice() -> None:
 def test_a_recording_and_all_lasting_keys_open_no_share_and_no_seed() -> None:
     """What is on record are public keys; each sealing key also wants one private key that is gone."""
     table = Table(4, seed="S22")
-    assert table.run(table.values(), unmasked=["m03"])
+    assert table.run(table.values(), unmasked=["m03"]) is ReceiverState.DONE
     everybody = [*table.names, RECEIVER]
     stolen = [lasting_private(name) for name in everybody]
     ephemeral = {
         made.fields.sender: bytes(made.fields.body["eph"])  # type: ignore[arg-type]
         for made, _ in table.said if made.fields.type in ("ADVERT", "COHORT")
     }  # fmt: skip
-    masks = [made.fields.body["mask_key"] for made, _ in table.said if made.fields.type == "ADVERT"]
+    masks = {
+        made.fields.sender: bytes(made.fields.body["mask_key"])  # type: ignore[arg-type]
+        for made, _ in table.said if made.fields.type == "ADVERT"
+    }  # fmt: skip
     cohort = next(made.eid for made, _ in table.said if made.fields.type == "COHORT")
-    public = [*ephemeral.values(), *map(bytes, masks), *(x25519_public(one) for one in stolen)]  # type: ignore[arg-type]
+    public = [*ephemeral.values(), *masks.values(), *(x25519_public(one) for one in stolen)]
     reachable = [x25519(private, key) for private in stolen for key in public]
+    pairs = {one.seed for one in table.receiver.opened if one.kind == "pair"}
+    for lo, hi in combinations(table.names, 2):
+        info = encode([lo, hi, masks[lo], masks[hi]])
+        assert not pairs & {derive(guess, cohort, "pair-mask", info) for guess in reachable}
     for made, data in table.said:
         if made.fields.type not in ("SHARES", "REVEAL"):
             continue
