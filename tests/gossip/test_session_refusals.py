@@ -633,6 +633,18 @@ def test_nothing_is_taken_out_of_its_turn() -> None:
     assert table.receiver.missing == ("m04",)
 
 
+@pytest.mark.attack("S19")
+@pytest.mark.parametrize("other", ["round", "session", "state"])
+def test_a_receiver_takes_nothing_of_another_session_or_state(other: str) -> None:
+    table = at_survivors()
+    body = {"view": last(table, "ROUTED")[0].eid, "self_commit": bytes(32)}
+    sid = bytes(32) if other == "session" else table.sid
+    moved = envelope("m04", "MASKED", body, sid, bytes(32), 1 if other == "round" else 0)
+    if other == "state":
+        table.receiver.void("left")
+    assert not table.receiver.awaits(moved)
+
+
 def test_a_value_that_comes_after_survivors_is_refused() -> None:
     table = at_survivors()
     table.survive()
