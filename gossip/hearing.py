@@ -22,7 +22,7 @@ from protocol.envelope import Envelope
 
 # What this region has said before a receiver, in its session, may say a thing to it.
 _SAID_TO = {
-    "COHORT": "ADVERT", "ROUTED": "SHARES", "RECEIPT": "MASKED", "SURVIVORS": "MASKED", "CONFIRMS": "CONFIRM",
+    "COHORT": "ADVERT", "ROUTED": "SHARES", "RECEIPT": "MASKED", "SURVIVORS": "SHARES", "CONFIRMS": "SHARES",
 }  # fmt: skip
 # The field in which a member names what it answers, and what that is.
 _SAID_BY: dict[str, tuple[str | None, tuple[str, ...]]] = {

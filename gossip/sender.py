@@ -95,7 +95,9 @@ class Sender:
                 if fields.type == "RECEIPT":
                     return session if self._is_receipt(envelope) else None
                 if isinstance(session, RecoverableMember):
-                    return session if session.awaits(envelope) else None
+                    # Who has no value yet may learn that nobody waits for it any more.
+                    too_late = fields.type == "SURVIVORS" and session.is_routed
+                    return session if too_late or session.awaits(envelope) else None
                 is_next = fields.type == "COHORT" and session.state is MemberState.ADVERTISED
                 return session if is_next else None
         return None

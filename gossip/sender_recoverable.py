@@ -135,6 +135,11 @@ class SurvivingMembers:
             self._context.mailbox.remember(envelope)
 
     def _survivors(self, step: Step, session: RecoverableMember, envelope: Envelope, payload: bytes) -> None:
+        if session.is_routed:  # before the own value was ready: it is lost, and its secrets are of no more use
+            if self._context.me in _names(envelope):
+                self._abort(session, "LS-COHORT", "counts a value that was never sent")
+            session.close(MemberState.CLOSED)
+            return
         survivors = session.check_survivors(envelope, payload)
         if not self._budget.allows(session.receiver, session.round, survivors.members, {}):
             self._abort(session, "STATE", f"change-budget: {session.receiver} shows ever new sets of survivors")
@@ -179,8 +184,7 @@ class SurvivingMembers:
         if heard is None:
             return
         if type == "SURVIVORS" and heard.fields.round is not None:
-            members: Any = heard.fields.body["members"]
-            self._budget.spend(heard.fields.sender, heard.fields.round, [one for one, _ in members])
+            self._budget.spend(heard.fields.sender, heard.fields.round, _names(heard))
         if inside is not None and type == "COHORT":
             self.shown(read_cohort(heard, inside))
         elif inside is not None:
@@ -189,3 +193,9 @@ class SurvivingMembers:
     def forget(self) -> None:
         """What an earlier run heard is taken in: only events count from here on."""
         self._heard.clear()
+
+
+def _names(envelope: Envelope) -> list[str]:
+    """Members that a COHORT, ROUTED or SURVIVORS names."""
+    rows: Any = envelope.fields.body["members"]
+    return [row[0] for row in rows]
