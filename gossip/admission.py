@@ -14,6 +14,8 @@ from protocol.envelope import Envelope, parse, verify
 from protocol.errors import CodecError
 from protocol.messages import TYPES
 
+RELAYED = ("RESULT",)  # passed down the tree of a whole-network round, as they are
+
 
 class Admission:
     """The first four checks.
@@ -39,7 +41,7 @@ class Admission:
         fields = envelope.fields
         if fields.sender == self._me:
             return None
-        if fields.sender != link and not TYPES[fields.type].flooded:
+        if fields.sender != link and not TYPES[fields.type].flooded and fields.type not in RELAYED:
             reason = f"{fields.type} of {fields.sender} came over the link of {link}"
             self._blame.drop(step, link, "STATE", reason)
             return None

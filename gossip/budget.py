@@ -27,23 +27,27 @@ class ChangeBudget:
 
     def __init__(self, context: StudyContext) -> None:
         self._context = context
-        self._windows: dict[str, deque[tuple[int, frozenset[str]]]] = {}
+        self._windows: dict[str, deque[tuple[int, str, frozenset[str]]]] = {}
 
     def allows(
         self, receiver: str, round: int, members: Collection[str], excuses: Mapping[str, Spans]
     ) -> bool:
         """Whether the set may be answered; ``excuses`` came with it and are not taken in yet."""
-        window = [w for w in self._windows.get(receiver, ()) if w[0] > round - WINDOW_ROUNDS]
-        seen = {frozenset[str](), *(self._shown(receiver, r, shown, excuses) for r, shown in window)}
+        window = [w for w in self._windows.get(self._key(receiver), ()) if w[0] > round - WINDOW_ROUNDS]
+        seen = {frozenset[str](), *(self._shown(who, r, shown, excuses) for r, who, shown in window)}
         budget = int(self._context.plan.masking["change_budget"])
         return self._shown(receiver, round, members, excuses) in seen or len(seen) < budget
 
     def spend(self, receiver: str, round: int, members: Collection[str]) -> None:
         """Count a set that is answered."""
-        window = self._windows.setdefault(receiver, deque())
+        window = self._windows.setdefault(self._key(receiver), deque())
         while window and window[0][0] <= round - WINDOW_ROUNDS:
             window.popleft()
-        window.append((round, frozenset(members)))
+        window.append((round, receiver, frozenset(members)))
+
+    def _key(self, receiver: str) -> str:
+        """Whose window counts: in whole-network mode the receivers take turns, and there is one for the study."""
+        return "" if self._context.plan.aggregation == "network" else receiver
 
     def _shown(
         self, receiver: str, round: int, members: Collection[str], excuses: Mapping[str, Spans]
@@ -56,4 +60,5 @@ class ChangeBudget:
             or self._context.is_excused(k, round)
             or any(first <= round <= last for first, last in excuses.get(k, ()))
         }
-        return frozenset() if len(shown) == len(planned) else frozenset(shown)
+        own = {receiver} if self._context.plan.aggregation == "network" else set[str]()
+        return frozenset() if len(shown) == len(planned) else frozenset(shown | own)

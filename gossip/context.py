@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from crypto.errors import CryptoError
 from gossip.blame import Blame
 from gossip.errors import RemoteError
+from gossip.events import Buffer
 from gossip.exchange import Exchange
 from gossip.mailbox import Contradiction, Mailbox
 from gossip.presence import Presence
@@ -22,6 +24,9 @@ from protocol.errors import CodecError
 from protocol.messages import MAX_ATTEMPTS, MAX_STATS
 from protocol.plan import Plan
 from protocol.roster import Roster
+
+if TYPE_CHECKING:
+    from gossip.tree_node import TreeNode
 
 MAX_TOTAL = 1 << 23
 Columns = tuple[tuple[str, int], ...]
@@ -70,6 +75,8 @@ class StudyContext:
         code: Round to X_i, this region's own integers, as long as a receiver may still ask for them.
         layout: (name, size) of each parameter, as the worker says it; empty where it does not.
         exchange: Between models and integers, from the first training round on.
+        trees: Round to this region's place below the root, in whole-network mode.
+        told: The newest RESULT that this region has passed on, and to whom.
         stored_models: Rounds whose model is among the region's state files, ascending.
     """
 
@@ -92,6 +99,8 @@ class StudyContext:
     stored_models: list[int] = field(default_factory=list)
     layout: tuple[tuple[str, int], ...] = ()
     exchange: Exchange | None = None
+    trees: dict[int, TreeNode] = field(default_factory=dict)
+    told: tuple[Envelope, Buffer | None, tuple[str, ...]] | None = None
 
     @property
     def study(self) -> bytes:

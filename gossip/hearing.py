@@ -17,6 +17,7 @@ from gossip.inbox import FROM_RECEIVERS, Inbox
 from gossip.sender import Sender
 from gossip.session import check_mask_key
 from gossip.sum_rounds import SumRounds
+from gossip.tree import root_of
 from gossip.variant import is_recoverable
 from protocol.envelope import Envelope
 
@@ -29,6 +30,8 @@ _SAID_BY: dict[str, tuple[str | None, tuple[str, ...]]] = {
     "SHARES": ("cohort", ("COHORT",)),
     "MASKED": ("view", ("ROUTED", "COHORT")),
     "COMPLAINT": (None, ("ROUTED",)),
+    "PARTIAL": ("view", ("ROUTED", "COHORT")),
+    "RESULT": (None, ()),
     "CONFIRM": ("survivors", ("SURVIVORS",)),
     "REVEAL": ("survivors", ("SURVIVORS",)),
 }
@@ -53,6 +56,10 @@ class Hearing:
         exchange = self._context.exchange
         return exchange.payload_bytes(round) if exchange is not None else self._context.plan.payload_bytes(round)
 
+    def is_bare(self, envelope: Envelope) -> bool:
+        """Whether the header of a MASKED counts by itself, its payload going to another region."""
+        return self._inbox.is_bare(envelope)
+
     def check(self, envelope: Envelope) -> None:
         """Refuse what round, session or step do not allow; nothing changes.
 
@@ -69,7 +76,9 @@ class Hearing:
                     raise _not_awaited(envelope, self._own(_SAID_TO[type], envelope) is not None)
             case type if type in _SAID_BY:
                 if self._inbox.awaiting(envelope) is None:
-                    raise _not_awaited(envelope, self._was_asked(envelope))
+                    # In whole-network mode it is no fault to come late to a parent: who it is depends on who is there.
+                    is_late = self._was_asked(envelope) or self._context.plan.aggregation == "network"
+                    raise _not_awaited(envelope, is_late)
             case _:
                 raise _not_awaited(envelope, False)
 
@@ -92,6 +101,9 @@ class Hearing:
         if round >= plan.end_round or name not in plan.neighbours(context.me, round):
             raise RemoteError(name, "STATE", f"{fields.type} of round {round} is not for this region")
         place = context.place_of(round, fields.session)
+        is_training = round >= plan.sum_rounds
+        if is_training and plan.aggregation == "network" and root_of(plan, round) != context.me:
+            raise RemoteError(name, "STATE", f"{fields.type} of round {round} to a region that is not its root")
         if place is None or place[0] != context.me:
             raise RemoteError(name, "STATE", f"{fields.type} of round {round} names another session")
         is_sum = round < plan.sum_rounds

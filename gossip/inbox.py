@@ -12,6 +12,7 @@ from gossip.context import StudyContext
 from gossip.early import Announcement, Early
 from gossip.errors import RemoteError, SessionRefused
 from gossip.events import Buffer, Suspect
+from gossip.network_round import NetworkRound
 from gossip.round import TrainingRound
 from gossip.sender import Sender
 from gossip.step import Step
@@ -43,6 +44,11 @@ class Inbox:
         """The machine in whose own session this message of a member has its turn."""
         machines = (self._sums.stage, self._training.current)
         return next((m for m in machines if m is not None and m.awaits(envelope)), None)
+
+    def is_bare(self, envelope: Envelope) -> bool:
+        """Whether the header of a MASKED counts by itself."""
+        current = self._training.current
+        return isinstance(current, NetworkRound) and current.is_bare(envelope)
 
     def take(self, step: Step, envelope: Envelope, payload: Buffer | None, at: int | None) -> None:
         """Hand on a message that has been checked and logged; ``at`` is the round at hand, None after the end."""

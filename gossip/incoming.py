@@ -92,7 +92,7 @@ class Incoming:
             self._heard_ping(step, envelope)
         elif not self._size_fits(envelope):
             self._peer.blame.drop(step, link, "LIMIT", f"{fields.type} with a payload of {fields.bytes} bytes")
-        elif fields.bytes == 0 or payload is not None:
+        elif fields.bytes == 0 or payload is not None or self._is_bare(envelope):
             self._take(step, link, envelope, payload)
         else:
             self._await(step, link, envelope)
@@ -107,6 +107,11 @@ class Incoming:
         else:
             self._peer.blame.drop(step, link, "LIMIT", "too many payloads are under way")
 
+    def _is_bare(self, envelope: Envelope) -> bool:
+        """Whether a header counts although its payload goes elsewhere (whole-network mode)."""
+        study = self._peer.studies.get(envelope.fields.study or b"")
+        return envelope.fields.type == "MASKED" and study is not None and study.hearing.is_bare(envelope)
+
     def _size_fits(self, envelope: Envelope) -> bool:
         fields = envelope.fields
         match fields.type:
@@ -119,7 +124,9 @@ class Incoming:
             case "SHARES" | "ROUTED" | "SURVIVORS" | "CONFIRMS" | "REVEAL":
                 study = self._peer.studies.get(fields.study or b"")
                 return study is not None and 0 < fields.bytes <= most_bytes(fields.type, study.context.plan.n)
-            case "MASKED" | "DELTA":
+            case "RESULT" if fields.body["outcome"] == "void":
+                return fields.bytes == 0
+            case "MASKED" | "DELTA" | "PARTIAL" | "RESULT":
                 study = self._peer.studies.get(fields.study or b"")
                 return study is not None and fields.bytes > 0 and study.hearing.payload_bytes(envelope) == fields.bytes
             case _:
@@ -134,6 +141,8 @@ class Incoming:
         if other is not None and other is not self._peer.current and fields.body["state"] != "done":
             # It comes late: the study has ended here, another one runs.
             self._peer.linking.ping_one(step, fields.sender, other)
+        if self._peer.waking.is_asking:
+            return
         self._give_way(step, fields.study)
         study = self._peer.current
         if study is None or study.phase is Phase.ENDED:

@@ -14,6 +14,7 @@ shares is blamed here and nowhere else: a proof would need the keys of its chann
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,7 @@ _WORDS = {
 class SurvivingReceiver(Receiver):
     """One session that opens the sum over whoever is left, if that are enough."""
 
+    MACHINE: ClassVar[type[RecoverableReceiver]] = RecoverableReceiver
     ADV_PERCENT = 10
     LONGER_PERCENT = 80
     SHARE_PERCENT = 20
@@ -147,7 +149,7 @@ class SurvivingReceiver(Receiver):
         context, plan = self._context, self._context.plan
         since, absents = self.asked()
         ring = self._exchange.ring(self.kind)
-        session = RecoverableReceiver(
+        session = self.MACHINE(
             self.sid, self._round, 0, context.me, replace(self._rules, ring=ring),
             words=8 * self._exchange.payload_bytes(self._round) // ring, lasting=context.lasting,
             weights=plan.row(context.me, self._round).of,

@@ -97,6 +97,9 @@ class SurvivingMembers:
                 if complaint is not None:
                     self.say(step, session, complaint)
                     return
+                place, routed = self._context.trees.get(session.round), session.routed
+                if place is not None and routed is not None:
+                    place.plant(step, envelope.eid, routed.members)
                 self.ready(step, session)
             case "RECEIPT":
                 session.on_receipt(envelope)
@@ -165,7 +168,11 @@ class SurvivingMembers:
             session.close(MemberState.ABORTED)  # a later round was asked for meanwhile: in this one it is a loss
             return
         self.remember(routed.carried)
-        self.say(step, session, statement)
+        place = self._context.trees.get(session.round)
+        if place is None:
+            self.say(step, session, statement)
+        else:
+            session.sealed(*place.masked(step, statement))
 
     # ---------------------------------------------------------------- an earlier run
 

@@ -16,7 +16,7 @@ Bonawitz et al. (CCS 2017).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -324,18 +324,21 @@ class ReceiverSession:
         }
         return body, encode_carried(carried)
 
-    def add(self, sender: str, data: Buffer) -> None:
+    def add(self, sender: str, data: Buffer, others: Collection[str] = ()) -> None:
         """Add one member's payload; DONE when it was the last.
+
+        Args:
+            others: Members whose values are in it, too, where a tree adds up on the way.
 
         Raises:
             ValueError: No COHORT yet, or a sender that is not awaited.
         """
-        if self.state is not ReceiverState.COHORT or sender not in self._missing:
+        if self.state is not ReceiverState.COHORT or not self._missing.issuperset({sender, *others}):
             raise ValueError(f"no value of {sender} is awaited")
         if self._sum is None:
             self._sum = np.zeros(len(data) // self._dtype.itemsize, dtype=self._dtype)
         add_weighted(self._sum, data, self._weights.get(sender, 1))
-        self._missing.discard(sender)
+        self._missing -= {sender, *others}
         if not self._missing:
             self.state = ReceiverState.DONE
 

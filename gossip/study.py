@@ -25,6 +25,7 @@ from gossip.events import Buffer, Ended, Open, TrainReport
 from gossip.hearing import Hearing
 from gossip.inbox import Inbox
 from gossip.mixing import model_hash
+from gossip.network_round import falls_back
 from gossip.past import Past
 from gossip.record import Record
 from gossip.round import TrainingRound
@@ -209,6 +210,8 @@ class Study(Record):
             self.end(step, "stopped", "code")
             return
         self._training.begin(vector, self._past.models)
+        if not self._fall_back(step):
+            return
         self._entered_ms = step.now_ms
         number = self.context.last + 1
         if number < plan.sum_rounds:
@@ -289,8 +292,22 @@ class Study(Record):
                 current.progress(step)
                 if current.may_leave(step.now_ms, pace.is_passed(context, current.number, step.now_ms)):
                     self._training.close()
-                    return self._go_on(step)
+                    return self._fall_back(step) and self._go_on(step)
         return False
+
+    def _fall_back(self, step: Step) -> bool:
+        """After two whole-network rounds that were void, do what the plan says; False if the study is over."""
+        plan = self.context.plan
+        if plan.aggregation != "network" or not falls_back(self.history):
+            return True
+        if plan.fallback == "stop":
+            self.words = "two whole-network rounds in a row were void, and the plan's fallback is to stop"
+            self.end(step, "stopped", "training")
+            return False
+        self.context.plan = plan.fallen_back()
+        if self.context.exchange is not None:
+            self.context.exchange.plan = self.context.plan
+        return True
 
     def _advance_sums(self, step: Step) -> bool:
         if not self._sums.progress(step):

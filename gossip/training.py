@@ -18,6 +18,7 @@ from gossip.context import StudyContext
 from gossip.early import Announcement
 from gossip.events import TrainReport
 from gossip.mixing import model_hash
+from gossip.network_round import NetworkRound
 from gossip.record import Record
 from gossip.round import TrainingRound, stored_model
 from gossip.sender import Sender
@@ -87,7 +88,8 @@ class Training:
         assert self.model is not None
         context = self._context
         self._sender.leave_before(max(number - 2, context.plan.sum_rounds))
-        self.current = TrainingRound(context, self._sender, number, step.now_ms, self.model)
+        kind = NetworkRound if context.plan.aggregation == "network" else TrainingRound
+        self.current = kind(context, self._sender, number, step.now_ms, self.model)
         step.blob(self._begun_name, number.to_bytes(8, "big"))
         self.current.open(step, early)
         if ready is None:

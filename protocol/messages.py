@@ -36,6 +36,10 @@ COHORT_KINDS = ("mix", "state", "sum")
 COHORT_VARIANTS = ("strict", "recoverable", "off")
 LEFT_OUT = ("lost", "group")
 COMPLAINT_REASONS = ("sealing", "commitment")
+# Why a whole-network round opened nothing: those of ``kinds.VOID_REASONS`` that a root can have.
+RESULT_REASONS = (
+    "catch-up", "conflict", "left", "missing", "refused", "restart", "stopped", "too-few", "training",
+)  # fmt: skip
 MAX_ATTEMPTS = 100
 MAX_STATS = 15 * 1024
 
@@ -99,6 +103,19 @@ def _absent(value: Any) -> str | None:
     return problem
 
 
+_outcome = record({
+    "outcome": code("done", "void"), "reason": optional(code(*RESULT_REASONS)), "members": ascending(region),
+    "sum": optional(hash32),
+})  # fmt: skip
+
+
+def _result(value: Any) -> str | None:
+    problem = _outcome(value)
+    if problem is None and (value["outcome"] == "done") != (value["reason"] is None and value["sum"] is not None):
+        return ".outcome: found no sum, or a reason beside it; expected done with a sum, or void with a reason"
+    return problem
+
+
 def _commitment(value: Any) -> str | None:
     """Nothing in the strict variant, else a hash."""
     return None if value == b"" else hash32(value)
@@ -155,6 +172,14 @@ _TABLE = (
     MessageType(
         "COMPLAINT", True, True, False, False, (True, True), _NONE,
         record({"about": region, "reason": code(*COMPLAINT_REASONS)}),
+    ),
+    MessageType(
+        "RESULT", True, True, False, False, (True, True), (0, MAX_INT),
+        _result,
+    ),
+    MessageType(
+        "PARTIAL", True, True, False, False, (True, True), _VECTOR,
+        record({"view": hash32, "members": _named}),
     ),
     MessageType("DELTA", True, True, False, False, (True, True), _VECTOR, record({})),
     MessageType(

@@ -11,6 +11,7 @@ Rounds 0 … P - 1 are sum rounds, P … P + rounds - 1 train. Round t >= P uses
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
 from math import floor
@@ -116,7 +117,9 @@ class Plan(PlanRecord):
 
     @cached_property
     def turn(self) -> tuple[Mapping[str, Neighbourhood], ...]:
-        """Every region's neighbourhood, for each graph of a turn."""
+        """Every region's neighbourhood, for each graph of a turn; in whole-network mode all others."""
+        if self.aggregation == "network":
+            return (self._everybody,)
         masking = self.masking
         disclose = masking["on_unmaskable"] == "disclose"
         return tuple(
@@ -193,6 +196,12 @@ class Plan(PlanRecord):
     def sentences(self) -> list[str]:
         """Return the sentence for each disclosure that pages and reports must carry."""
         return [f"{receiver} sees every update of {member}" for receiver, member in self.disclosures()]
+
+    def fallen_back(self) -> Plan:
+        """Return the same study, id and all, as it goes on where its fallback holds: along its graphs."""
+        other = replace(self, aggregation="neighbourhood")
+        other.__dict__["_bytes"] = self._bytes
+        return other
 
     # ---------------------------------------------------------------- numbers of a round
 

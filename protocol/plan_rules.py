@@ -36,10 +36,13 @@ def check(plan: Plan) -> None:
     _contradictions(plan)
     check_numbers(plan)
     _sums(plan)
-    if plan.aggregation == "neighbourhood":
-        check_label(plan)
-        _connected(plan)
-        _maskable(plan)
+    if plan.aggregation == "network":
+        _network(plan)
+    along = plan.fallen_back() if plan.aggregation == "network" else plan
+    if along is plan or plan.fallback == "neighbourhood":
+        check_label(along)
+        _connected(along)
+        _maskable(along)
     check_range(plan)
     check_version(plan)
 
@@ -147,6 +150,24 @@ def _sums(plan: Plan) -> None:
 # ---------------------------------------------------------------- what would not mix, or not hide
 
 
+def _network(plan: Plan) -> None:
+    _maskable(plan)
+    if plan.masking["survivors"] == "group_atomic":
+        raise PlanError(
+            rule="network-groups",
+            found='masking.survivors = "group_atomic" with aggregation = "network"',
+            expected='"free": in one sum of all there are no groups',
+            fix='Set masking.survivors = "free".',
+        )
+    if plan.masking["on_unmaskable"] == "disclose":
+        raise PlanError(
+            rule="network-disclose",
+            found='masking.on_unmaskable = "disclose" with aggregation = "network"',
+            expected='"refuse": one sum of all is always masked',
+            fix='Set masking.on_unmaskable = "refuse", or aggregation = "neighbourhood".',
+        )
+
+
 def _connected(plan: Plan) -> None:
     found = pieces(plan.n, plan.graphs)
     if len(found) > 1:
@@ -161,7 +182,7 @@ def _connected(plan: Plan) -> None:
 
 
 def _maskable(plan: Plan) -> None:
-    if plan.masking["on_unmaskable"] == "disclose":
+    if plan.masking["on_unmaskable"] == "disclose" and plan.aggregation != "network":
         return
     for number, graph in enumerate(plan.turn):
         for name, around in graph.items():

@@ -135,7 +135,8 @@ def test_a_text_beyond_ascii_in_a_body_is_a_schema_error() -> None:
 def test_types_are_those_of_the_table() -> None:
     assert set(TYPES) == {
         "ROSTER", "PROPOSE", "ACCEPT", "REJECT", "ADVERT", "COHORT", "SHARES", "ROUTED", "MASKED",
-        "RECEIPT", "SURVIVORS", "CONFIRM", "CONFIRMS", "REVEAL", "COMPLAINT", "DELTA", "ABSENT", "EVIDENCE", "PING",
+        "RECEIPT", "SURVIVORS", "CONFIRM", "CONFIRMS", "REVEAL", "COMPLAINT", "RESULT", "PARTIAL", "DELTA", "ABSENT",
+        "EVIDENCE", "PING",
         "HELLO", "BEHIND", "HEADS", "COSIGN", "PROVE", "PROOF", "MIRROR",
     }  # fmt: skip
     service = ["PING", "HELLO", "BEHIND", "HEADS", "COSIGN", "PROVE", "PROOF", "MIRROR"]

@@ -196,6 +196,10 @@ def test_graphs_need_to_be_connected_over_a_turn_only() -> None:
         pytest.param(drawn("cliques:3x3", 9, exchange="diff"), "diff-graphs", "diff.* with 2 graphs", id="diff"),
         pytest.param(plan_of(2, aggregation="network"), "network-size", "two regions cannot hide", id="network of 2"),
         pytest.param(plan_of(33, aggregation="network"), "network-size", "expected 3 to 32", id="network of 33"),
+        pytest.param(plan_of(4, aggregation="network", masking={"survivors": "group_atomic"}), "network-groups",
+                     'masking.survivors = "free"', id="groups in one sum of all"),
+        pytest.param(plan_of(4, aggregation="network", fallback="neighbourhood", topology="path",
+                             graphs=[[[0, 1], [1, 2], [2, 3]]]), "unmaskable", "1 neighbour", id="fallback to a path"),
         pytest.param(plan_of(8, weights="metropolis", weight_den=7), "weight-den", "weight_den = 7", id="weight_den"),
         pytest.param(plan_of(4, robustness="clip_sum"), "clip", "the bound that it clips to", id="clip"),
         pytest.param(plan_of(4, weighting="patient"), "weighting", "without the stage count", id="weighting"),
@@ -240,7 +244,9 @@ def test_a_label_that_the_graphs_contradict_is_refused(plan: Plan, words: str) -
 @pytest.mark.parametrize(
     ("plan", "fix"),
     [
-        pytest.param(plan_of(4, aggregation="network"), 'Set aggregation = "neighbourhood"', id="network"),
+        pytest.param(
+            plan_of(4, aggregation="network", clip="1.5"), 'Set robustness = "none"', id="clip over the network"
+        ),
         pytest.param(plan_of(4, weighting="patient", sums=["count"]), 'Set weighting = "region"', id="patient"),
         pytest.param(plan_of(4, data_update="next_round"), 'Set data_update = "keep"', id="next_round"),
         pytest.param(plan_of(4, robustness="buckets", clip=1), 'Set robustness = "none"', id="buckets"),

@@ -240,6 +240,18 @@ MESSAGES: list[tuple[str, str, dict[str, Any], dict[str, Any], tuple[int, bytes 
     ("enough agree on the survivors", "CONFIRMS", _ALL, {"survivors": fixed(0x78)}, (900, fixed(0x79))),
     ("one share of each, sealed to the receiver", "REVEAL", _ALL, {"survivors": fixed(0x78)}, (120, fixed(0x7A))),
     ("a share that does not open", "COMPLAINT", _ALL, {"about": "skane", "reason": "sealing"}, (0, None)),
+    (
+        "what two below and a parent add up to", "PARTIAL", _ALL,
+        {"view": fixed(0x67), "members": [["kalmar", fixed(0x75)], ["skane", fixed(0x76)]]}, (4000, fixed(0x81)),
+    ),
+    (
+        "the sum of all", "RESULT", _ALL,
+        {"outcome": "done", "reason": None, "members": ["kalmar", "skane"], "sum": fixed(0x82)}, (4000, fixed(0x82)),
+    ),
+    (
+        "no sum this time", "RESULT", _ALL,
+        {"outcome": "void", "reason": "too-few", "members": [], "sum": None}, (0, None),
+    ),
     ("unmasked, where the plan says so", "DELTA", _ALL, {}, (4000, fixed(0x69))),
     ("one round", "ABSENT", {**_ALL, "session": None}, {"first": 3, "last": 3}, (0, None)),
     (
@@ -330,6 +342,9 @@ def refused_headers() -> list[tuple[str, str]]:
                  body={"view": fixed(2), "members": [["kalmar", fixed(3)]], "left_out": [["skane", "late"]]})),
         ("a receipt for nobody",
          _header(type="RECEIPT", round=3, session=SESSION, body={"masked": fixed(2)})),
+        ("a result that is done and has no sum",
+         _header(type="RESULT", round=3, session=SESSION,
+                 body={"outcome": "done", "reason": None, "members": [], "sum": None})),
         ("a PING with a study and no round",
          _header(type="PING", body={"state": "idle", "attempt": 0, "seq": 0, "echo": None})),
         ("attempt 100", _header(type="PING", round=3, body={"state": "sum", "attempt": 100, "seq": 0, "echo": None})),
