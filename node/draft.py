@@ -24,6 +24,7 @@ class Draft:
         regions: Participants.
         manifest: Of one's own data set; every region's must have the same schema.
         dp: (epsilon, delta) as decimal strings.
+        dp_rate: Sampling rate q and clip of a step under DP.
         preprocess_bp: Share of epsilon for noise on the sum rounds, in 1e-4; with DP and 0 there are none.
         init: A safetensors file to begin with, which every region must hold.
         freeze: Patterns of parameters that neither train nor travel.
@@ -45,6 +46,7 @@ class Draft:
     disclose: bool = False
     min_coalition: int = 1
     dp: tuple[str, str] | None = None
+    dp_rate: tuple[float, float] = (0.5, 0.5)
     preprocess_bp: int = 0
     init: Path | None = None
     freeze: Sequence[str] = ()
@@ -114,6 +116,8 @@ def draft_plan(draft: Draft) -> Plan:
             delta,
             rounds=draft.rounds,
             local_steps=int(facts["settings"]["local_steps"]),
+            q=draft.dp_rate[0],
+            clip=draft.dp_rate[1],
             stages=len(facts["sums"]),
             preprocess_bp=draft.preprocess_bp,
         )

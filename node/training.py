@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gossip.events import Adopt, Ended, Event, Failed, Measure, Measured, Open, Opened, Train, Trained, TrainReport
+from node.policy import Policy
 from node.worker import Answer, Job, TrainingWorker
 from protocol.plan import Plan
 
@@ -117,6 +118,7 @@ class Training:
 
     def _open_job(self, study: bytes, plan: Plan) -> Job:
         manifest, model = self._manifest(study), first_model(self._home, plan)
+        policy, task = Policy.load(self._home), str(plan.task["name"])
         fields: dict[str, object] = {
             "task": plan.task["name"],
             "version": plan.task["version"],
@@ -134,9 +136,11 @@ class Training:
             "freeze": list(plan.freeze),
             "init": plan.init,
             "model": str(model) if model is not None else None,
+            "code": [policy.code[task].path.as_posix(), policy.code[task].sha256] if task in policy.code else None,
+            "device": policy.device,
             "state": str(self._home / "state" / "private"),
             "ledger": str(self._home / "ledger.jsonl"),
-            "budget_u": None,
+            "budget_u": policy.budget_u,
         }
         return Job("open", study, None, fields, plan.dim)
 

@@ -25,13 +25,33 @@ def study() -> None:
 
 @study.command()
 @home_option
-@click.option("--task", default="classifier", show_default=True, help="classifier, gan, idle.")
+@click.option(
+    "--task",
+    default="classifier",
+    show_default=True,
+    help="classifier, regression, survival, gan, idle, or one's own module:factory.",
+)
 @click.option("--data", "data_name", help="A data set bound with 'data add'.")
 @click.option("--rounds", type=click.IntRange(1, 10**6), default=20, show_default=True)
 @click.option("--topology", help="complete, torus:3x3, cliques:4x4, edges:FILE …  [default: topology compare's]")
-@click.option("--min-coalition", type=click.IntRange(1, 32), default=1, show_default=True, metavar="K",
-              help="How many regions together it must take to see one's update.")
+@click.option(
+    "--min-coalition",
+    type=click.IntRange(1, 32),
+    default=1,
+    show_default=True,
+    metavar="K",
+    help="How many regions together it must take to see one's update.",
+)
 @click.option("--dp", metavar="epsilon=E,delta=D", help="Differential privacy for every region's patients.")
+@click.option(
+    "--preprocess",
+    type=click.FloatRange(0, 0.9),
+    default=0.0,
+    show_default=True,
+    help="With --dp: share of epsilon for noise on sums over all regions; 0: no sums, public ranges scale.",
+)
+@click.option("--init", "init", metavar="FILE|STUDY", help="Begin with this model; every region needs the same file.")
+@click.option("--freeze", multiple=True, metavar="PATTERN", help="Parameters that neither train nor travel: model.0.*")
 @click.option("--disclose", is_flag=True, help="Allow what cannot be masked to be shown to its neighbour; needs --dp.")
 @click.option("--masking", type=click.Choice(["auto", "strict"]), default="strict", show_default=True)
 @click.option(
@@ -63,6 +83,9 @@ def new(
     topology: str | None,
     min_coalition: int,
     dp: str | None,
+    preprocess: float,
+    init: str | None,
+    freeze: tuple[str, ...],
     disclose: bool,
     masking: str,
     settings: tuple[str, ...],
@@ -82,11 +105,14 @@ def new(
     from node.cli.data import manifest_of
     from node.draft import Draft, draft_plan
     from node.plan_privacy import privacy_of
+    from node.policy import Policy
 
     if output.exists():
         raise Refusal("FILE", f"{output} is there already", "a new file", f"choose another name, or remove {output}")
     known = in_force(home)
     manifest = manifest_of(home, data_name) if data_name is not None else None
+    Policy.load(home).admit()
+    model = None if init is None else model_of(home, init)
     text = None
     if topology and topology.startswith("edges:"):
         text = Path(topology.removeprefix("edges:")).read_text(encoding="utf-8")
@@ -106,6 +132,9 @@ def new(
             masking=masking,
             disclose=disclose,
             dp=parse_dp(dp) if dp else None,
+            preprocess_bp=round(preprocess * 10_000),
+            init=model,
+            freeze=freeze,
             lab=lab,
             title=title,
             purpose=purpose,
@@ -115,6 +144,8 @@ def new(
     plan.check()
     check_min_coalition(plan)
     figures, words = privacy_of(plan)
+    if model is not None:
+        keep_model(home, plan, model)
     output.write_text(plan.to_toml(), encoding="utf-8")
     if as_json:
         emit(
@@ -131,6 +162,26 @@ def new(
     for line in words:
         say(line)
     say(f"Next: landsting study propose {output} --home {home}")
+
+
+def model_of(home: Path, init: str) -> Path:
+    """Return the safetensors file that ``--init`` names: a file, or this home's newest model of a study."""
+    if Path(init).is_file():
+        return Path(init)
+    from node.models import export_model
+
+    whole = study_id(home, init)
+    path = home / "init" / f"from-{whole[:12]}.safetensors"
+    return export_model(home, whole, path).path
+
+
+def keep_model(home: Path, plan: Any, model: Path) -> None:
+    """Keep the model that a plan begins with where the training worker finds it."""
+    folder = home / "init"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    part = folder / f"{plan.init.hex()}.part"
+    part.write_bytes(model.read_bytes())
+    part.replace(folder / f"{plan.init.hex()}.safetensors")
 
 
 def _setting(text: str) -> tuple[str, object]:
@@ -265,11 +316,22 @@ def _show(one: dict[str, Any], as_json: bool) -> None:
 @click.option("--role", type=click.Choice(ROLES), default="technical", show_default=True)
 @click.option("--ref", metavar="DIARY", help="Diary number of the decision.")
 @click.option(
-    "--data", "data_name", metavar="NAME",
+    "--data",
+    "data_name",
+    metavar="NAME",
     help="The data set that this region trains on; left out, the only one with the plan's schema.",
 )
+@click.option(
+    "--init",
+    "init",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The model that the plan begins with, where it begins with one.",
+)
 @common
-def accept(study: str, home: Path, role: str, ref: str | None, data_name: str | None, as_json: bool) -> None:
+def accept(
+    study: str, home: Path, role: str, ref: str | None, data_name: str | None, init: Path | None, as_json: bool
+) -> None:
     """Accept a study for this region. Training begins when every region has accepted.
 
     ID is the study's id or its first digits; the plan's file does as well, and then exactly that
@@ -278,14 +340,22 @@ def accept(study: str, home: Path, role: str, ref: str | None, data_name: str | 
     from node.cli.data import fitting, manifest_of
     from node.draft import check_facts
     from node.learning.describe import NO_SCHEMA
+    from node.policy import Policy
+    from node.training import first_model
     from protocol.plan import Plan
 
     whole = study_id(home, study, patience_s=ARRIVAL_S)
     args: dict[str, Any] = {"study": bytes.fromhex(whole), "role": role, "ref": ref}
-    plan = Plan.decode(bytes.fromhex(ask(home, "study", {"study": bytes.fromhex(whole)})["plan"]))
+    known = ask(home, "study", {"study": bytes.fromhex(whole)})
+    plan = Plan.decode(bytes.fromhex(known["plan"]))
     if data_name is not None or plan.schema != NO_SCHEMA:
         args["data"] = fitting(home, data_name, plan.schema)
-    check_facts(plan, manifest_of(home, args["data"]) if "data" in args else None)
+    policy = Policy.load(home)
+    policy.check(plan, known.get("proposer"), args.get("data"))
+    policy.admit()
+    if init is not None:
+        keep_model(home, plan, init)
+    check_facts(plan, manifest_of(home, args["data"]) if "data" in args else None, first_model(home, plan))
     _answered(ask(home, "accept", args), "accepted", as_json)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from node.learning.data.schema import Schema, Target
 from node.learning.metrics import figures, label_figures
-from node.learning.supervised import Supervised, batches, logits_of
+from node.learning.supervised import Supervised, batches
 from node.learning.task import Arrays, Encoded, Floats, Local
 
 __all__ = ["Classifier", "batches", "chances"]
@@ -64,7 +64,7 @@ class Classifier(Supervised):
 
     def predict(self, arrays: Arrays, rows: Encoded, settings: Mapping[str, Any]) -> NDArray[np.float64]:
         """Return the probability of each class or label."""
-        return chances(logits_of(arrays["model"], rows, settings), rows.target is not None)
+        return chances(self.logits(arrays, rows, settings), rows.target is not None)
 
     def evaluate(self, arrays: Arrays, rows: Encoded, settings: Mapping[str, Any]) -> dict[str, float | None]:
         """Return accuracy, balanced accuracy, AUROC, AUPRC and calibration error."""

@@ -9,7 +9,8 @@ from typing import Any
 from node.learning.data.manifest import load
 from node.learning.data.schema import Target
 from node.learning.errors import ConfigError
-from node.learning.registry import code_sha256, get_task
+from node.learning.own import About, begin
+from node.learning.registry import code_sha256, get_task, plan_name
 from node.learning.share import share
 from node.learning.task import decimal_settings, json_hash, read_settings
 from node.learning.trainer import stages_of, vector_hash
@@ -41,13 +42,14 @@ def describe(
         ``task, version, settings`` (all keys, reals as decimal strings), ``schema, layout, init,
         code`` (32 bytes each), ``dim``, ``sums``, ``columns`` (names of the features), ``classes``.
     """
-    task = get_task(task_name)
+    task = get_task(plan_name(task_name))
     known = read_settings(task, settings)
     schema = None
     if task.needs_data:
         if manifest_path is None:
             raise ConfigError(f"no manifest for task {task_name}", "one", "Add data first: landsting data add.")
         schema = load(manifest_path).schema_()
+    begin(task, About("", seed, known, Path(manifest_path) if manifest_path else None, schema), None, None)
     split = share(task, schema, known, seed, freeze=freeze, model=model)
     return {
         "task": task.name,

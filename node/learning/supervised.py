@@ -53,6 +53,7 @@ class Supervised:
         "shift": 0,
         "flip": False,
         "stays": "",
+        "full_patients": 0,
         "test_share": 0.0,
     }
 
@@ -72,11 +73,30 @@ class Supervised:
 
     def predict(self, arrays: Arrays, rows: Encoded, settings: Mapping[str, Any]) -> NDArray[np.float64]:
         """Return what the model says of each row, (n, whatever the task says)."""
-        return logits_of(arrays["model"], rows, settings).astype(np.float64)
+        return self.logits(arrays, rows, settings).astype(np.float64)
 
     def evaluate(self, arrays: Arrays, rows: Encoded, settings: Mapping[str, Any]) -> dict[str, float | None]:
         """Return figures on rows; what is undefined is None."""
         raise NotImplementedError
+
+    # ---------------------------------------------------------------- its network
+
+    def inputs(self, rows: Encoded, settings: Mapping[str, Any]) -> Any:
+        """Return what the network sees: images or the encoded table."""
+        if settings["model"] not in network.OF_IMAGES:
+            return rows.x
+        assert rows.images is not None
+        return rows.images
+
+    def net(self, parameters: Mapping[str, Floats], rows: Encoded, settings: Mapping[str, Any]) -> tuple[Any, int]:
+        """Return the torch module of the parameters, and how many numbers come out of it."""
+        form = form_of(parameters, rows, settings)
+        return network.build(form, parameters), form.outputs
+
+    def logits(self, arrays: Arrays, rows: Encoded, settings: Mapping[str, Any]) -> Floats:
+        """Return what comes out of the network for each row."""
+        form = form_of(arrays["model"], rows, settings)
+        return network.outputs(form, arrays["model"], self.inputs(rows, settings))
 
     # ---------------------------------------------------------------- what they share
 
@@ -119,19 +139,22 @@ class Supervised:
     def train(self, arrays: Arrays, local: Local, settings: Mapping[str, Any]) -> tuple[Arrays, float | None]:
         """Return the model after ``local_steps`` steps, and the mean loss (None under DP)."""
         torch = mlp.torch_one_thread()
-        form = form_of(arrays["model"], local.rows, settings)
         device = local.device if local.dp is None else "cpu"  # the noise is drawn there
-        net = network.build(form, arrays["model"]).to(device)
+        net, outputs = self.net(arrays["model"], local.rows, settings)
+        net = net.to(device)
         for name, value in net.named_parameters():
             value.requires_grad_(f"model.{name}" not in local.frozen)
         free = {name: value for name, value in net.named_parameters() if value.requires_grad}
-        inputs = inputs_of(local.rows, settings)
+        inputs = self.inputs(local.rows, settings)
         steps, lr = settings["local_steps"], settings["lr"]
         if local.dp is not None:
             x = network.tensor(inputs)
+            # Few patients: noise of the same size would outweigh them, so they take shorter steps (n_i is public).
+            units = len(local.rows) if local.patients is None else int(local.patients.max()) + 1
+            lr *= min(1.0, units / settings["full_patients"]) if settings["full_patients"] else 1.0
             local.dp.train(
                 net,
-                lambda hooked, at: self.losses(hooked(x[at]), at, local, form.outputs, settings),
+                lambda hooked, at: self.losses(hooked(x[at]), at, local, outputs, settings),
                 len(local.rows),
                 steps,
                 lr,
@@ -145,7 +168,7 @@ class Supervised:
         total, taken = 0.0, 0
         for step, at in enumerate(batches(len(local.rows), settings["batch"], steps, local.rng)):
             x = network.tensor(self._augmented(inputs[at], settings, local.rng)).to(device)
-            loss = self.loss(net(x), torch.from_numpy(at), local, form.outputs, settings)
+            loss = self.loss(net(x), torch.from_numpy(at), local, outputs, settings)
             if loss is None:
                 continue
             optimizer.step(loss, rate(lr, settings["schedule"], local.before + step, local.steps_in_all))
@@ -169,25 +192,12 @@ class Supervised:
         return out
 
 
-def inputs_of(rows: Encoded, settings: Mapping[str, Any]) -> Any:
-    """Return what the network sees: images or the encoded table."""
-    if settings["model"] not in network.OF_IMAGES:
-        return rows.x
-    assert rows.images is not None
-    return rows.images
-
-
 def form_of(parameters: Mapping[str, Floats], rows: Encoded, settings: Mapping[str, Any]) -> Form:
     """Return the form of a network whose parameters are at hand."""
     image = tuple(rows.images.shape[1:]) if rows.images is not None else None
     last = "last.bias" if "last.bias" in parameters else f"{max(int(n.split('.')[0]) for n in parameters)}.bias"
     outputs = parameters[last].shape[0]
     return Form(settings["model"], rows.x.shape[1], image, outputs, settings["hidden"], settings["blocks"])
-
-
-def logits_of(parameters: Mapping[str, Floats], rows: Encoded, settings: Mapping[str, Any]) -> Floats:
-    """Return what comes out of the network for each row."""
-    return network.outputs(form_of(parameters, rows, settings), parameters, inputs_of(rows, settings))
 
 
 def batches(n: int, size: int, steps: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:

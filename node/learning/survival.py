@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from node.learning.data.schema import Schema, Target
 from node.learning.errors import ConfigError
 from node.learning.metrics import c_index
-from node.learning.supervised import Supervised, logits_of
+from node.learning.supervised import Supervised
 from node.learning.task import Arrays, Encoded, Local
 
 
@@ -90,7 +90,7 @@ class Survival(Supervised):
 
     def predict(self, arrays: Arrays, rows: Encoded, settings: Mapping[str, Any]) -> NDArray[np.float64]:
         """Return the risk of each row, (n, 1): higher is earlier."""
-        logits = logits_of(arrays["model"], rows, settings).astype(np.float64)
+        logits = self.logits(arrays, rows, settings).astype(np.float64)
         if settings["loss"] == "cox":
             return logits
         # Expected number of intervals survived, turned round.

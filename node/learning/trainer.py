@@ -23,6 +23,7 @@ from node.learning.data.manifest import Schema, load
 from node.learning.data.schema import Target
 from node.learning.errors import ConfigError, GateError
 from node.learning.evaluate import FORMAT
+from node.learning.own import About, begin
 from node.learning.preprocessing import Columns, Encoder, GlobalStats, columns_of, encoder, global_stats, measure
 from node.learning.privacy import DPContext, Ledger, Line, Terms, warnings_for
 from node.learning.registry import get_task
@@ -141,6 +142,7 @@ class Trainer:
         self.terms = Terms.of_plan(agreed.dp) if agreed.dp is not None else None
         self.schema: Schema | None = None
         self.rows: table.Rows | None = None
+        self._validation: table.Rows | None = None
         self._data = b""
         if self.task.needs_data:
             self._read(manifest, agreed.schema)
@@ -151,6 +153,7 @@ class Trainer:
                     f"{' or '.join(target.value for target in self.task.targets)}",
                     "Choose the task for what the manifest marks as label: classifier, regression or survival.",
                 )
+        begin(self.task, About(region, self.seed, self.settings, manifest, self.schema), self.rows, self._validation)
         self.sums = self._stages(agreed.sums)
         self.regions = agreed.regions
         self.rounds, self.device = agreed.rounds, device_of(device)
@@ -286,7 +289,7 @@ class Trainer:
     def _rows(self, totals: Totals) -> tuple[Encoded, Encoded, GlobalStats | None]:
         key = b"|".join(total.tobytes() for total in totals)
         if self._encoded is None or self._encoded[0] != key:
-            if self.schema is None or self.rows is None:
+            if self.schema is None or self.rows is None or self._validation is None:
                 nothing = Encoded(np.empty((0, 0), np.float32), np.empty(0, np.int64))
                 self._encoded = (key, nothing, nothing, None)
             else:

@@ -80,6 +80,7 @@ class Worker:
         return {"version": VERSION}
 
     def _open(self, request: dict[str, Any]) -> Reply:
+        from node.learning.registry import admit
         from node.learning.trainer import Agreed, Trainer
 
         def path(key: str) -> Path | None:
@@ -88,6 +89,9 @@ class Worker:
 
         keys = ("task", "version", "settings", "seed", "schema", "layout", "dim", "dp", "sums", "regions",
                 "rounds", "freeze", "init")  # fmt: skip
+        if request.get("code") is not None:
+            folder, sha256 = request["code"]
+            admit(request["task"], Path(folder), sha256)
         agreed = Agreed(**{key: request[key] for key in keys if key in request})
         if agreed.task != "idle":
             names = ["torch", "opacus"] if agreed.dp is not None else ["torch"]

@@ -1,0 +1,138 @@
+"""A region's policy: what is allowed is done, what is not is refused by name; own tasks by their hash."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from node.cli.policy import policy as command
+from node.draft import Draft, draft_plan
+from node.errors import ConfigError, Refused
+from node.home import Home
+from node.policy import Policy
+from protocol.plan import Plan
+
+WHOLE = """
+proposers = ["north"]
+tasks = ["idle", "mytask.make"]
+roles = ["technical", "dpo"]
+anonymity = "block"
+eps_max = "3"
+budget = "8.5"
+device = "cuda:1"
+
+[data]
+heart = ["research"]
+
+[code."mytask.make"]
+path = "/srv/tasks"
+sha256 = "ab"
+"""
+PLAN = draft_plan(Draft(roster=bytes(32), regions=["east", "north", "south"], task="idle", settings={"dim": 8}))
+
+
+def test_a_policy_is_what_its_text_says_and_comes_back_from_it() -> None:
+    found = Policy.parse(WHOLE)
+
+    assert found.roles == ("technical", "dpo")
+    assert (found.eps_max_u, found.budget_u) == (3_000_000, 8_500_000)
+    assert found.data == {"heart": ("research",)}
+    assert Policy.parse(found.to_toml()) == found
+    assert Policy.parse(Policy().to_toml()) == Policy()
+
+
+def test_no_file_is_the_policy_of_the_defaults(tmp_path: Path) -> None:
+    assert Policy.load(tmp_path) == Policy()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("proposer = []", "unknown key 'proposer'; expected 'proposers', perhaps", id="unknown key"),
+        pytest.param('roles = ["boss"]', "one or more of technical, controller, dpo", id="unknown role"),
+        pytest.param("roles = []", "one or more of", id="nobody accepts"),
+        pytest.param('eps_max = "much"', "eps_max is no number above 0", id="epsilon"),
+        pytest.param("eps_max = -1", "eps_max is no number above 0", id="negative"),
+        pytest.param('device = "gpu"', "device of another form", id="device"),
+        pytest.param('[code."x"]\npath = "a"\nsha256 = "b"', r"\[code\] x of another form", id="own task"),
+        pytest.param("tasks = 3", "tasks of another form", id="no list"),
+        pytest.param("=", "it is not TOML", id="no TOML"),
+    ],
+)
+def test_a_policy_that_cannot_be_read_is_refused_whole(text: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        Policy.parse(text)
+
+
+def private(plan: Plan, eps_max_u: int) -> Plan:
+    """Return a plan with that epsilon."""
+    dp = {"eps_max_u": eps_max_u, "delta_u12": 10**9, "clip_u": 1, "q_u": 1, "sigma_min_u": 1}
+    return Plan.make(
+        roster=plan.roster, regions=list(plan.regions), task=dict(plan.task), schema=b"s" * 32, layout=plan.layout,
+        dim=plan.dim, init=plan.init, code_sha256s=list(plan.code_sha256s), rounds=3, dp=dp,
+        graphs=[[list(edge) for edge in graph] for graph in plan.graphs], topology=plan.topology,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rules", "proposer", "data", "words"),
+    [
+        pytest.param({"proposers": ("south",)}, "north", None, "proposed by north.*a proposal of south", id="proposer"),
+        pytest.param({"tasks": ("classifier",)}, "north", None, "task idle.*one of classifier", id="task"),
+        pytest.param({"data": {"heart": ("research",)}}, "north", "other", "data set other", id="data"),
+        pytest.param({"data": {"heart": ("quality",)}}, "north", "heart", "heart for research", id="purpose"),
+    ],
+)
+def test_what_the_policy_does_not_allow_is_refused(
+    rules: dict[str, object], proposer: str, data: str | None, words: str
+) -> None:
+    with pytest.raises(Refused, match=words):
+        replace(Policy(), **rules).check(PLAN, proposer, data)  # type: ignore[arg-type] # a test's words
+
+
+def test_the_default_policy_allows_what_is_proposed() -> None:
+    Policy().check(PLAN, "north", "heart")
+
+
+@pytest.mark.parametrize(("eps_u", "ok"), [(3_000_000, True), (3_000_001, False)])
+def test_the_largest_epsilon_is_one_that_may_be_spent(eps_u: int, ok: bool) -> None:
+    policy = Policy(eps_max_u=3_000_000)
+    if ok:
+        policy.check(private(PLAN, eps_u), "north", None)
+        return
+    with pytest.raises(Refused, match=r"epsilon 3.*at most 3"):
+        policy.check(private(PLAN, eps_u), "north", None)
+
+
+def test_a_limit_on_epsilon_refuses_studies_without_privacy() -> None:
+    plan = Plan.make(
+        roster=bytes(32), regions=["a", "b", "c"], task={"name": "classifier", "version": "1"}, schema=b"s" * 32,
+        layout=bytes(32), dim=3, init=bytes(32), code_sha256s=[bytes(32)], rounds=3,
+    )  # fmt: skip
+    with pytest.raises(Refused, match="without differential privacy"):
+        Policy(eps_max_u=1_000_000).check(plan, "a", None)
+
+
+def test_the_command_shows_the_defaults_and_keeps_only_what_can_be_read(tmp_path: Path) -> None:
+    home = tmp_path / "north"
+    Home.create(home, "test.example", "north", ["tcp://127.0.0.1:1"], None)
+    good, bad = tmp_path / "good.toml", tmp_path / "bad.toml"
+    good.write_text('budget = "4"\n')
+    bad.write_text("nonsense = 1\n")
+    run = CliRunner().invoke
+
+    before = json.loads(run(command, ["show", "--home", str(home), "--json"]).output)
+    edited = run(command, ["edit", "--home", str(home), "--file", str(good)])
+    refused = run(command, ["edit", "--home", str(home), "--file", str(bad)])
+    after = json.loads(run(command, ["show", "--home", str(home), "--json"]).output)
+
+    assert before["budget"] is None
+    assert before["roles"] == ["technical"]
+    assert edited.exit_code == 0
+    assert isinstance(refused.exception, ConfigError)
+    assert after["budget"] == 4
+    assert (home / "policy.toml").stat().st_mode & 0o077 == 0
