@@ -20,6 +20,8 @@ FAMILIES: dict[str, tuple[str, str]] = {
     "card": ("node.cli.card:card", "Print this region's card, or read another's."),
     "roster": ("node.cli.roster:roster", "The list of regions: found it, show it, sign it."),
     "data": ("node.cli.data:data", "Bind a table to this home and check it."),
+    "task": ("node.cli.task:task", "Write a task of one's own, and check it."),
+    "policy": ("node.cli.policy:policy", "What this region lets itself be asked."),
     "study": ("node.cli.study:study", "Plan, propose, accept and follow a study."),
     "run": ("node.cli.run:run", "Run this region's node."),
     "status": ("node.cli.status:status", "What this region's node is doing."),
