@@ -38,6 +38,7 @@ CODES = frozenset(
         "NETWORK",  # two networks meet that must not
         "NOT_IN_VERSION",  # a later version can do it
         "PLAN",  # the plan breaks a rule
+        "POLICY",  # the region's own policy does not allow it
         "PORT",  # the address is in use, or is none
         "REFUSED",  # the node said no, for the reason it gives
         "ROSTER",  # the list of regions
