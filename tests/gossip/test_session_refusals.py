@@ -478,6 +478,27 @@ def test_survivors_that_break_a_rule_are_not_confirmed(rule: str, change: Change
     refuses(lambda: member.check_survivors(*change(table)), member, rule)
 
 
+@pytest.mark.attack("S06")
+@pytest.mark.parametrize("at", ["COHORT", "ROUTED", "SURVIVORS"])
+def test_where_groups_go_together_no_step_may_leave_out_a_part_of_one(at: str) -> None:
+    # {m00, m01, m02} and {m03, m04, m05}; c = 1, t = 4: without m05 there would be enough.
+    groups = (frozenset({"m00", "m01", "m02"}), frozenset({"m03", "m04", "m05", RECEIVER}))
+    five = [*ALL]
+    if at == "COHORT":
+        table = at_cohort(6, groups=groups)
+        member = table.members["m00"]
+        refuses(lambda: member.check_cohort(*cohort(table, five)), member, "group-rule: the cohort holds m03, m04")
+    elif at == "ROUTED":
+        table = at_routed(6, groups=groups)
+        member = table.members["m00"]
+        refuses(lambda: member.on_routed(*routed(table, five)), member, "group-rule: the ROUTED holds m03, m04")
+    else:
+        table = at_survivors(6, lost="m05", groups=groups)
+        member = table.members["m00"]
+        sent = survivors(table, five, {"m05": "lost"})
+        refuses(lambda: member.check_survivors(*sent), member, "group-rule: the SURVIVORS holds m03, m04")
+
+
 @pytest.mark.attack("S03")
 def test_a_second_survivors_is_not_looked_at() -> None:
     table = at_survivors(6, lost="m05")
