@@ -21,8 +21,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from gossip.events import Buffer
 from gossip.mixing import difference, mix_parts, move
-from gossip.robust import Verdict, clip
+from gossip.robust import Verdict, clip, clipped, nearest, threshold, trimmed
 from gossip.step import Step
 from protocol.fixed_point import quantise_parts
 from protocol.plan import Plan
@@ -127,6 +128,17 @@ class Exchange(ABC):
             total: S, the opened sum of a_ij X_ij over ``senders``.
         """
 
+    def mix_each(self, round: int, value: Model, each: Mapping[str, Buffer]) -> tuple[Model, list[str]]:
+        """Return the new model from values that came in the clear, and whose values were too far off to count.
+
+        Args:
+            each: Sender to X_j, words of the ring.
+
+        Raises:
+            ValueError: The plan has masks: nobody sees a single value.
+        """
+        raise ValueError("single values are seen only where the plan says clear")
+
 
 class Full(Exchange):
     """``exchange = "full"``: X = round((x - ref) 2^k) for every receiver, each round anew.
@@ -166,6 +178,29 @@ class Full(Exchange):
         change = in_steps(difference(total, own, weight), parts, fine)
         change, verdict = clip(change, plan.clip_threshold(round))
         return None if verdict is Verdict.ALARM else move(value, change, fine, row.den)
+
+    def mix_each(self, round: int, value: Model, each: Mapping[str, Buffer]) -> tuple[Model, list[str]]:
+        plan, parts, row = self.plan, self.parts(round), self.plan.row(self.me, round)
+        if not plan.is_clear:
+            return super().mix_each(round, value, each)
+        fine = max(k for start, _, k in plan.step_log2 if start <= round)
+        own = in_steps(self._codes[round].astype(np.int64), parts, fine)
+        dtype = np.dtype(f"<i{plan.ring // 8}")
+        names = sorted(each)
+        others = [in_steps(np.frombuffer(each[name], dtype).astype(np.int64), parts, fine) for name in names]
+        colluders = plan.colluders(self.me, round)
+        far: list[int] = []
+        den = row.den
+        match plan.robustness:
+            case "clear":
+                assert plan.clip is not None
+                most = threshold(plan.clip, 1, fine)
+                change, far = clipped(own, others, [row.of[name] for name in names], most)
+            case "clear-nearest":
+                change, den, _ = nearest(own, others, colluders)
+            case _:
+                change, den = trimmed(own, others, min(colluders, len(others) // 2))
+        return move(value, change, fine, den), [names[place] for place in far]
 
 
 def in_steps(change: NDArray[np.int64], parts: Sequence[Part], fine: int) -> NDArray[np.int64]:

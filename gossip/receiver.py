@@ -78,6 +78,10 @@ class Receiver(ABC):
     def total(self) -> NDArray[np.signedinteger]:
         """Return S; only when DONE."""
 
+    def each(self) -> dict[str, Buffer]:
+        """Return what every sender has sent; empty where masks let only the sum be seen."""
+        return {}
+
     def opened(self) -> list[Value]:
         """Salted commitments to the seeds that were opened, as ``session.sum`` holds them."""
         return []
@@ -219,6 +223,9 @@ class StrictReceiver(Receiver):
 
     def total(self) -> NDArray[np.signedinteger]:
         return self._session.total()
+
+    def each(self) -> dict[str, Buffer]:
+        return {name: self._deltas[name] for name in self.senders} if self._is_disclosed else {}
 
     def void(self, reason: str) -> None:
         self._session.void(reason)

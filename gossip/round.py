@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from gossip.context import StudyContext
 from gossip.early import Announcement
-from gossip.events import Adopt, Buffer, Train, TrainReport
+from gossip.events import Adopt, Buffer, Suspect, Train, TrainReport
 from gossip.mixing import model_hash
 from gossip.receiver import Receiver, StrictReceiver
 from gossip.receiver_recoverable import SurvivingReceiver, member_ends_ms
@@ -198,7 +198,13 @@ class TrainingRound:
             self.keep(step, self.reason or receiver.reason or "missing")
             return
         senders, total, row = receiver.senders, receiver.total(), plan.row(context.me, self.number)
-        mixed = self._exchange.mix(step, self.number, receiver.kind, self.value, total, senders)
+        mixed: NDArray[np.float32] | None
+        if plan.is_clear:
+            mixed, far = self._exchange.mix_each(self.number, self.value, receiver.each())
+            for name in far:
+                step.do(Suspect(name, "LIMIT", "its update is more than ten times clip away: not counted"))
+        else:
+            mixed = self._exchange.mix(step, self.number, receiver.kind, self.value, total, senders)
         if mixed is None:
             self.keep(step, "clip")
             return

@@ -23,6 +23,7 @@ from protocol.errors import CodecError, PlanError
 from protocol.fixed_point import largest
 from protocol.plan_form import check_form
 from protocol.plan_graphs import Neighbourhood, may_be_away, neighbourhood, neighbourhoods
+from protocol.plan_numbers import CLEAR
 from protocol.plan_record import PlanRecord
 from protocol.plan_values import canonical, frozen
 from protocol.roster import Roster
@@ -123,7 +124,7 @@ class Plan(PlanRecord):
         masking = self.masking
         disclose = masking["on_unmaskable"] == "disclose"
         return tuple(
-            neighbourhoods(self.regions, edges, masking["colluders"], masking["min_hidden"], disclose)
+            neighbourhoods(self.regions, edges, masking["colluders"], masking["min_hidden"], disclose, self.is_clear)
             for edges in self.graphs
         )
 
@@ -180,6 +181,11 @@ class Plan(PlanRecord):
     def away_regions(self) -> tuple[str, ...]:
         """The regions of whom one more than ``may_be_away`` missing leaves a neighbour alone."""
         return may_be_away(self.turn)[1]
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether every value travels without masks, so that each can be judged by itself."""
+        return self.robustness in CLEAR
 
     def disclosures(self) -> list[tuple[str, str]]:
         """Return (receiver, member) for each region whose single updates another one sees, sorted."""

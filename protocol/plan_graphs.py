@@ -38,24 +38,26 @@ class Neighbourhood:
         return len(self.names) >= self.needed
 
 
-def neighbourhood(names: Iterable[str], colluders: int | None, hidden: int, disclose: bool) -> Neighbourhood:
-    """Return a neighbourhood; ``colluders`` None means (d - 1) // 3 of the planned d."""
+def neighbourhood(
+    names: Iterable[str], colluders: int | None, hidden: int, disclose: bool, clear: bool = False
+) -> Neighbourhood:
+    """Return a neighbourhood; ``colluders`` None means (d - 1) // 3 of the planned d, ``clear`` that nobody masks."""
     senders = tuple(sorted(names))
     # From the planned number, never from the cohort shown: a receiver that shows {victim, its friend} would get c = 0.
     c = max(0, (len(senders) - 1) // 3) if colluders is None else colluders
     needed = hidden + c
-    return Neighbourhood(senders, c, needed, disclose and 0 < len(senders) < needed)
+    return Neighbourhood(senders, c, needed, bool(senders) and (clear or (disclose and len(senders) < needed)))
 
 
 def neighbourhoods(
-    regions: Sequence[str], edges: Edges, colluders: int | None, hidden: int, disclose: bool
+    regions: Sequence[str], edges: Edges, colluders: int | None, hidden: int, disclose: bool, clear: bool = False
 ) -> dict[str, Neighbourhood]:
     """Return every region's neighbourhood in one graph."""
     senders: dict[str, list[str]] = {name: [] for name in regions}
     for i, j in edges:
         senders[regions[i]].append(regions[j])
         senders[regions[j]].append(regions[i])
-    return {name: neighbourhood(found, colluders, hidden, disclose) for name, found in senders.items()}
+    return {name: neighbourhood(found, colluders, hidden, disclose, clear) for name, found in senders.items()}
 
 
 def pieces(n: int, graphs: Iterable[Edges]) -> list[list[int]]:

@@ -101,6 +101,13 @@ def _robustness(plan: Plan) -> None:
             expected='exchange = "full" between neighbours: each value is judged by itself, each round anew',
             fix='Set exchange = "full" and aggregation = "neighbourhood", or robustness = "clip_sum" with clip.',
         )
+    if plan.robustness in CLEAR and plan.ring == 64:
+        raise PlanError(
+            rule="clear-ring",
+            found=f'robustness = "{plan.robustness}" with ring = 64',
+            expected="at most 32 bits, so that two values can be compared",
+            fix="Set ring = 32.",
+        )
     if plan.robustness in ("clear-nearest", "clear-trimmed") and plan.weights == METROPOLIS:
         raise PlanError(
             rule="clear-weights",

@@ -182,7 +182,7 @@ def _connected(plan: Plan) -> None:
 
 
 def _maskable(plan: Plan) -> None:
-    if plan.masking["on_unmaskable"] == "disclose" and plan.aggregation != "network":
+    if (plan.is_clear or plan.masking["on_unmaskable"] == "disclose") and plan.aggregation != "network":
         return
     for number, graph in enumerate(plan.turn):
         for name, around in graph.items():

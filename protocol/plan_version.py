@@ -27,7 +27,7 @@ def check_version(plan: Plan) -> None:
     works: list[tuple[str, object, tuple[object, ...]]] = [
         ("weighting", plan.weighting, ("region",)),
         ("data_update", plan.data_update, ("keep",)),
-        ("robustness", plan.robustness, ("none", "clip_sum")),
+        ("robustness", plan.robustness, ("none", "clip_sum", "clear", "clear-nearest", "clear-trimmed")),
         ("retention.payload_rounds", plan.retention["payload_rounds"], (0,)),
         ("retention.sample_bp", plan.retention["sample_bp"], (0,)),
     ]

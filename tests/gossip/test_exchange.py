@@ -19,6 +19,7 @@ from protocol.plan import Plan
 
 Make = Callable[..., tuple[Network, Any, Plan]]
 HOUSE = {"topology": "edges", "graphs": [[[0, 1], [0, 2], [0, 3], [1, 2], [1, 4], [2, 3], [3, 4]]]}  # degrees 3 and 2
+DP = {"eps_max_u": 10**6, "delta_u12": 10**6, "clip_u": 10**6, "q_u": 10**4, "sigma_min_u": 10**6}
 DIFF = {"exchange": "diff", "ring": 16, "step_log2": 10}
 
 
@@ -265,6 +266,26 @@ def poison(net: Network, liar: str, false: Callable[[Any], Any]) -> None:
         return sent(sender, send)
 
     net.on_send = watch
+
+
+@pytest.mark.attack("S16")
+@pytest.mark.parametrize(
+    "rule", [{"robustness": "clear", "clip": "0.5"}, {"robustness": "clear-nearest"}, {"robustness": "clear-trimmed"}],
+    ids=lambda rule: str(rule["robustness"]),
+)  # fmt: skip
+def test_in_the_clear_one_liar_of_five_does_not_carry_the_mean_away(make_network: Make, rule: dict[str, Any]) -> None:
+    net, worker, plan = make_network(5, rounds=40, dp=DP, **rule)
+    poison(net, "region-d", lambda code: np.full_like(code, 40 * 2**24))
+    assert net.run()
+    honest = [n for n in net.names if n != "region-d"]
+    centre = np.mean([worker.targets[n] for n in honest], axis=0)
+    reach = max(float(np.linalg.norm(worker.targets[n] - centre)) for n in honest)
+    for name in honest:
+        assert outcomes(net, name) == ["mixed"] * 40
+        assert np.linalg.norm(net.models[name] - centre) <= reach
+    if "clip" in rule:
+        assert {(who, s.region) for who, s in net.suspects} == {(name, "region-d") for name in honest}
+    assert "region-a sees every update of region-b" in plan.sentences()
 
 
 @pytest.mark.attack("S26")
