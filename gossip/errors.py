@@ -28,6 +28,10 @@ class SessionRefused(Exception):
         self.contradiction = contradiction
 
 
+class FrozenLog(Exception):
+    """Something would be appended to a log that is not known to be the newest, or is known not to be."""
+
+
 class Refusal(Exception):
     """What an operator asked for cannot be done; says what was found, expected and what to do."""
 

@@ -252,6 +252,7 @@ class Commit:
 
     Attributes:
         rows: What is known of other logs from this step on; in the same transaction.
+        recovered: Own entries that neighbours gave back, before ``leaves``: (seq, leaf or None, hash).
         kept: (sha256, bytes) of payloads that live as long as entries; on disk before the transaction.
         publish: Replace the file ``HEAD`` after the transaction.
     """
@@ -263,6 +264,7 @@ class Commit:
     blobs: tuple[Blob, ...] = ()
     publish: bool = False
     rows: tuple[Row, ...] = ()
+    recovered: tuple[tuple[int, bytes | None, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from gossip.admission import Admission
 from gossip.agreement import Agreement
 from gossip.blame import Blame, Surroundings
 from gossip.context import StudyContext
-from gossip.errors import Refusal, RemoteError
+from gossip.errors import FrozenLog, Refusal, RemoteError
 from gossip.events import (
     Arrived,
     Asked,
@@ -122,7 +122,7 @@ class Peer:
 
     def handle(self, event: Event) -> list[Effect]:
         """Advance by one event and return what to do about it, in order."""
-        step = Step(self.log, self.mailbox, event.now_ms)
+        step = Step(self.log, self.mailbox, event.now_ms, lambda: not self.waking.is_asking)
         self._try(step, event)
         self.follow_roster()
         if self._is_up:
@@ -148,6 +148,8 @@ class Peer:
     def _try(self, step: Step, event: Event) -> None:
         try:
             self._dispatch(step, event)
+        except FrozenLog:
+            pass  # said again, by us or by others, once this log may grow
         except RemoteError as error:
             if self.waking.is_asking:
                 step.do(Suspect(error.region, error.code, error.reason))
@@ -186,7 +188,7 @@ class Peer:
                 self.studies[study].trained(step, event.round, event.vector, event.report)
             case Failed(study=study) if study in self.studies:
                 self.studies[study].failed(step, event.round, event.reason)
-            case Tick():
+            case Tick() if not self.waking.is_asking:
                 for one in self.studies.values():
                     one.tick(step)
             case _:

@@ -11,14 +11,16 @@ Rules kept here, and nowhere else:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
+from gossip.errors import FrozenLog
 from gossip.events import Blob, Buffer, Commit, Effect, Row, Send
 from gossip.mailbox import Mailbox
 from protocol.codec import Value
 from protocol.entries import Entry
 from protocol.envelope import Envelope
 from protocol.log import Log
+from protocol.messages import message_type
 
 
 class Step:
@@ -28,8 +30,11 @@ class Step:
         ended: Studies of which a round ended in this step, with its number (the last, if there were several).
     """
 
-    def __init__(self, log: Log, mailbox: Mailbox, now_ms: int) -> None:
+    def __init__(
+        self, log: Log, mailbox: Mailbox, now_ms: int, may_append: Callable[[], bool] = lambda: True
+    ) -> None:
         self.now_ms = now_ms
+        self._may_append = may_append
         self._log = log
         self._mailbox = mailbox
         self._kept: dict[bytes, bytes] = {}
@@ -41,7 +46,12 @@ class Step:
         self.ended: dict[bytes, int] = {}
 
     def add(self, kind: str, body: dict[str, Value], study: bytes | None = None) -> Entry:
-        """Append an entry to the log; on disk before anything of this step leaves."""
+        """Append an entry to the log; on disk before anything of this step leaves.
+
+        Raises:
+            FrozenLog: Nothing may be appended now.
+        """
+        self._check()
         entry = self._log.add(kind, body, study=study, now_ms=self.now_ms)
         if kind == "round.end" and study is not None and isinstance(entry.body["round"], int):
             self.ended[study] = entry.body["round"]
@@ -72,7 +82,12 @@ class Step:
 
         Args:
             bare: Those of ``to`` that get the header alone.
+
+        Raises:
+            FrozenLog: It would be an entry, and nothing may be appended now.
         """
+        if message_type(type).logged:
+            self._check()
         envelope = self._log.seal(
             type, body, study=study, round=round, session=session, payload=payload, to=sorted(to), now_ms=self.now_ms
         )
@@ -80,6 +95,10 @@ class Step:
         self.send(envelope, payload, [name for name in to if name not in bare])
         self.send(envelope, None, bare)
         return envelope
+
+    def _check(self) -> None:
+        if not self._may_append():
+            raise FrozenLog
 
     def send(self, envelope: Envelope, payload: Buffer | None, to: Iterable[str]) -> None:
         """Send an envelope as it is: our own again, or another's that is passed on."""

@@ -46,6 +46,7 @@ class Waking:
 
     Attributes:
         heard: Neighbours that hold nothing larger, with the size they were told.
+        answered: Regions that have answered in this run, whatever they hold.
         larger: The largest head of the own log that was shown; None if none was.
         alone: Whether the operator let this region start without asking.
     """
@@ -54,6 +55,7 @@ class Waking:
         self._peer = peer
         self.mode = Mode.DOWN
         self.heard: dict[str, int] = {}
+        self.answered: set[str] = set()
         self.larger: Checkpoint | None = None
         self.alone = False
         self.hello_ms = 0
@@ -130,6 +132,7 @@ class Waking:
             raise RemoteError(name, "STATE", f"BEHIND: {error}") from error
         if head is not None:
             self.shown(step, head)
+        self.answered.add(name)
         if self.mode is Mode.QUIET:
             self.heard[name] = self._peer.log.size
             if len(self._wanted[0] & set(self.heard)) >= self._wanted[1]:

@@ -18,7 +18,7 @@ import signal
 import socket
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -72,10 +72,16 @@ class Daemon:
     Args:
         region: Its home, owned.
         bind: Where to listen; None as the home says.
+        alone: Do not ask the neighbours whether this log is the newest.
+        recovering: Only ask them for what this log has lost.
     """
 
-    def __init__(self, region: Region, *, bind: str | None = None) -> None:
+    def __init__(
+        self, region: Region, *, bind: str | None = None, alone: bool = False, recovering: bool = False
+    ) -> None:
         home = region.home
+        self._alone = alone
+        self._recovering = recovering
         self.clock = Clock()
         self._region = region
         self._poller = zmq.Poller()
@@ -104,22 +110,24 @@ class Daemon:
 
     # ---------------------------------------------------------------- the loop
 
-    def run(self) -> None:
-        """Run until ``stop``.
+    def run(self, until: Callable[[], bool] = lambda: False) -> None:
+        """Run until ``stop``, or until a condition holds that is looked at after every event.
 
         Raises:
             StoreError: A step could not be written.
         """
         now_ms = self.clock.now_ms()
         home = self._region.home
-        self._handle(Started(now_ms, home.config_sha256(), self._region.clean))
+        self._handle(
+            Started(now_ms, home.config_sha256(), self._region.clean, alone=self._alone, recovering=self._recovering)
+        )
         logger.info("node of %s is up, process %d, listening at %s", home.name, os.getpid(), self.transport.address)
-        while self._stop is None:
+        while self._stop is None and not until():
             ready = dict(self._poller.poll(self._timeout_ms()))
             if self._stop is None:  # else a worker that Ctrl-C has ended as well would count as a failure
                 self._once(ready)
-        self._handle(Stopping(self.clock.now_ms(), self._stop))
-        logger.info("node of %s stops (%s)", home.name, self._stop)
+        self._handle(Stopping(self.clock.now_ms(), self._stop or "done"))
+        logger.info("node of %s stops (%s)", home.name, self._stop or "done")
 
     def _once(self, ready: dict[object, int]) -> None:
         if self._signals.fileno() in ready:
@@ -258,7 +266,7 @@ class Daemon:
         )
 
 
-def run(home: Path, *, bind: str | None = None) -> int:
+def run(home: Path, *, bind: str | None = None, alone: bool = False) -> int:
     """Run the node of a home until SIGTERM or Ctrl-C; returns the exit code 0.
 
     Raises:
@@ -269,7 +277,7 @@ def run(home: Path, *, bind: str | None = None) -> int:
     home = home.absolute()
     _raise_limit()
     with Region.open(home, role="node", wait_s=COMMANDS_S) as region, _log_file(home):
-        daemon = Daemon(region, bind=bind)
+        daemon = Daemon(region, bind=bind, alone=alone)
         try:
             with _signals(daemon):
                 daemon.run()

@@ -135,12 +135,14 @@ class Home:
         """Return the SHA-256 of ``home.toml``, as ``node.start`` states it."""
         return hashlib.sha256((self.path / "home.toml").read_bytes()).digest()
 
-    def log(self, leaves: Sequence[bytes] = ()) -> Log:
-        """Return the log in memory, over the leaves that are on disk."""
+    def log(self, leaves: Sequence[bytes | None] = (), hashes: Sequence[bytes] | None = None) -> Log:
+        """Return the log in memory, over what is on disk; ``hashes`` where not every leaf is there any more."""
         from protocol.log import Log
 
         keys = self.keys()
-        return Log(network=self.network, region=self.name, sign_key=keys.sign, log_key=keys.log, leaves=leaves)
+        return Log(
+            network=self.network, region=self.name, sign_key=keys.sign, log_key=keys.log, leaves=leaves, hashes=hashes
+        )
 
     def _begin_log(self, card: Card) -> None:
         from gossip.events import Commit

@@ -16,6 +16,7 @@ from typing import Self
 
 from gossip.events import Asked, Commit, Effect, Event, Reply
 from gossip.peer import Peer
+from gossip.witness import Records
 from node.errors import NodeError, Refused, StoreError
 from node.files import disk_error, sync_folder, write
 from node.home import Home, Lock
@@ -45,11 +46,20 @@ class Region:
     _is_broken: bool = False
 
     @classmethod
-    def open(cls, path: Path, *, now_ms: int | None = None, role: str = "command", wait_s: float = 0.0) -> Self:
+    def open(
+        cls,
+        path: Path,
+        *,
+        now_ms: int | None = None,
+        role: str = "command",
+        wait_s: float = 0.0,
+        recovering: bool = False,
+    ) -> Self:
         """Take a home, check its log, and replay it.
 
         Args:
             role, wait_s: See ``node.home.Lock``.
+            recovering: Take a log that was put back to an earlier state, too, in order to ask for what is lost.
 
         Raises:
             ConfigError: There is no home of this version, or the clock is behind the log.
@@ -62,9 +72,10 @@ class Region:
         lock = Lock(home.path, role, wait_s)
         try:
             store = Store.open(home)
-            leaves = list(store.leaves())
-            log = home.log(leaves)
-            check_log(store, log.tree, leaves, home.origin, home.keys().log.public)
+            entries = list(store.entries())
+            leaves = [leaf for leaf, _ in entries]
+            log = home.log(leaves, [digest for _, digest in entries])
+            check_log(store, log.tree, leaves, home.origin, home.keys().log.public, put_back=recovering)
             check_clock(log.last_ms, wall_ms() if now_ms is None else now_ms, home.path)
             peer = Peer(
                 keys=home.keys(),
@@ -75,12 +86,15 @@ class Region:
                 software=software(),
                 blob=store.blob,
                 kept=store.kept,
+                records=Records(lambda first, stop: list(store.entries(first, stop)), store.copies.leaf),
             )
-            peer.replay(leaves)
+            peer.replay(leaf for leaf in leaves if leaf is not None)
+            peer.witness.load(store.copies.mirrors(), store.copies.cosignatures(log.origin))
         except BaseException:
             lock.release()
             raise
-        return cls(home, store, peer, stopped_cleanly(leaves), lock)
+        known = [leaf for leaf in leaves if leaf is not None]
+        return cls(home, store, peer, stopped_cleanly(known), lock)
 
     def handle(self, event: Event) -> list[Effect]:
         """Advance by one event; its commit is on disk when this returns the other effects, in order.

@@ -24,18 +24,29 @@ CLOCK_SLACK_MS = 5 * 60_000
 _RESTORE = "keep the home as it is, and restore it from its backup"
 
 
-def check_log(store: Store, tree: Tree, leaves: Sequence[bytes], origin: str, log_public: bytes) -> None:
+def check_log(
+    store: Store,
+    tree: Tree,
+    leaves: Sequence[bytes | None],
+    origin: str,
+    log_public: bytes,
+    *,
+    put_back: bool = False,
+) -> None:
     """Refuse a log that is not what was written, or that was put back to an earlier state.
 
     Args:
-        tree: The tree over ``leaves``, all that the store holds.
+        tree: The tree over ``leaves``, all that the store holds; None where only a hash is left.
+        put_back: Whether an earlier state is taken, for one who asks for what is lost.
 
     Raises:
         StoreError: Says LS-LOG-ROOT, LS-HEAD-SELF or ROLLED-BACK, and what to do.
     """
     _check_roots(store, tree, origin, log_public)
+    _check_lost(leaves)
     _check_sent(tree, leaves)
-    _check_head(store, tree)
+    if not put_back:
+        _check_head(store, tree)
 
 
 def _check_roots(store: Store, tree: Tree, origin: str, log_public: bytes) -> None:
@@ -58,13 +69,32 @@ def _check_roots(store: Store, tree: Tree, origin: str, log_public: bytes) -> No
             raise _damaged(f"the first {one.size} entries do not give the root that was published for them")
 
 
-def _check_sent(tree: Tree, leaves: Sequence[bytes]) -> None:
+def _check_lost(leaves: Sequence[bytes | None]) -> None:
+    """An entry of which only the hash is left must have been erased, or not have come back, by the log's own word."""
+    lost = {seq for seq, leaf in enumerate(leaves) if leaf is None}
+    if not lost:
+        return
+    for leaf in leaves:
+        if leaf is None or not (b"redact" in leaf or b"log.recover" in leaf):
+            continue
+        entry = decode_entry(leaf)
+        match entry.kind, entry.body:
+            case "redact", {"seq": int(seq)}:
+                lost.discard(seq)
+            case "log.recover", {"from_size": int(first), "to_size": int(end)}:
+                lost -= set(range(first, end))
+    if lost:
+        raise _damaged(f"entry {min(lost)} is missing, and no entry says why")
+
+
+def _check_sent(tree: Tree, leaves: Sequence[bytes | None]) -> None:
     left = RECHECKED
     for seq in range(len(leaves) - 1, -1, -1):
-        if b"env.sent" not in leaves[seq]:
+        leaf = leaves[seq]
+        if leaf is None or b"env.sent" not in leaf:
             continue
         try:
-            entry = decode_entry(leaves[seq])
+            entry = decode_entry(leaf)
             if entry.kind != "env.sent":
                 continue
             header, signature = entry.body["header"], entry.body["sig"]
@@ -90,7 +120,7 @@ def _check_head(store: Store, tree: Tree) -> None:
         raise StoreError(
             f"ROLLED-BACK: this log has {tree.size} entries, but has had {head.size} (file HEAD)",
             "the log as it was; going on from here would be a second history, and neighbours would see it",
-            "put back the newest copy of the home; do not delete HEAD",
+            "landsting restore asks the neighbours for what is lost; do not delete HEAD",
         )
     if tree.root_at(head.size) != head.root:
         raise StoreError(

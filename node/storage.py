@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Self
 
 from crypto.errors import CryptoError
 from crypto.note import Checkpoint, checkpoint_body, note_with, open_note, parse_checkpoint
+from node.copies import SCHEMA as COPIES
+from node.copies import Copies
 from node.errors import StoreError
 from node.files import Files, disk_error, sync_folder, write
 from protocol.entries import decode_entry
@@ -58,6 +60,7 @@ class Store:
 
     Attributes:
         files: Kept payloads and state files.
+        copies: What is known of other regions' logs.
     """
 
     def __init__(self, home: Home, connection: sqlite3.Connection) -> None:
@@ -66,13 +69,14 @@ class Store:
         self._log_public = home.keys().log.public
         self._db = connection
         self.files = Files(home.path)
+        self.copies = Copies(connection)
 
     @classmethod
     def create(cls, home: Home) -> Self:
         """Make an empty log in a home, for its owner's eyes: what SQLite puts beside it takes the same mode."""
         os.close(os.open(home.path / "log" / "log.sqlite", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         connection = _connect(home.path, "rwc")
-        connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version={FORMAT}; COMMIT;")
+        connection.executescript(f"BEGIN; {_SCHEMA} {COPIES} PRAGMA user_version={FORMAT}; COMMIT;")
         return cls(home, connection)
 
     @classmethod
@@ -95,9 +99,18 @@ class Store:
                 "use the landsting that wrote it",
                 code="HOME",
             )
+        connection.executescript(COPIES)
         return cls(home, connection)
 
     # ---------------------------------------------------------------- reading
+
+    def entries(self, first: int = 0, stop: int | None = None) -> Iterator[tuple[bytes | None, bytes]]:
+        """Yield entries and their leaf hashes, in order; of an entry that is lost or erased only the hash is left.
+
+        Raises:
+            StoreError: The database cannot be read, or an entry is missing.
+        """
+        return _entries(self._db, self._home, first, stop)
 
     def leaves(self) -> Iterator[bytes]:
         """Yield the entries' canonical bytes, in order.
@@ -161,7 +174,7 @@ class Store:
             for blob in commit.blobs:
                 if blob.data is not None:
                     self.files.put_blob(blob.name, blob.data, durable=blob.durable)
-            if commit.leaves:
+            if commit.leaves or commit.rows:
                 self._append(commit)
             if commit.publish and commit.checkpoint is not None:
                 self._publish(commit.checkpoint, commit.signature)
@@ -174,18 +187,19 @@ class Store:
             raise _unwritable(self._home, error) from error
 
     def _append(self, commit: Commit) -> None:
-        checkpoint = commit.checkpoint
-        assert checkpoint is not None, "entries come with a checkpoint"
-        assert checkpoint.size == commit.leaves[-1].seq + 1, "the checkpoint covers all entries"
-        db = self._db
+        checkpoint, db = commit.checkpoint, self._db
+        if commit.leaves:
+            assert checkpoint is not None, "entries come with a checkpoint"
+            assert checkpoint.size == commit.leaves[-1].seq + 1, "the checkpoint covers all entries"
         db.execute("BEGIN IMMEDIATE")
         try:
+            db.executemany("INSERT INTO entry VALUES (?, ?, ?)", commit.recovered)
             for leaf in commit.leaves:
                 db.execute("INSERT INTO entry VALUES (?, ?, ?)", (leaf.seq, leaf.leaf, leaf.hash))
-            db.execute(
-                "INSERT INTO ckpt VALUES (?, ?, ?, ?)",
-                (checkpoint.size, checkpoint.root, commit.signature, _round(commit)),
-            )
+            if commit.leaves and checkpoint is not None:
+                values = (checkpoint.size, checkpoint.root, commit.signature, _round(commit))
+                db.execute("INSERT INTO ckpt VALUES (?, ?, ?, ?)", values)
+            self.copies.write(commit.rows)
             db.execute("COMMIT")
         except sqlite3.Error:
             if db.in_transaction:
@@ -221,6 +235,7 @@ class StoreReader:
         except sqlite3.Error as error:
             raise _unreadable(home.path, error) from error
         self._files = Files(home.path)
+        self.copies = Copies(self._db)
 
     def leaves(self) -> Iterator[bytes]:
         """Yield the entries' canonical bytes, in order, as they are now.
@@ -229,6 +244,14 @@ class StoreReader:
             StoreError: The database cannot be read, or an entry is missing.
         """
         return _leaves(self._db, self._home)
+
+    def entries(self, first: int = 0, stop: int | None = None) -> Iterator[tuple[bytes | None, bytes]]:
+        """Yield entries and their leaf hashes, in order; of an entry that is lost or erased only the hash is left.
+
+        Raises:
+            StoreError: The database cannot be read, or an entry is missing.
+        """
+        return _entries(self._db, self._home, first, stop)
 
     def checkpoint_note(self) -> bytes:
         """Return the newest checkpoint as a signed note.
@@ -279,17 +302,34 @@ def _connect(home: Path, mode: str) -> sqlite3.Connection:
 
 
 def _leaves(db: sqlite3.Connection, home: Path) -> Iterator[bytes]:
+    for seq, (leaf, _) in enumerate(_entries(db, home, 0, None)):
+        if leaf is None:
+            raise _missing(home, seq)
+        yield leaf
+
+
+def _entries(
+    db: sqlite3.Connection, home: Path, first: int, stop: int | None
+) -> Iterator[tuple[bytes | None, bytes]]:
     try:
-        for expected, (seq, leaf) in enumerate(db.execute("SELECT seq, leaf FROM entry ORDER BY seq")):
-            if seq != expected or leaf is None:
-                raise StoreError(
-                    f"LS-LOG-ROOT: entry {expected} is missing from the log in {home}",
-                    "every entry from 0",
-                    "keep the home as it is, and restore it from its backup",
-                )
-            yield leaf
+        rows = db.execute(
+            "SELECT seq, leaf, hash FROM entry WHERE seq >= ? AND seq < ? ORDER BY seq",
+            (first, stop if stop is not None else 2**53),
+        )
+        for expected, (seq, leaf, digest) in enumerate(rows, first):
+            if seq != expected:
+                raise _missing(home, expected)
+            yield leaf, digest
     except sqlite3.Error as error:
         raise _unreadable(home, error) from error
+
+
+def _missing(home: Path, seq: int) -> StoreError:
+    return StoreError(
+        f"LS-LOG-ROOT: entry {seq} is missing from the log in {home}",
+        "every entry from 0",
+        "keep the home as it is, and restore it from its backup",
+    )
 
 
 def _checkpoint(db: sqlite3.Connection, origin: str) -> tuple[Checkpoint, bytes] | None:

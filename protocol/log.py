@@ -48,6 +48,7 @@ class Log:
         sign_key: Signs envelopes.
         log_key: Signs checkpoints.
         leaves: What is stored, from 0. Only the last is read: the root shows whether the others are right.
+        hashes: The leaf hashes, where of some entries nothing else is left (their leaf is None).
 
     Raises:
         LogError: The last stored entry is unreadable, or not of this log and place.
@@ -60,21 +61,23 @@ class Log:
         region: str,
         sign_key: SigningKey,
         log_key: SigningKey,
-        leaves: Iterable[bytes] = (),
+        leaves: Iterable[bytes | None] = (),
+        hashes: Iterable[bytes] | None = None,
         epoch: int = 1,
     ) -> None:
         self.origin = f"{network}/{region}/{epoch}"
         self.region = region
-        self.tree = Tree()
         self.last_ms = 0
         self._sign_key = sign_key
         self._log_key = log_key
         self._pending: list[Leaf] = []
-        last: bytes | None = None
-        for last in leaves:
-            self.tree.append(leaf_hash(last))
-        if last is not None:
-            self.last_ms = self._newest(last).t_ms
+        kept = list(leaves)
+        self.tree = Tree(hashes if hashes is not None else (leaf_hash(leaf) for leaf in kept if leaf is not None))
+        if self.tree.size != len(kept):
+            raise LogError(f"{self.origin}: {len(kept)} entries and {self.tree.size} hashes")
+        last = max((seq for seq, leaf in enumerate(kept) if leaf is not None), default=-1)
+        if last >= 0:
+            self.last_ms = self._read(last, kept[last] or b"").t_ms
 
     @property
     def size(self) -> int:
@@ -172,13 +175,11 @@ class Log:
         leaves, self._pending = self._pending, []
         return leaves, *self.signed()
 
-    def _newest(self, leaf: bytes) -> Entry:
+    def _read(self, seq: int, leaf: bytes) -> Entry:
         try:
             entry = decode_entry(leaf)
         except CodecError as error:
-            raise LogError(f"{self.origin}: entry {self.size - 1} is unreadable: {error}") from error
-        if (entry.log, entry.seq) != (self.origin, self.size - 1):
-            raise LogError(
-                f"the last stored entry is {entry.seq} of {entry.log}; expected {self.size - 1} of {self.origin}"
-            )
+            raise LogError(f"{self.origin}: entry {seq} is unreadable: {error}") from error
+        if (entry.log, entry.seq) != (self.origin, seq):
+            raise LogError(f"the last stored entry is {entry.seq} of {entry.log}; expected {seq} of {self.origin}")
         return entry

@@ -24,6 +24,7 @@ FAMILIES: dict[str, tuple[str, str]] = {
     "policy": ("node.cli.policy:policy", "What this region lets itself be asked."),
     "study": ("node.cli.study:study", "Plan, propose, accept and follow a study."),
     "run": ("node.cli.run:run", "Run this region's node."),
+    "restore": ("node.cli.restore:restore", "Ask the neighbours for what this log has lost."),
     "status": ("node.cli.status:status", "What this region's node is doing."),
     "log": ("node.cli.log:log", "Read and export the signed update log."),
     "model": ("node.cli.model:model", "List and export trained models."),

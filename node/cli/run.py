@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from node.cli.output import Refusal
 from node.cli.root import common, home_option
 
 logger = logging.getLogger(__name__)
@@ -16,7 +15,9 @@ logger = logging.getLogger(__name__)
 
 @click.command()
 @home_option
-@click.option("--alone", is_flag=True, help="Not in this version, which starts without asking the neighbours.")
+@click.option(
+    "--alone", is_flag=True, help="Do not ask the neighbours whether this log is the newest; that stays in the log."
+)
 @click.option("--verbose", is_flag=True, help="Write each event to standard error.")
 @common
 def run(home: Path, alone: bool, verbose: bool, as_json: bool) -> int:
@@ -25,11 +26,6 @@ def run(home: Path, alone: bool, verbose: bool, as_json: bool) -> int:
     Answers to other regions of the roster only. What it does is in 'landsting status'; what it
     said and heard is in its signed log.
     """
-    if alone:
-        found = (
-            "--alone: this version never asks the neighbours whether its log is the newest, so there is nothing to skip"
-        )
-        raise Refusal("NOT_IN_VERSION", found, "no --alone", f"landsting run --home {home}")
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO,
         format="%(asctime)s %(levelname)-7s %(name)s %(message)s",
@@ -41,7 +37,7 @@ def run(home: Path, alone: bool, verbose: bool, as_json: bool) -> int:
 
     check_installation()
     try:
-        return run_daemon(home)
+        return run_daemon(home, alone=alone)
     except Exception as error:
         if refusal_of(error) is None:
             # A node runs unattended: what went wrong must be in its log, not only with --debug.

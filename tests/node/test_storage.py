@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import node.files
 import node.storage
+from crypto.merkle import leaf_hash
 from crypto.note import open_note, parse_checkpoint
-from gossip.events import Blob, Commit
+from crypto.signing import SigningKey
+from gossip.events import Blob, Commit, CosigRow, HeadRow, MirrorRow, Row
 from gossip.network import SeededEntropy
 from node.errors import ConfigError, StoreError
 from node.home import Home
 from node.soundness import check_clock, check_log, stopped_cleanly
 from node.storage import Store, StoreReader
 from protocol.codec import Value
+from protocol.cosignature import Cosignature, checkpoint_note
 from protocol.log import Log
 
 NOW_MS = 1_800_000_000_000
+KEY = SigningKey(bytes([9]) * 32)
 PAYLOAD = b"a kept payload"
 SHA256 = hashlib.sha256(PAYLOAD).digest()
 
@@ -337,3 +343,63 @@ def test_a_run_that_did_not_stop_in_order_is_known(home: Home) -> None:
     pending = log.pending()
     assert pending is not None
     assert not stopped_cleanly([*leaves, *(one.leaf for one in pending[0])])
+
+
+# ---------------------------------------------------------------- what is known of other logs
+
+
+def test_copies_and_cosignatures_are_written_with_their_step_and_read_back(home: Home) -> None:
+    other = Log(network="test.example", region="skane", sign_key=KEY, log_key=KEY)
+    for _ in range(3):
+        other.add("node.stop", {"reason": "signal"}, study=None, now_ms=NOW_MS)
+    found = other.pending()
+    assert found is not None
+    leaves, point, signature = found
+    note = checkpoint_note(point, KEY.public, signature)
+    store, log, _ = loaded(home)
+    rows: tuple[Row, ...] = (
+        *(MirrorRow(other.origin, leaf.seq, leaf.leaf if leaf.seq else None, leaf.hash) for leaf in leaves),
+        HeadRow(other.origin, point.size, point.root, note, "verified"),
+        CosigRow(home.origin, 3, "skane", 1_800_000_000, bytes(64)),
+    )
+    store.commit(Commit((), None, b"", rows=rows))
+    store.commit(replace(step(log), rows=rows))  # the same again, beside entries
+    (mirror,) = store.copies.mirrors()
+    assert (mirror.origin, mirror.checkpoint, mirror.signature) == (other.origin, point, signature)
+    assert mirror.root_at(2) == other.tree.root_at(2)
+    assert store.copies.leaf(other.origin, 0) is None
+    assert store.copies.leaf(other.origin, 2) == leaves[2].leaf
+    assert store.copies.cosignatures(home.origin, 3) == [Cosignature("skane", 3, 1_800_000_000, bytes(64))]
+    store.close()
+    with StoreReader(home) as reader:
+        (copy,) = reader.copies.copies()
+        assert copy.note == note
+        assert [digest for _, digest in copy.records] == [leaf.hash for leaf in leaves]
+    check(home)
+
+
+def test_what_neighbours_gave_back_is_one_transaction_and_a_sound_log(home: Home) -> None:
+    whole = append(home)
+    store, _, leaves = loaded(home)
+    store.close()
+    shutil.rmtree(home.path / "log")
+    (home.path / "log").mkdir(mode=0o700)
+    with Store.create(home) as store:
+        store._db.execute("INSERT INTO entry VALUES (0, ?, ?)", (leaves[0], leaf_hash(leaves[0])))
+        log = home.log([leaves[0], None, leaves[2]], [leaf_hash(leaf) for leaf in leaves])
+        recover: dict[str, Value] = {
+            "from_size": 1, "to_size": 3, "from": [{"region": "skane", "size": 3}], "hash_only": 1,
+        }  # fmt: skip
+        log.add("log.recover", recover, study=None, now_ms=NOW_MS)
+        found = log.pending()
+        assert found is not None
+        new, point, signature = found
+        back = ((1, None, leaf_hash(leaves[1])), (2, leaves[2], leaf_hash(leaves[2])))
+        store.commit(Commit(tuple(new), point, signature, publish=True, recovered=back))
+        assert log.tree.root_at(3) == whole.root
+        rows = list(store.entries())
+        assert [leaf is None for leaf, _ in rows] == [False, True, False, False]
+        again = home.log([leaf for leaf, _ in rows], [digest for _, digest in rows])
+        check_log(store, again.tree, [leaf for leaf, _ in rows], home.origin, home.keys().log.public)
+        with pytest.raises(StoreError, match="no entry says why"):
+            check_log(store, again.tree, [leaf for leaf, _ in rows[:3]], home.origin, home.keys().log.public)

@@ -1,0 +1,106 @@
+"""What a home knows of other regions' logs: verified copies, checkpoints, cosignatures given and received.
+
+Written in the transaction of the step that learned it; read at a start, for witnesses, and for an export.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from crypto.note import Checkpoint, parse_note
+from gossip.events import CosigRow, HeadRow, MirrorRow, Row
+from gossip.mirror import Mirror
+from protocol.cosignature import Cosignature
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS mirror (
+  origin TEXT NOT NULL, seq INTEGER NOT NULL, leaf BLOB, hash BLOB NOT NULL CHECK (length(hash) = 32),
+  PRIMARY KEY (origin, seq)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS head (
+  origin TEXT NOT NULL, size INTEGER NOT NULL, root BLOB NOT NULL CHECK (length(root) = 32),
+  proof BLOB NOT NULL, how TEXT NOT NULL CHECK (how IN ('claimed', 'verified')), PRIMARY KEY (origin, size)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS cosig (
+  origin TEXT NOT NULL, size INTEGER NOT NULL, "by" TEXT NOT NULL, t_s INTEGER NOT NULL,
+  sig BLOB NOT NULL CHECK (length(sig) = 64), PRIMARY KEY (origin, size, "by")
+) STRICT, WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A verified copy of another region's log, for an export.
+
+    Attributes:
+        origin: Whose log.
+        note: The largest verified checkpoint, signed by that log's key.
+        records: (leaf or None, leaf hash) from position 0 up to the checkpoint's size.
+    """
+
+    origin: str
+    note: bytes
+    records: tuple[tuple[bytes | None, bytes], ...]
+
+
+class Copies:
+    """The tables of one home's database."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def write(self, rows: Iterable[Row]) -> None:
+        """Write rows; the caller's transaction is open. What is there already stays."""
+        for row in rows:
+            match row:
+                case MirrorRow():
+                    values: tuple[object, ...] = (row.origin, row.seq, row.leaf, row.hash)
+                    self._db.execute("INSERT OR IGNORE INTO mirror VALUES (?, ?, ?, ?)", values)
+                case HeadRow():
+                    values = (row.origin, row.size, row.root, row.proof, row.how)
+                    self._db.execute("INSERT OR IGNORE INTO head VALUES (?, ?, ?, ?, ?)", values)
+                case CosigRow():
+                    values = (row.origin, row.size, row.by, row.t_s, row.sig)
+                    self._db.execute("INSERT OR IGNORE INTO cosig VALUES (?, ?, ?, ?, ?)", values)
+
+    def leaf(self, origin: str, seq: int) -> bytes | None:
+        """Return one entry of a copy; None if it, or all but its hash, is not here."""
+        found = self._db.execute("SELECT leaf FROM mirror WHERE origin = ? AND seq = ?", (origin, seq)).fetchone()
+        return found[0] if found is not None else None
+
+    def mirrors(self) -> list[Mirror]:
+        """Return the verified copies as witnesses keep them in memory."""
+        found = []
+        for origin, size, root, proof in self._newest():
+            hashes = [
+                digest
+                for (digest,) in self._db.execute(
+                    "SELECT hash FROM mirror WHERE origin = ? AND seq < ? ORDER BY seq", (origin, size)
+                )
+            ]
+            if len(hashes) == size:
+                signature = next(line.signature for line in parse_note(proof).signatures if line.name == origin)
+                found.append(Mirror(origin, hashes, Checkpoint(origin, size, root), signature))
+        return found
+
+    def copies(self) -> Iterator[Copy]:
+        """Yield every verified copy, ascending by origin."""
+        for origin, size, _, proof in self._newest():
+            rows = self._db.execute(
+                "SELECT leaf, hash FROM mirror WHERE origin = ? AND seq < ? ORDER BY seq", (origin, size)
+            ).fetchall()
+            if len(rows) == size:
+                yield Copy(origin, proof, tuple((leaf, digest) for leaf, digest in rows))
+
+    def cosignatures(self, origin: str, size: int | None = None) -> list[Cosignature]:
+        """Return the cosignatures on a log, all or those on one size, ascending by size and region."""
+        where, values = ("", (origin,)) if size is None else (" AND size = ?", (origin, size))
+        query = f'SELECT "by", size, t_s, sig FROM cosig WHERE origin = ?{where} ORDER BY size, "by"'  # noqa: S608
+        return [Cosignature(*row) for row in self._db.execute(query, values)]
+
+    def _newest(self) -> list[tuple[str, int, bytes, bytes]]:
+        return self._db.execute(
+            "SELECT origin, MAX(size), root, proof FROM head WHERE how = 'verified' GROUP BY origin ORDER BY origin"
+        ).fetchall()
