@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from node.audit import words_en
-from node.audit.words_en import Words
+from node.audit.words import Words
 
 CATALOGUES: Mapping[str, tuple[Mapping[str, Words], Mapping[str, str]]] = {
     "en": (words_en.CODES, words_en.PHRASES),

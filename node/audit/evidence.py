@@ -4,7 +4,8 @@ An ``Exhibit`` opens the pieces with the subject's keys; what they show is in ``
 not hold raises ``EvidenceError``.
 
 Pieces (JSON objects, bytes as ``0x`` and hex): ``envelope`` {header, sig, holder}, ``note`` {text},
-``leaf`` {leaf, at, size, path}, ``consistency`` {size, root, path}, ``payload`` {sha256}.
+``leaf`` {leaf, at, size, path}, ``consistency`` {size, root, path}, ``plan`` {plan}, ``payload`` {sha256},
+``log`` {size}: what the whole log does not hold.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from crypto.note import Checkpoint, open_note, parse_checkpoint, parse_note
 from node.audit.findings import Json
 from protocol.entries import Entry, decode_entry
 from protocol.envelope import Envelope, parse, verify
-from protocol.errors import CodecError
+from protocol.errors import CodecError, PlanError
+from protocol.plan import Plan
 from protocol.roster import Card, Roster
 
 
@@ -60,6 +62,16 @@ def payload_piece(sha256: bytes) -> dict[str, Json]:
     return {"type": "payload", "sha256": "0x" + sha256.hex()}
 
 
+def plan_piece(plan: Plan) -> dict[str, Json]:
+    """Return a plan."""
+    return {"type": "plan", "plan": "0x" + plan.encode().hex()}
+
+
+def log_piece(size: int) -> dict[str, Json]:
+    """Return the size of a log: the finding is about what is not in it, which only the whole log shows."""
+    return {"type": "log", "size": size}
+
+
 def _path(path: Sequence[bytes]) -> list[Json]:
     return ["0x" + node.hex() for node in path]
 
@@ -85,7 +97,8 @@ class Exhibit:
         self.notes: list[Checkpoint] = []
         self.leaves: list[_Leaf] = []
         self.earlier: dict[int, bytes] = {}
-        self.payloads = 0
+        self.plan: Plan | None = None
+        self.payloads = self.logs = 0
         ranked = sorted(pieces, key=lambda piece: _ORDER.get(str(piece.get("type")), 9))
         for piece in ranked:
             self._open(piece)
@@ -107,8 +120,12 @@ class Exhibit:
                 root, note = _bytes(piece, "root"), self.note
                 _crypto(verify_consistency, size, note.size, root, note.root, _nodes(piece))
                 self.earlier[size] = root
+            case {"type": "plan"}:
+                self.plan = self._plan(_bytes(piece, "plan"))
             case {"type": "payload"}:
                 self.payloads += 1
+            case {"type": "log"}:
+                self.logs += 1
             case _:
                 raise EvidenceError(f"a piece of an unknown type: {str(piece.get('type'))[:20]!r}")
 
@@ -132,6 +149,15 @@ class Exhibit:
         if not self._owns(checkpoint.origin):
             raise EvidenceError(f"a checkpoint is of the log {checkpoint.origin}")
         return checkpoint
+
+    def _plan(self, data: bytes) -> Plan:
+        try:
+            plan = Plan.decode(data)
+        except (CodecError, PlanError, ValueError) as error:
+            raise EvidenceError(f"the plan cannot be read: {error}") from error
+        if plan.roster != self.roster.hash:
+            raise EvidenceError("the plan names another roster")
+        return plan
 
     def _owns(self, origin: str) -> bool:
         return origin.rpartition("/")[0] == f"{self.roster.network}/{self.subject}"
@@ -164,7 +190,7 @@ class Exhibit:
         return self.envelopes[0]
 
 
-_ORDER = {"note": 0, "envelope": 1, "consistency": 2, "leaf": 3, "payload": 4}
+_ORDER = {"plan": 0, "note": 0, "envelope": 1, "consistency": 2, "leaf": 3, "payload": 4, "log": 4}
 
 
 def card_of(roster: Roster, name: str) -> Card:

@@ -90,8 +90,43 @@ CODES: Mapping[str, Code] = {
     "LS-EXPORT-UNLOGGED": Code(_M, Who.REGION),
     "LS-LOG-ABSENT": Code(_i, Who.REGION),
     "LS-LAB": Code(_i, Who.BUNDLE),
+    "LS-ROLLBACK": Code(_M, Who.REGION),
+    "LS-EPOCH-GAP": Code(_m, Who.REGION),
+    "LS-LEAF-LOST": Code(_m, Who.REGION),
+    "LS-REDACTED": Code(_i, Who.REGION),
+    "LS-COSIG-LAG": Code(_m, Who.REGION),
+    "LS-BACKDATED": Code(_M, Who.REGION),
+    "LS-CLOCK": Code(_i, Who.REGION),
+    "LS-KEY-REVOKED": Code(_C, Who.REGION),
+    "LS-STUDY-ACCEPT": Code(_C, Who.REGION),
+    "LS-MEMBER": Code(_C, Who.REGION),
+    "LS-EDGE": Code(_C, Who.REGION),
+    "LS-SETTINGS": Code(_M, Who.REGION),
+    "LS-WEIGHT": Code(_C, Who.REGION),
+    "LS-COHORT": Code(_C, Who.REGION),
+    "LS-ROUND-GAP": Code(_M, Who.REGION),
+    "LS-ROUND-DUP": Code(_C, Who.REGION),
+    "LS-STALE": Code(_C, Who.REGION),
+    "LS-MATCH": Code(_C, Who.REGION),
+    "LS-FALSE-DROPOUT": Code(_C, Who.REGION),
+    "LS-UNMASK-BOTH": Code(_C, Who.REGION),
+    "LS-DISPUTE-DELIVERY": Code(_i, Who.REGION),
+    "LS-LINEAGE": Code(_C, Who.REGION),
+    "LS-RELEASE-LINEAGE": Code(_C, Who.REGION),
+    "LS-RELEASE-RULE": Code(_C, Who.REGION),
+    "LS-DP-BUDGET": Code(_C, Who.REGION),
+    "LS-DP-MATH": Code(_C, Who.REGION),
+    "LS-RECOMPUTE-SUM": Code(_C, Who.REGION),
+    "LS-RECOMPUTE-MIX": Code(_C, Who.REGION),
+    "LS-OPENING": Code(_C, Who.REGION),
+    "LS-EXPORT-UNMASKABLE": Code(_C, Who.BUNDLE),
+    "LS-PAYLOAD-PRUNED": Code(_i, Who.REGION),
+    "LS-PAYLOAD-ABSENT": Code(_i, Who.REGION),
 }
 """Every code of this version; later versions add to it."""
+
+UNDECIDABLE = frozenset({"LS-CLOCK", "LS-DISPUTE-DELIVERY"})
+"""Codes of two statements of which logs cannot show which is right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +166,8 @@ class Finding:
     @property
     def status(self) -> Status:
         """CONTRADICTED where a region is named for a fault, DEFECTIVE where a bundle is."""
+        if self.code in UNDECIDABLE:
+            return Status.UNDECIDABLE
         if self.severity is Severity.INFO:
             return Status.NOT_CHECKED
         return Status.DEFECTIVE if self.subject is None else Status.CONTRADICTED

@@ -12,6 +12,7 @@ from crypto.errors import CryptoError
 from node.audit.claims import head_fault, place_fault, slot
 from node.audit.evidence import EvidenceError, Exhibit, NeedsBundleError, card_of
 from node.audit.findings import Json
+from node.audit.rules import ABSENCES, RULES, Item
 from protocol.entries import decode_entry
 from protocol.envelope import parse, verify
 from protocol.errors import CodecError
@@ -163,6 +164,37 @@ def _entry_place(exhibit: Exhibit) -> str:
     return f"{exhibit.subject} signed a log whose entry {leaf.at} {fault}"
 
 
+def _ruled(code: str) -> Callable[[Exhibit], str]:
+    """Return the check of a code whose rule speaks of a plan."""
+
+    def shows(exhibit: Exhibit) -> str:
+        plan = exhibit.plan
+        if plan is None:
+            raise EvidenceError("the plan is missing")
+        items = [Item(e.fields.head_size, None, {}, e.fields) for e in exhibit.envelopes]
+        for leaf in exhibit.leaves:
+            entry = exhibit.entry(leaf.at)
+            if entry.study != plan.study or entry.kind in ("env.recv", "env.sent"):
+                raise EvidenceError(f"entry {leaf.at} is not of this study, or not this region's word")
+            items.append(Item(leaf.at, entry.kind, entry.body))
+        if any(item.message is not None and item.message.study != plan.study for item in items):
+            raise EvidenceError("a message is of another study")
+        fault = RULES[code](plan, exhibit.subject, sorted(items, key=lambda item: item.seq))
+        if fault is not None:
+            return f"{exhibit.subject}: {fault}"
+        if exhibit.logs:
+            raise NeedsBundleError("the finding is about what the log does not hold: this needs the bundle")
+        raise EvidenceError("by the plan, what the evidence shows is allowed")
+
+    return shows
+
+
+def _absence(exhibit: Exhibit) -> str:
+    if not exhibit.logs:
+        raise EvidenceError("what the log lacks is not said")
+    raise NeedsBundleError("the finding is about what the log does not hold: this needs the bundle")
+
+
 _SHOWS: Mapping[str, Callable[[Exhibit], str]] = {
     "LS-FORK": _fork,
     "LS-OMITTED": _omitted,
@@ -175,4 +207,4 @@ _SHOWS: Mapping[str, Callable[[Exhibit], str]] = {
     "LS-ENTRY-FORMAT": _entry_form,
     "LS-ENTRY-SCHEMA": _entry_form,
     "LS-ENTRY-SEQ": _entry_place,
-}
+} | {code: _ruled(code) for code in RULES} | dict.fromkeys(ABSENCES, _absence)

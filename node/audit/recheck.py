@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crypto.errors import CryptoError
-from node.audit.evidence import EvidenceError
+from node.audit.evidence import EvidenceError, NeedsBundleError
 from node.audit.findings import CODES, Json
 from node.audit.proofs import check
 from protocol.codec import MAX_PLAN
@@ -19,12 +19,17 @@ MAX_FINDING = 4 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What checking one finding gave; ``words`` say what is shown, or why it is not."""
+    """What checking one finding gave; ``words`` say what is shown, or why it is not.
+
+    Attributes:
+        needs_bundle: Only the bundle can show it: it is about a payload's bytes, or about what a log lacks.
+    """
 
     confirmed: bool
     words: str
     code: str | None
     subject: str | None
+    needs_bundle: bool = False
 
     @property
     def exit_code(self) -> int:
@@ -35,7 +40,7 @@ class Answer:
 
     def to_json(self) -> dict[str, Json]:
         """Return the answer as JSON values."""
-        return {"confirmed": self.confirmed, "code": self.code, "subject": self.subject, "words": self.words}
+        return {"confirmed": self.confirmed, "needs_bundle": self.needs_bundle, "code": self.code, "subject": self.subject, "words": self.words}
 
 
 def check_finding(finding: bytes, roster: bytes) -> Answer:
@@ -55,6 +60,8 @@ def check_finding(finding: bytes, roster: bytes) -> Answer:
         words = check(value, decode_roster(roster))
     except (CodecError, RosterError, CryptoError) as error:
         return Answer(False, f"the roster cannot be read: {error}", code, subject)
+    except NeedsBundleError as error:
+        return Answer(False, str(error), code, subject, needs_bundle=True)
     except EvidenceError as error:
         return Answer(False, str(error), code, subject)
     return Answer(True, words, code, subject)

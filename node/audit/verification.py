@@ -16,6 +16,7 @@ from node.audit.checks.bundles import Held, gather, note_fault
 from node.audit.checks.cross import Match, cross
 from node.audit.checks.logs import CheckedLog, genesis_keys
 from node.audit.checks.own import LogCheck
+from node.audit.checks.study import StudyCheck, StudyRecord
 from node.audit.context import Context, contexts
 from node.audit.findings import Finding, Severity, ordered
 from node.audit.reading import Register, label_of, read_bundle
@@ -35,6 +36,7 @@ class _Outcome:
     matches: dict[str, Match] = field(default_factory=dict)
     absent: set[str] = field(default_factory=set)
     unchecked: set[bytes] = field(default_factory=set)
+    records: dict[bytes, StudyRecord] = field(default_factory=dict)
 
     def add_unnamed(self, other: _Outcome, source: str) -> None:
         """Take over what was found with keys that no roster holds: anybody can have made them, so nobody is named."""
@@ -52,6 +54,7 @@ def verify(
     study: bytes | None = None,
     require: Sequence[str] = (),
     lang: str = "en",
+    as_of: int | None = None,
     jobs: int = 1,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Report:
@@ -63,6 +66,7 @@ def verify(
             and none is confirmed.
         require: ``all-logs``: a missing log makes the verdict ``incomplete``.
         lang: A language of ``catalogue``.
+        as_of: The last round that is looked at: later statements miss nothing, later rounds are not asked for.
         jobs: How many processes check signatures.
         progress: Is told in words how far the audit is, where it takes its time.
     """
@@ -78,7 +82,8 @@ def verify(
     found = [(bundle, key) for bundle in read for key in bundle.logs]
     homes = [_contexts_of(under, bundle, key) for bundle, key in found]
     for context in under:
-        _audit(context, [place for place, home in zip(found, homes, strict=True) if context in home], held, outcome)
+        mine = [place for place, home in zip(found, homes, strict=True) if context in home]
+        _audit(context, mine, held, outcome, as_of)
     for (bundle, key), home in zip(found, homes, strict=True):
         if not home:
             apart = _Outcome()
@@ -135,7 +140,13 @@ def _alone(signatures: Signatures, statements: Statements, bundle: Bundle, key: 
     return Context(signatures, statements, network=network, keys={key[0]: keys})
 
 
-def _audit(context: Context, mine: Sequence[tuple[Bundle, tuple[str, int]]], held: Held, outcome: _Outcome) -> None:
+def _audit(
+    context: Context,
+    mine: Sequence[tuple[Bundle, tuple[str, int]]],
+    held: Held,
+    outcome: _Outcome,
+    as_of: int | None = None,
+) -> None:
     logs: list[CheckedLog] = []
     for bundle, (region, epoch) in mine:
         log, findings = LogCheck(context, bundle, region, epoch, held.payloads).run()
@@ -143,12 +154,16 @@ def _audit(context: Context, mine: Sequence[tuple[Bundle, tuple[str, int]]], hel
         outcome.findings += findings
         outcome.logs.setdefault((bundle.label, region, epoch), log)
         _note(context, log, outcome)
-    crossing = cross(context, logs)
+    crossing = cross(context, logs, as_of)
     outcome.findings += crossing.findings
     for region, match in crossing.matches.items():
         total = outcome.matches.setdefault(region, Match())
         total.held += match.held
         total.matched += match.matched
+    for study in sorted(context.studies):
+        check = StudyCheck(context, study, logs, as_of)
+        outcome.findings += check.run()
+        outcome.records[study] = check.record
     absent = set(context.regions) - {log.region for log in logs}
     outcome.absent |= absent
     outcome.findings += [Finding("LS-LOG-ABSENT", subject=name, roster=context.roster_hash) for name in absent]

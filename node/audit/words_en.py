@@ -6,29 +6,9 @@ Plain words for people who have to decide something: what was found, whom it con
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """What is said about one code.
-
-    Attributes:
-        title: A few words for a table.
-        plain: What was found, in one or two sentences.
-        next: What to do about it.
-        who: Whom the finding may name, and why nobody else.
-        shows: What evidence the finding carries.
-        example: How it comes about.
-    """
-
-    title: str
-    plain: str
-    next: str
-    who: str
-    shows: str
-    example: str
-
+from node.audit.words import Words
+from node.audit.words_en_study import STUDY_CODES
 
 _NOBODY = "Nobody: a courier, a disk or a liar may have done it. The finding says which bundle presents it."
 _SIGNED = "The region whose own valid signature covers the entry; nobody, where the root is not signed."
@@ -36,7 +16,7 @@ _SELF = "Only the region that signed both statements."
 _REFUSED = "The file is not a sound evidence bundle ({detail}). Nothing in it was used."
 _AGAIN = "Ask the region for the bundle again, by another way."
 
-CODES: Mapping[str, Words] = {
+_CODES: dict[str, Words] = {
     "LS-BUNDLE-FORMAT": Words(
         "not a sound bundle",
         _REFUSED,
@@ -264,6 +244,8 @@ CODES: Mapping[str, Words] = {
         "A demo was run with --masking off.",
     ),
 }
+
+CODES: Mapping[str, Words] = {**_CODES, **STUDY_CODES}
 
 PHRASES: Mapping[str, str] = {
     "clean": "Clean: {counts} agree; {accepted}; nothing was altered.",

@@ -164,7 +164,7 @@ def test_an_early_export_is_truncated_and_no_more(tmp_path: Path) -> None:
 
 
 @pytest.mark.attack("L02")
-@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.85])
 def test_a_real_log_changed_and_signed_again_is_a_fork(tmp_path: Path, share: float) -> None:
     network, plan = agreed(3)
     assert network.run()

@@ -15,6 +15,7 @@ from node.audit.claims import slot
 from node.audit.context import Context
 from node.audit.findings import Finding, Json, Severity
 from node.audit.statements import Statement
+from protocol.messages import TYPES
 
 
 @dataclass(slots=True)
@@ -33,7 +34,7 @@ class Crossing:
     matches: dict[str, Match] = field(default_factory=dict)
 
 
-def cross(context: Context, logs: Sequence[CheckedLog]) -> Crossing:
+def cross(context: Context, logs: Sequence[CheckedLog], as_of: int | None = None) -> Crossing:
     """Return what the logs and messages of all regions say against each other."""
     crossing = Crossing()
     statements = context.true()
@@ -41,7 +42,7 @@ def cross(context: Context, logs: Sequence[CheckedLog]) -> Crossing:
     for statement in statements:
         origins.setdefault(statement.log, []).append(statement)
     for origin in sorted(origins):
-        _Origin(context, origin, [log for log in logs if log.origin == origin], origins[origin], crossing).run()
+        _Origin(context, origin, [log for log in logs if log.origin == origin], origins[origin], crossing, as_of).run()
     crossing.findings += _equivocations(context, statements)
     return crossing
 
@@ -56,6 +57,7 @@ class _Origin:
         logs: Sequence[CheckedLog],
         statements: Iterable[Statement],
         crossing: Crossing,
+        as_of: int | None,
     ) -> None:
         self._context = context
         self._region = origin.split("/")[1]
@@ -63,6 +65,7 @@ class _Origin:
         self._reference = next((log for log in reversed(self._signed) if log.is_sound), None)
         self._statements = sorted(statements, key=lambda s: (s.size, s.eid))
         self._crossing = crossing
+        self._as_of = as_of
         self._roots: dict[int, bytes] = {}
 
     def run(self) -> None:
@@ -91,8 +94,10 @@ class _Origin:
                 continue  # said already: LS-HEAD-SELF
             if place <= size and self._root(place) != statement.root:
                 forks.append(statement)
-            elif place >= size:
+            elif place >= size + (not TYPES[statement.type].logged):
                 beyond.append(statement)
+            elif not TYPES[statement.type].logged:
+                continue  # a claim on a prefix, not on a place
             elif reference.raw.leaves[place] is None:
                 withheld.append(statement)
             elif is_there:
@@ -153,12 +158,15 @@ class _Origin:
     def _later(self, reference: CheckedLog, beyond: list[Statement]) -> None:
         """Statements after the end of what was handed over."""
         self._pairs(beyond)
-        missing = [s for s in beyond if s.holders and s.study in self._context.studies]
+        missing = [s for s in beyond if s.holders and s.study in self._context.studies and self._is_asked(s)]
         if missing:
             last = missing[-1]
             pieces = [last.piece, reference.note]
             values = {"n": last.size + 1 - reference.tree.size}
             self._find("LS-TRUNCATED", last, "", pieces, 1, values=values)
+
+    def _is_asked(self, statement: Statement) -> bool:
+        return self._as_of is None or statement.round is None or statement.round <= self._as_of
 
     def _pairs(self, statements: Iterable[Statement]) -> None:
         """Without a reference for them, two statements about one place must be one."""

@@ -1,0 +1,375 @@
+"""What a study's plan asks, against what each region's log and messages say (level L3).
+
+The entries are picked here, in the order of the log; what the plan thinks of them is in ``rules``. Only a
+sound log accuses its region of what it holds; messages accuse their signer wherever they were found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from node.audit.checks.logs import CheckedLog
+from node.audit.context import Context
+from node.audit.evidence import log_piece, plan_piece
+from node.audit.findings import Finding, Json
+from node.audit.leaves import Told
+from node.audit.rules import RULES, Item, Sessions
+from node.audit.statements import Statement
+from protocol.plan import Plan
+
+# Rules about one entry each.
+_SINGLE = {
+    "study.start": ("LS-SETTINGS",),
+    "round.train": ("LS-SETTINGS", "LS-DP-BUDGET"),
+    "round.mix": ("LS-WEIGHT", "LS-MEMBER", "LS-STALE"),
+    "session.sum": ("LS-MEMBER", "LS-UNMASK-BOTH"),
+    "stats.open": ("LS-STALE",),
+    "model.release": ("LS-RELEASE-RULE",),
+    "data.release": ("LS-RELEASE-RULE",),
+}
+_ONCE = ("round.end", "round.mix", "round.train", "stats.open")
+_SESSION_TYPES = frozenset({"ADVERT", "SHARES", "MASKED", "DELTA", "CONFIRM", "REVEAL", "COHORT", "ROUTED"})
+
+
+@dataclass(slots=True)
+class StudyRecord:
+    """What the checks of one study came to, for the report.
+
+    Attributes:
+        rounds: By region, rounds that ended, by outcome.
+        sums: How many sums were looked at.
+        epsilon_u: By region, the largest epsilon stated for the study, in 1e-6.
+        disputes: By (receiver, sender), rounds in which a sent value is said never to have come.
+    """
+
+    rounds: dict[str, dict[str, int]] = field(default_factory=dict)
+    sums: int = 0
+    epsilon_u: dict[str, int] = field(default_factory=dict)
+    disputes: dict[tuple[str, str], int] = field(default_factory=dict)
+
+
+class StudyCheck:
+    """Checks one study under one context."""
+
+    def __init__(self, context: Context, study: bytes, logs: Sequence[CheckedLog], as_of: int | None = None) -> None:
+        self.findings: list[Finding] = []
+        self.record = StudyRecord()
+        self._context = context
+        self._plan: Plan = context.plans[study]
+        self._study = study
+        self._logs = logs
+        self._as_of = as_of
+        self._sessions = Sessions(self._plan)
+        self._said: set[tuple[str, str]] = set()
+        self._statements = [s for s in context.true() if s.study == study]
+
+    def run(self) -> list[Finding]:
+        """Return what was found."""
+        for log in self._logs:
+            if log.is_sound:
+                _Log(self, log).run()
+        self._messages()
+        return self.findings
+
+    # ------------------------------------------------------------ messages, whoever holds them
+
+    def _messages(self) -> None:
+        plan = self._plan
+        by_sender: dict[str, list[Statement]] = {}
+        places: set[tuple[str, bytes, int | None]] = set()
+        for statement in self._statements:
+            sender = statement.sender
+            if sender not in plan.regions:
+                if statement.session is not None:
+                    detail = f"a {statement.type} of a region that does not take part"
+                    self.accuse("LS-MEMBER", sender, detail, statement.size, [], statement, statement.round)
+                continue
+            if statement.type in ("RECEIPT", "SURVIVORS", "COHORT"):
+                by_sender.setdefault(sender, []).append(statement)
+            key = sender, statement.session or b"", statement.round
+            if statement.type in _SESSION_TYPES and key not in places:
+                places.add(key)
+                self.apply("LS-EDGE", sender, [_said(statement)], [], [statement])
+        for sender, statements in sorted(by_sender.items()):
+            sessions: dict[bytes | None, list[Statement]] = {}
+            for statement in sorted(statements, key=lambda s: s.size):
+                sessions.setdefault(statement.session, []).append(statement)
+            for several in sessions.values():
+                items = [_said(statement) for statement in several]
+                if any(item.message and item.message.type == "SURVIVORS" for item in items):
+                    self.apply("LS-FALSE-DROPOUT", sender, items, [], several)
+                for item, statement in zip(items, several, strict=True):
+                    if statement.type == "COHORT":
+                        self.apply("LS-COHORT", sender, [item], [], [statement])
+                        self.apply("LS-MEMBER", sender, [item], [], [statement])
+
+    # ------------------------------------------------------------ findings
+
+    def apply(
+        self,
+        code: str,
+        region: str,
+        items: Sequence[Item],
+        pieces: Sequence[dict[str, Json]],
+        statements: Sequence[Statement] = (),
+    ) -> bool:
+        """Apply a rule; return whether it found a fault."""
+        if (code, region) in self._said:
+            return False
+        detail = RULES[code](self._plan, region, items)
+        if detail is None:
+            return False
+        evidence = [*pieces, *(statement.piece for statement in statements), plan_piece(self._plan)]
+        self.accuse(code, region, detail, items[-1].seq, evidence, None, _round(items[-1]))
+        return True
+
+    def accuse(
+        self,
+        code: str,
+        region: str,
+        detail: str,
+        seq: int,
+        evidence: Sequence[dict[str, Json]],
+        statement: Statement | None = None,
+        round: int | None = None,
+    ) -> None:
+        """Add a finding, the first of its code about a region."""
+        if (code, region) in self._said:
+            return
+        self._said.add((code, region))
+        pieces = [*evidence]
+        if statement is not None:
+            pieces += [statement.piece, plan_piece(self._plan)]
+        self.findings.append(
+            Finding(
+                code,
+                subject=region,
+                study=self._study,
+                round=round,
+                seq=seq,
+                values={"detail": detail},
+                evidence=pieces,
+                roster=self._context.roster_hash,
+            )
+        )
+
+    def own(self, region: str, *types: str) -> Iterator[Statement]:
+        """Yield what a region said in this study, of some types."""
+        for statement in self._statements:
+            if statement.sender == region and statement.type in types:
+                yield statement
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of the study."""
+        return self._plan
+
+    @property
+    def study(self) -> bytes:
+        """Its id."""
+        return self._study
+
+    @property
+    def as_of(self) -> int | None:
+        """The last round that is looked at; None: all."""
+        return self._as_of
+
+    @property
+    def sessions(self) -> Sessions:
+        """What session ids stand for."""
+        return self._sessions
+
+    def message(self, index: int) -> Statement:
+        """Return a message by its index."""
+        return self._context.statements.all[index]
+
+
+class _Log:
+    """One sound log against the plan."""
+
+    def __init__(self, check: StudyCheck, log: CheckedLog) -> None:
+        self._check = check
+        self._log = log
+        self._region = log.region
+        self._told = [told for told in log.raw.told if told.study == check.study]
+
+    def run(self) -> None:
+        self._accepted()
+        self._entries()
+        self._lineage()
+        self._rounds()
+        self._sums()
+        self._releases()
+
+    def _pieces(self, seqs: Iterable[int]) -> list[dict[str, Json]]:
+        return [self._log.note, *(self._log.proof(seq) for seq in sorted(set(seqs)))]
+
+    def _apply(self, code: str, told: Sequence[Told], statements: Sequence[Statement] = ()) -> None:
+        items = [_item(each) for each in told] + [_said(statement) for statement in statements]
+        items.sort(key=lambda item: item.seq)
+        check = self._check
+        if (code, self._region) in check._said or RULES[code](check.plan, self._region, items) is None:
+            return
+        check.apply(code, self._region, items, self._pieces(each.seq for each in told), statements)
+
+    # ------------------------------------------------------------ one entry, and pairs of entries
+
+    def _entries(self) -> None:
+        once: dict[tuple[str, int], Told] = {}
+        trained: list[Told] = []
+        record = self._check.record
+        for told in self._told:
+            for code in _SINGLE.get(told.kind, ()):
+                self._apply(code, [told])
+            if told.kind in _ONCE:
+                first = once.setdefault((told.kind, told.body["round"]), told)
+                if first is not told:
+                    self._apply("LS-ROUND-DUP", [first, told])
+            if told.kind == "round.train" and told.body["dp"] is not None:
+                trained.append(told)
+                stated = told.body["dp"]["eps_study_u"]
+                record.epsilon_u[self._region] = max(stated, record.epsilon_u.get(self._region, 0))
+            if told.kind == "round.end":
+                rounds = record.rounds.setdefault(self._region, {})
+                rounds[told.body["outcome"]] = rounds.get(told.body["outcome"], 0) + 1
+        if trained:
+            self._apply("LS-DP-MATH", trained)
+
+    def _lineage(self) -> None:
+        """After a mix the next round begins from it; after a restart a model may be lost, and a round is kept."""
+        starts = [told.seq for told in self._log.raw.told if told.kind == "node.start"]
+        before: Told | None = None
+        for told in self._told:
+            if told.kind == "round.mix":
+                before = told
+            elif told.kind == "round.end" and told.body["outcome"] == "kept":
+                before = None
+            elif told.kind == "round.train":
+                restarted = before is not None and any(before.seq < seq < told.seq for seq in starts)
+                if before is not None and not restarted:
+                    self._apply("LS-LINEAGE", [before, told])
+                elif before is None and told.body["round"] == self._check.plan.first_round:
+                    self._apply("LS-LINEAGE", [told])
+
+    # ------------------------------------------------------------ what the log lacks
+
+    def _lacks(self, code: str, detail: str, told: Sequence[Told], round: int | None = None) -> None:
+        seq = told[-1].seq if told else 0
+        pieces = self._pieces(each.seq for each in told)
+        pieces += [log_piece(self._log.tree.size), plan_piece(self._check.plan)]
+        self._check.accuse(code, self._region, detail, seq, pieces, None, round)
+
+    def _accepted(self) -> None:
+        start = next((told for told in self._told if told.kind == "study.start"), None)
+        agreed = any(told.kind == "study.accept" for told in self._told if start is None or told.seq < start.seq)
+        if start is not None and not agreed and not self._log.withheld:
+            self._lacks("LS-STUDY-ACCEPT", f"it began as entry {start.seq}, no acceptance stands before it", [start])
+
+    def _rounds(self) -> None:
+        """Rounds end one after the other, but for those that the region's own ABSENT names."""
+        excused: set[int] = set()
+        for absent in self._check.own(self._region, "ABSENT"):
+            first, last = int(str(absent.body["first"])), int(str(absent.body["last"]))
+            excused.update(range(first, min(last, self._check.plan.end_round) + 1))
+        expected, before = 0, None
+        for told in self._told:
+            end = told.kind == "study.end" and told.body["outcome"] == "done"
+            if told.kind != "round.end" and not end:
+                continue
+            number = self._check.plan.end_round if end else told.body["round"]
+            if self._check.as_of is not None:
+                number = min(number, self._check.as_of + 1)
+            missing = [each for each in range(expected, number) if each not in excused]
+            if missing and not self._log.withheld:
+                around = [each for each in (before, told) if each is not None]
+                self._lacks("LS-ROUND-GAP", f"round {missing[0]} has no end and no excuse", around, missing[0])
+            expected, before = max(expected, number + 1), told
+
+    # ------------------------------------------------------------ sums
+
+    def _sums(self) -> None:
+        heard, cohorts, survivors = self._heard()
+        sums: dict[bytes, Told] = {}
+        for told in self._told:
+            if told.kind == "session.sum":
+                session = told.body["session"]
+                sums[session] = told
+                self._check.record.sums += 1
+                named = [s for s in (cohorts.get(session), survivors.get(session)) if s is not None]
+                self._apply("LS-COHORT", [told], named)
+                self._carried(told, heard, named)
+            elif told.kind == "round.mix":
+                used = [sums[each["session"]] for each in told.body["in"] if each["session"] in sums]
+                self._apply("LS-MATCH", [*used, told])
+                if len(used) < len(told.body["in"]) and not self._log.withheld:
+                    self._lacks("LS-MATCH", "it mixed a sum that no session gave", [told], told.body["round"])
+
+    def _heard(
+        self,
+    ) -> tuple[dict[tuple[str, bytes], tuple[int, Statement]], dict[bytes, Statement], dict[bytes, Statement]]:
+        """Return values received by (sender, session), and own COHORTs and SURVIVORS by session."""
+        heard: dict[tuple[str, bytes], tuple[int, Statement]] = {}
+        cohorts: dict[bytes, Statement] = {}
+        survivors: dict[bytes, Statement] = {}
+        raw = self._log.raw
+        for seq, code in zip(raw.places, raw.messages, strict=True):
+            statement = self._check.message(code >> 1)
+            if statement.study != self._check.study or statement.session is None or not statement.valid:
+                continue
+            if code & 1:
+                if statement.type in ("MASKED", "DELTA", "PARTIAL"):
+                    heard.setdefault((statement.sender, statement.session), (seq, statement))
+            elif statement.type == "COHORT":
+                cohorts[statement.session] = statement
+            elif statement.type == "SURVIVORS":
+                survivors[statement.session] = statement
+        return heard, cohorts, survivors
+
+    def _carried(
+        self, told: Told, heard: dict[tuple[str, bytes], tuple[int, Statement]], named: Sequence[Statement]
+    ) -> None:
+        """Each survivor's value stands in the log before the sum, in the sum's own session."""
+        plan, session = self._check.plan, told.body["session"]
+        if plan.aggregation == "network" or self._log.withheld or told.body["receiver"] != self._region:
+            return
+        round = next((statement.round for statement in named), None)
+        for name in told.body["survivors"]:
+            found = heard.get((name, session))
+            if found is not None and found[0] < told.seq:
+                continue
+            others = [s for (sender, other), (seq, s) in heard.items() if sender == name and seq < told.seq]
+            if name not in plan.regions or any(s.round == round for s in others if round is not None):
+                continue
+            last = max(others, key=lambda s: s.round or 0, default=None)
+            detail = f"the sum of round {'?' if round is None else round} holds a value of {name}"
+            if last is not None:
+                self._lacks("LS-STALE", f"{detail}, which sent none in it but in {last.round}", [told], round)
+            else:
+                self._lacks("LS-MATCH", f"{detail} that never came", [told], round)
+
+    # ------------------------------------------------------------ releases
+
+    def _releases(self) -> None:
+        plan = self._check.plan
+        models = {plan.init} | {told.body["model"] for told in self._told if told.kind == "round.mix"}
+        kept = any(told.kind == "round.end" and told.body["outcome"] == "kept" for told in self._told)
+        for told in self._told:
+            if told.kind == "model.release" and told.body["model"] not in models and not (kept or self._log.withheld):
+                self._lacks("LS-RELEASE-LINEAGE", f"entry {told.seq}", [told], told.body["round"])
+
+
+def _item(told: Told) -> Item:
+    return Item(told.seq, told.kind, told.body)
+
+
+def _said(statement: Statement) -> Item:
+    return Item(statement.size, None, {}, statement)
+
+
+def _round(item: Item) -> int | None:
+    if item.message is not None:
+        return item.message.round
+    round = item.body.get("round")
+    return round if isinstance(round, int) else None
+
