@@ -14,6 +14,9 @@ from protocol.plan_checks import show
 if TYPE_CHECKING:
     from protocol.plan import Plan
 
+MAX_RECOVERABLE = 64
+"""Planned senders of a recoverable session: what ROUTED carries for them must fit into a control payload."""
+
 STAGES = ("count", "moment", "bin", "bin2", "category")
 
 
@@ -38,6 +41,14 @@ def check_version(plan: Plan) -> None:
     for key, value, able in works:
         if value not in able:
             raise _later(key, value, able[0])
+    mode, most = plan.masking["mode"], max(len(around.names) for graph in plan.turn for around in graph.values())
+    if mode in ("auto", "recoverable") and most > MAX_RECOVERABLE:
+        raise PlanError(
+            rule="not-in-version",
+            found=f"sessions that survive losses with {most} neighbours, which are not in this version",
+            expected=f"at most {MAX_RECOVERABLE} neighbours, or strict sessions",
+            fix='Set masking.mode = "strict", or choose a topology with fewer neighbours.',
+        )
     if any(stage not in STAGES for stage in plan.sums):
         raise _later("sums", list(plan.sums), [stage for stage in plan.sums if stage in STAGES])
     if dp is not None and plan.sums and not dp["preprocess_bp"]:

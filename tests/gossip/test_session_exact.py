@@ -11,9 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gossip.carried import most_bytes
 from gossip.session import ReceiverState
 from gossip.session_rules import threshold
-from tests.gossip.recoverable_table import Table
+from protocol.codec import MAX_CONTROL, MAX_HEADER
+from protocol.plan_version import MAX_RECOVERABLE
+from tests.gossip.recoverable_table import Table, envelope
 
 PHASES = ("unshared", "unmasked", "unconfirmed", "unrevealed")
 RINGS = (8, 16, 32, 64)
@@ -144,3 +147,19 @@ def test_where_all_are_one_group_one_loss_ends_the_session() -> None:
     table = Table(4, groups=(frozenset({"m00", "m01", "m02", "m03"}),))
     assert table.run(table.values(), unmasked=["m03"]) is ReceiverState.VOID
     assert table.receiver.reason == "missing"
+
+
+def test_the_largest_session_that_a_plan_may_ask_for_fits_into_its_messages() -> None:
+    names = [f"region-with-quite-a-long-name-number-{i:03d}" for i in range(MAX_RECOVERABLE)]
+    table = Table(names, colluders=0)
+    table.announce()
+    sent = table.cohort()
+    for name in names[:2]:  # all make SHARES of one size
+        table.members[name].check_cohort(*sent)
+        table.receiver.take_shares(*table.seal(name, table.members[name].share(table.entropy)))
+    shares = next((made, data) for made, data in table.said if made.fields.type == "SHARES")
+    # ROUTED carries header, signature and payload of each, and no more than a few bytes beside them.
+    assert MAX_RECOVERABLE * (len(shares[0].header) + 64 + len(shares[1]) + 16) + 5 < MAX_CONTROL
+    assert len(shares[1]) <= most_bytes("SHARES", MAX_RECOVERABLE)
+    body = {"cohort": bytes(32), "members": [[name, bytes(32)] for name in names]}
+    assert len(envelope("r", "ROUTED", body, table.sid, b"x").header) < MAX_HEADER

@@ -666,6 +666,19 @@ def test_a_receiver_takes_nothing_of_another_session_or_state(other: str) -> Non
     assert not table.receiver.awaits(moved)
 
 
+def test_shares_that_come_after_routed_are_refused() -> None:
+    table = at_cohort(6)
+    sent = table.cohort()
+    table.share(sent, table.names[:5])
+    table.route()
+    table.members["m05"].check_cohort(*sent)
+    late, data = table.seal("m05", table.members["m05"].share(table.entropy))
+    assert not table.receiver.awaits(late)
+    with pytest.raises(ValueError, match="not awaited"):
+        table.receiver.take_shares(late, data)
+    assert table.receiver.routed == tuple(table.names[:5])
+
+
 def test_a_value_that_comes_after_survivors_is_refused() -> None:
     table = at_survivors()
     table.survive()

@@ -259,6 +259,7 @@ def test_a_label_that_the_graphs_contradict_is_refused(plan: Plan, words: str) -
         pytest.param(plan_of(4, dp=DP | {"noise_rng": "system"}), 'Set dp.noise_rng = "torch"', id="noise_rng"),
         pytest.param(plan_of(4, sums=["count", "median"]), 'Set sums = ["count"]', id="unknown stage"),
         pytest.param(plan_of(21, sums=["count"], masking=STRICT), "Set sums = []", id="sums over 21"),
+        pytest.param(plan_of(66), 'Set masking.mode = "strict"', id="recoverable among 66"),
     ],
 )
 def test_what_this_version_cannot_do_is_refused_with_the_value_that_works(plan: Plan, fix: str) -> None:
