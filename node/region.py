@@ -20,6 +20,8 @@ from gossip.witness import Records
 from node.errors import NodeError, Refused, StoreError
 from node.files import disk_error, sync_folder, write
 from node.home import Home, Lock
+from node.paid import check_ledger
+from node.policy import Policy
 from node.software import software
 from node.soundness import check_clock, check_log, stopped_cleanly
 from node.storage import Store
@@ -76,6 +78,7 @@ class Region:
             leaves = [leaf for leaf, _ in entries]
             log = home.log(leaves, [digest for _, digest in entries])
             check_log(store, log.tree, leaves, home.origin, home.keys().log.public, put_back=recovering)
+            check_ledger(home.path, leaves)
             check_clock(log.last_ms, wall_ms() if now_ms is None else now_ms, home.path)
             peer = Peer(
                 keys=home.keys(),
@@ -84,6 +87,7 @@ class Region:
                 entropy=os.urandom,
                 code_sha256=code_sha256(),
                 software=software(),
+                roles=Policy.load(home.path).roles,
                 blob=store.blob,
                 kept=store.kept,
                 records=Records(lambda first, stop: list(store.entries(first, stop)), store.copies.leaf),
@@ -127,11 +131,17 @@ class Region:
         """Do what a request needs in the home before ``Peer`` hears it: which data a study is accepted with.
 
         Raises:
-            Refused: No such data set is bound.
+            Refused: No such data set is bound, or the region's policy does not allow the study.
             StoreError: It could not be written.
         """
         study, data = args.get("study"), args.get("data")
-        if op != "accept" or data is None:
+        if op != "accept":
+            return
+        offered = self.peer.agreement.proposals.get(study) if isinstance(study, bytes) else None
+        if offered is not None and self.peer.me not in offered.answers:
+            name = data if isinstance(data, str) else None
+            Policy.load(self.home.path).check(offered.plan, offered.envelope.fields.sender, name)
+        if data is None:
             return
         if not isinstance(study, bytes) or len(study) != 32 or not isinstance(data, str):
             raise Refused("VALUE", "data without a whole study id", "both", "landsting study accept ID --data NAME")

@@ -1,0 +1,61 @@
+"""A ledger that lacks a round of the region's own log is found at the start of its node."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from node.errors import StoreError
+from node.paid import check_ledger
+from protocol.codec import Value
+from protocol.entries import Entry, encode_entry
+
+STUDY = bytes(range(32))
+DP: dict[str, Value] = {
+    "q_u": 200_000, "sigma_u": 2_490_000, "steps": 5, "clip_u": 1_000_000, "delta_u12": 10**9,
+    "accountant": "rdp", "eps_round_u": 100_000, "eps_study_u": 100_000, "eps_data_u": 100_000,
+}  # fmt: skip
+
+
+def trained(round: int, private: bool = True) -> bytes:
+    """Return the leaf of a round that was trained."""
+    body: dict[str, Value] = {
+        "round": round, "base": bytes(32), "delta": None, "settings_sha256": bytes(32), "code_sha256": bytes(32),
+        "steps": 5, "norm_bucket": 0, "dp": dict(DP) if private else None,
+    }  # fmt: skip
+    return encode_entry(Entry("n.example/a/1", round, 1, "round.train", STUDY, body))
+
+
+def paid(home: Path, *rounds: int) -> None:
+    """Write a ledger with these rounds."""
+    lines = [json.dumps({"study": STUDY.hex(), "round": round}) for round in rounds]
+    (home / "ledger.jsonl").write_text("".join(line + "\n" for line in lines))
+
+
+def test_a_ledger_with_every_round_of_the_log_and_more_is_the_one_that_was_written(tmp_path: Path) -> None:
+    paid(tmp_path, 0, 1, 2)
+
+    check_ledger(tmp_path, [trained(0), trained(1), None])
+
+
+@pytest.mark.parametrize("rounds", [(), (0,)], ids=["emptied", "put back"])
+def test_a_ledger_that_lacks_a_round_is_refused(tmp_path: Path, rounds: tuple[int, ...]) -> None:
+    paid(tmp_path, *rounds)
+
+    with pytest.raises(StoreError, match=f"it lacks round {len(rounds)} of study 000102030405"):
+        check_ledger(tmp_path, [trained(0), trained(1)])
+
+
+def test_a_deleted_ledger_is_refused_and_without_private_rounds_none_is_needed(tmp_path: Path) -> None:
+    check_ledger(tmp_path, [trained(0, private=False), None])
+    with pytest.raises(StoreError, match="restore ledger.jsonl from a backup"):
+        check_ledger(tmp_path, [trained(0)])
+
+
+def test_a_damaged_ledger_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "ledger.jsonl").write_text("[]\n")
+
+    with pytest.raises(StoreError, match="it cannot be read"):
+        check_ledger(tmp_path, [trained(0)])
