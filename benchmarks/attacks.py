@@ -36,6 +36,7 @@ ATTACKS = {
     "S23": "a receiver that goes mute",
     "S24": "unsafe decoding",
     "S25": "a receiver that weighs otherwise than the plan",
+    "S28": "a root with two results, a parent that miscounts",
     "S29": "a made-up round in a PING",
     "S30": "a receiver that shows ever new sets of senders",
     "S31": "a sum round with a smaller cohort, or tried again with other numbers",

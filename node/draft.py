@@ -30,6 +30,7 @@ class Draft:
         freeze: Patterns of parameters that neither train nor travel.
         edges_text: The edge list of topology ``edges``.
         topology: None for the cheapest in which any region may be away and every value hides.
+        aggregation, fallback: Sums at each neighbour, or one of all (``network``) and what follows if that fails twice.
         min_coalition: How many regions together it must take, at least, to see one's update.
     """
 
@@ -45,6 +46,8 @@ class Draft:
     masking: str = "auto"
     disclose: bool = False
     min_coalition: int = 1
+    aggregation: str = "neighbourhood"
+    fallback: str = "stop"
     dp: tuple[str, str] | None = None
     dp_rate: tuple[float, float] = (0.5, 0.5)
     preprocess_bp: int = 0
@@ -100,6 +103,8 @@ def draft_plan(draft: Draft) -> Plan:
         "round_timeout_s": draft.round_timeout_s,
         "round_min_s": draft.round_min_s,
         "topology": topology.partition(":FILE")[0],
+        "aggregation": draft.aggregation,
+        "fallback": draft.fallback,
         "graphs": [[list(edge) for edge in graph] for graph in graphs],
         "masking": {
             "mode": draft.masking,
