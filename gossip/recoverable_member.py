@@ -48,7 +48,6 @@ from gossip.events import Buffer
 from gossip.session import Cohort, Entropy, MemberState, Statement, read_cohort
 from gossip.session_rules import SessionError, SessionRules
 from gossip.sharing import BadShare, Pair, deal, open_pair
-from protocol.codec import Value
 from protocol.envelope import Envelope
 from protocol.weights import inverse
 
@@ -158,13 +157,9 @@ class RecoverableMember:
         self._private = mask_key(self._seed_c, self.sid, self._me)
         self._public = x25519_public(self._private)
         self.state = MemberState.ADVERTISED
-        return Statement(
-            "ADVERT",
-            {
-                "mask_key": self._public, "eph": x25519_public(self._ephemeral),
-                "need_state": need_state, "stats": stats,
-            },
-        )  # fmt: skip
+        eph = x25519_public(self._ephemeral)
+        body = {"mask_key": self._public, "eph": eph, "need_state": need_state, "stats": stats}
+        return Statement("ADVERT", body)
 
     def check_cohort(self, envelope: Envelope, payload: bytes) -> Cohort:
         """Return the cohort if it may be answered; the first one that passes is the session's.
@@ -297,11 +292,8 @@ class RecoverableMember:
         add_masks(y, plus, minus, prg=self.rules.prg, factor=inverse(self._weight, self.rules.ring))
         self._seed_c = self._seed_b = self._private = b""
         self.state = MemberState.MASKED
-        body: dict[str, Value] = {
-            "view": self._routed.envelope.eid,
-            "self_commit": self_commitment(digest, self._me, own),
-        }
-        return Statement("MASKED", body, y.data.cast("B"))
+        commitment = self_commitment(digest, self._me, own)
+        return Statement("MASKED", {"view": self._routed.envelope.eid, "self_commit": commitment}, y.data.cast("B"))
 
     def on_receipt(self, envelope: Envelope) -> None:
         """Take a RECEIPT of the receiver, the own one or one that another member has shown.
@@ -328,10 +320,7 @@ class RecoverableMember:
         with self._aborting():
             assert self._routed is not None
             survivors = read_survivors(envelope, payload, self._routed.envelope.eid, self._routed.members)
-            lost = {name for name, why in survivors.left_out.items() if why == "lost"}
-            false = sorted(lost & self._receipts)
-            if false:
-                raise SessionError("false-dropout", f"{', '.join(false)} declared lost against a RECEIPT")
+            lost = self._check_lost(survivors)
             if self._me in survivors.left_out:
                 raise SessionError("left-out", "this region is not among the survivors")
             if survivors.masked[self._me].eid != self._own.get("MASKED"):
@@ -347,6 +336,14 @@ class RecoverableMember:
                 self._check(carried)
         self._survivors = survivors
         return survivors
+
+    def _check_lost(self, survivors: Survivors) -> set[str]:
+        """Return who is declared lost; nobody may be of whom a RECEIPT is held."""
+        lost = {name for name, why in survivors.left_out.items() if why == "lost"}
+        if lost & self._receipts:
+            names = ", ".join(sorted(lost & self._receipts))
+            raise SessionError("false-dropout", f"{names} declared lost against a RECEIPT")
+        return lost
 
     def confirm(self) -> Statement:
         """Sign the survivors that were checked."""
@@ -370,16 +367,10 @@ class RecoverableMember:
             t = self.rules.threshold(len(self._need_cohort().members))
             if len(confirms.confirms) < t:
                 raise SessionError("confirms", f"{len(confirms.confirms)} have signed the survivors; at least {t}")
-            lost = {name for name, why in survivors.left_out.items() if why == "lost"}
-            false = sorted(lost & self._receipts)
-            if false:
-                raise SessionError("false-dropout", f"{', '.join(false)} declared lost against a RECEIPT")
+            self._check_lost(survivors)
             for carried in confirms.carried:
                 self._check(carried)
-        shares: dict[str, bytes] = {}
-        for name in self._routed.members:
-            c, b = self._shares[name]
-            shares[name] = b if name in survivors.masked else c
+        shares = {name: b if name in survivors.masked else c for name, (c, b) in self._shares.items()}
         sealed = self._channels[self.receiver].seal("REVEAL", encode_reveal(shares))
         self._forget()
         self.state = MemberState.CLOSED

@@ -148,9 +148,7 @@ class RecoverableReceiver:
                 return name in self.missing and body["view"] == self._said.get("ROUTED") and body["self_commit"] != b""
             case "COMPLAINT":
                 return name in self.missing and body["about"] in self.routed and body["about"] != name
-            case "CONFIRM":
-                return name in self.missing and body["survivors"] == self._said.get("SURVIVORS")
-            case _:
+            case _:  # CONFIRM, REVEAL
                 return name in self.missing and body["survivors"] == self._said.get("SURVIVORS")
 
     def _expect(self, envelope: Envelope) -> None:

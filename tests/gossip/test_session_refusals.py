@@ -639,6 +639,33 @@ def _channel_to_receiver(table: Table, name: str) -> Channel:
 # ---------------------------------------------------------------- the receiver's own care
 
 
+def test_a_receiver_says_for_whom_it_waits_and_when_for_nobody() -> None:
+    table = at_cohort(4)
+    assert not table.receiver.has_all_shares
+    sent = table.cohort()
+    assert table.receiver.missing == tuple(table.names)
+    table.share(sent, table.names[:3])
+    assert (table.receiver.missing, table.receiver.has_all_shares) == (("m03",), False)
+    table.share(sent, ["m03"])
+    assert (table.receiver.missing, table.receiver.has_all_shares) == ((), True)
+    assert not table.receiver.has_all_values
+    routed, values = table.route(), table.values()
+    table.mask(routed, {name: values[name] for name in table.names[:3]})
+    assert (table.receiver.missing, table.receiver.has_all_values) == (("m03",), False)
+    table.mask(routed, {"m03": values["m03"]})
+    assert (table.receiver.missing, table.receiver.has_all_values) == ((), True)
+    table.survive()
+    assert not table.receiver.has_all_values
+
+
+def test_a_cohort_says_since_when_it_counts_whom() -> None:
+    table = at_cohort(4)
+    statement = table.receiver.cohort(table.entropy, "mix", [], {"m01": 7})
+    assert statement is not None
+    rows: Any = statement.body["members"]
+    assert {name: since for name, _, since in rows} == {"m00": None, "m01": 7, "m02": None, "m03": None}
+
+
 def test_nothing_is_taken_out_of_its_turn() -> None:
     table = at_survivors()
     early = envelope("m00", "CONFIRM", {"survivors": bytes(32)}, table.sid)
