@@ -28,8 +28,6 @@ _FIX = "Remove the column from the extract, or replace it by a pseudonym that ha
 _WORDS: tuple[tuple[str, str], ...] = (
     ("names", r"^(name|namn|full_?name|patient_?(name|namn)|.*(first|last|middle|maiden|sur|family|given)_?name|"
               r"förnamn|fornamn|efternamn|mellannamn|tilltalsnamn|initialer|initials)$"),
-    ("addresses", r"^(address|adress|.*_(address|adress)|street|gata|gatuadress|city|stad|ort|postort|county|kommun|"
-                  r"district|parish|församling|latitude|longitude|lat|lon|geo.*)$"),
     ("dates of birth", r"^(dob|birth_?(date|day|datetime)|date_of_birth|födelsedatum|fodelsedatum|födelsedag)$"),
     ("telephone numbers", r"^(phone|telephone|tel|mobile|mobil|telefon|.*_(phone|telefon|mobil))"
                           r"(_?(nr|no|number|nummer))?$"),
@@ -50,6 +48,8 @@ _WORDS: tuple[tuple[str, str], ...] = (
     ("IP addresses", r"^ip(_?(v4|v6|addr|address|adress|nr))?$"),
     ("biometrics", r"^(fingerprint|finger_?print|voice_?print|retina_scan|iris_scan|biometric.*|fingeravtryck)$"),
     ("photographs", r"^(photo|photograph|face_?(image|photo)|portrait|ansikte|foto)$"),
+    ("addresses", r"^(address|adress|.*_(address|adress)|street|gata|gatuadress|city|stad|ort|postort|county|kommun|"
+                  r"district|parish|församling|latitude|longitude|lat|lon|geo.*)$"),
 )  # fmt: skip
 _NAMES = tuple((kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _WORDS)
 _POSTCODE_NAME = re.compile(r"^(zip|zip_?code|post_?(code|nr|nummer|number)|postal_?code)$", re.IGNORECASE)
@@ -149,7 +149,7 @@ PATTERNS: tuple[tuple[str, str, Callable[[str], bool], bool], ...] = (
      lambda cell: _FULL_NAME.match(cell) is not None, False),
     ("free_text", "free text", is_free_text, False),
 )  # fmt: skip
-_SHORTEST = 6  # of any cell that a pattern matches
+_SHORTEST, _SHORTEST_NUMBER = 6, 10  # of a cell that a pattern matches; of a personal number
 
 
 class Identifiers:
@@ -179,8 +179,10 @@ class Identifiers:
                 self._postcodes[name] += sum(1 for c in cells if sum(map(str.isdigit, c)) > 3 and c.strip() != "")
             memo, new = self._kind[name], Counter[str]()
             public = set(column.categories)
+            # Other cells of a number's column are no numbers, and block as such.
+            shortest = _SHORTEST_NUMBER if column.kind in ("number", "integer", "boolean") else _SHORTEST
             for cell in distinct:
-                if len(cell) < _SHORTEST or cell in public:
+                if len(cell) < shortest or cell in public:
                     continue
                 kind = memo.get(cell)
                 if kind is None:
