@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from crypto.errors import CryptoError
 from gossip.blame import Blame
 from gossip.errors import RemoteError
+from gossip.keyring import KeyRing
 from gossip.events import Buffer
 from gossip.exchange import Exchange
 from gossip.mailbox import Contradiction, Mailbox
@@ -77,6 +78,7 @@ class StudyContext:
         exchange: Between models and integers, from the first training round on.
         trees: Round to this region's place below the root, in whole-network mode.
         told: The newest RESULT that this region has passed on, and to whom.
+        warnings: What the operator should know of this study, in words, each once.
         stored_models: Rounds whose model is among the region's state files, ascending.
     """
 
@@ -96,11 +98,13 @@ class StudyContext:
     absents: dict[str, Envelope] = field(default_factory=dict)
     opened: list[Opened] = field(default_factory=list)
     code: dict[int, NDArray[np.signedinteger]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
     stored_models: list[int] = field(default_factory=list)
     layout: tuple[tuple[str, int], ...] = ()
     exchange: Exchange | None = None
     trees: dict[int, TreeNode] = field(default_factory=dict)
     told: tuple[Envelope, Buffer | None, tuple[str, ...]] | None = None
+    ring: KeyRing | None = None
 
     @property
     def study(self) -> bytes:
@@ -121,6 +125,11 @@ class StudyContext:
     def is_masked(self) -> bool:
         """False only under ``masking.mode = "off"``."""
         return bool(self.plan.masking["mode"] != "off")
+
+    def warn(self, words: str) -> None:
+        """Say something to the operator, once."""
+        if words not in self.warnings:
+            self.warnings.append(words)
 
     def stored_stage(self, name: str) -> Opened | None:
         """A stage among the region's state files; None if it is missing or damaged."""
@@ -210,10 +219,22 @@ class StudyContext:
         if self.mailbox.knows(envelope.eid):
             return None
         try:
-            verify(envelope, self.roster.card(fields.sender).keys.sign)
+            self._verify(envelope)
         except CryptoError as error:
             raise CryptoError(f"carried {fields.type} is not signed by {fields.sender}") from error
         return self.mailbox.judge(envelope)
+
+    def _verify(self, envelope: Envelope) -> None:
+        """Check a signature with the key sets that count at the envelope's place in its sender's log."""
+        fields = envelope.fields
+        keys = self.ring.at(fields.sender, fields.head_size) if self.ring is not None else []
+        for one in keys or [self.roster.card(fields.sender).keys]:
+            try:
+                verify(envelope, one.sign)
+            except CryptoError:
+                continue
+            return
+        raise CryptoError("signed by none of its key sets")
 
     # ---------------------------------------------------------------- opened sums
 

@@ -206,6 +206,7 @@ class TrainingRound:
         else:
             mixed = self._exchange.mix(step, self.number, receiver.kind, self.value, total, senders)
         if mixed is None:
+            context.warn("a sum was more than ten times clip long: some neighbour sent false values; it was not used")
             self.keep(step, "clip")
             return
         sum_hash = hashlib.sha256(total.data.cast("B")).digest()

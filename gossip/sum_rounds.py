@@ -16,6 +16,18 @@ from gossip.past import Past
 from gossip.sender import Sender
 from gossip.step import Step
 from gossip.sums import Answers, SumStage, opened_total, own_integers
+from gossip.weighting import COUNT, keep_count
+
+
+def only_here(own: Opened, total: Opened) -> list[str]:
+    """Return the columns with a number that only this region adds to: parameters of their own would give it away."""
+    found, at = [], 0
+    for name, width in own.columns:
+        mine, all_of_them = own.total[at : at + width], total.total[at : at + width]
+        if ((mine > 0) & (mine == all_of_them)).any():
+            found.append(name)
+        at += width
+    return found
 
 
 class SumRounds:
@@ -69,9 +81,15 @@ class SumRounds:
             return False
         if stage.vector is not None and stage.number not in self._own:
             self._own[stage.number] = stage.own
+            keep_count(self._context, step, stage.stage, stage.vector)
         stage.progress(step)
         self._attempts[stage.number] = stage.attempt
         if stage.opened is not None:
+            for column in only_here(self._own[stage.number], stage.opened) if stage.stage == COUNT else ():
+                self._context.warn(
+                    f"no other region has what this one counts in column {column}:"
+                    " what is learned from it alone shows in the sums of its neighbours"
+                )
             self.stage = None
             return True
         self.over = ("attempts", None) if stage.has_failed else pace.cannot_open(self._context, step.now_ms)

@@ -23,6 +23,7 @@ from gossip.record import Record
 from gossip.round import TrainingRound, stored_model
 from gossip.sender import Sender
 from gossip.step import Step
+from gossip.weighting import weighted
 from protocol.envelope import Envelope
 
 
@@ -109,7 +110,14 @@ class Training:
         lacks_noise = plan.dp is not None and report.dp is None
         if vector.size != plan.dim or not np.isfinite(vector).all() or lacks_noise:
             self.give_up(step, current)
-        elif target is not None:
+            return None
+        try:
+            vector = weighted(self._context, current.model, vector)
+        except ValueError as error:
+            self._context.warn(str(error))
+            self.give_up(step, current)
+            return None
+        if target is not None:
             current.value = vector
             current.keep(step, "catch-up")
             self.close()

@@ -28,7 +28,6 @@ def check_version(plan: Plan) -> None:
     """
     dp = plan.dp
     works: list[tuple[str, object, tuple[object, ...]]] = [
-        ("weighting", plan.weighting, ("region",)),
         ("data_update", plan.data_update, ("keep",)),
         ("robustness", plan.robustness, ("none", "clip_sum", "clear", "clear-nearest", "clear-trimmed")),
         ("retention.payload_rounds", plan.retention["payload_rounds"], (0,)),

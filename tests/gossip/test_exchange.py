@@ -195,6 +195,51 @@ def exchange(net: Network, name: str) -> Diff:
     return study.context.exchange
 
 
+# ---------------------------------------------------------------- patients
+
+
+def test_patients_count_alike_wherever_they_are(make_network: Make) -> None:
+    """Regions of 1, 2, 3 and 4 patients: all settle near the mean over patients, not over regions."""
+    net, worker, _ = make_network(4, rounds=80, sums=["count"], weighting="patient")
+    assert net.run()
+    sizes = np.arange(1, 5)
+    by_patient = sum(n * worker.targets[name] for n, name in zip(sizes, worker.names, strict=True)) / sizes.sum()
+    for name in net.names:
+        np.testing.assert_allclose(net.models[name], by_patient, atol=0.05)
+    assert np.linalg.norm(by_patient - worker.optimum) > 0.2
+
+
+def test_a_weight_beyond_the_bound_is_cut_and_said(make_network: Make) -> None:
+    net, _, _ = make_network(4, rounds=3, sums=["count"], weighting="patient", weighting_max_u=1_500_000)
+    assert net.run(lambda: net.models and len(net.models) == 4)
+    warned = {name: net.peer(name).current.context.warnings for name in net.names}  # type: ignore[union-attr]
+    assert [name for name, words in warned.items() if words] == ["region-d"]
+    assert warned["region-d"] == ["this region's weight by patients is cut to 1.5 times the mean"]
+
+
+def test_a_region_whose_count_is_gone_sends_nothing_it_cannot_weigh(make_network: Make) -> None:
+    net, _, _ = make_network(4, rounds=6, sums=["count"], weighting="patient")
+    assert net.run(lambda: round_of(net, "region-b") >= 3)
+    net.kill("region-b")
+    for name in [n for n in net.regions["region-b"].store.blobs if n.startswith("patients/")]:
+        del net.regions["region-b"].store.blobs[name]
+    net.start("region-b")
+    assert net.run()
+    assert "training" in [str(b["reason"]) for b in bodies(net, "region-b", "round.end")]
+
+
+@pytest.mark.attack("S17")
+def test_a_region_that_alone_has_a_class_is_warned(make_network: Make) -> None:
+    """Column ``outcome`` counts two classes; only region-c has the second."""
+    net, worker, _ = make_network(4, rounds=1, sums=["count"])
+    columns = (("rows", 1), ("outcome", 2))
+    worker.measure = lambda region, *_: (np.array([9, 5, 4 if region == "region-c" else 0], np.int64), columns)
+    assert net.run(lambda: len(net.models) == 4)
+    warned = {name: net.peer(name).current.context.warnings for name in net.names}  # type: ignore[union-attr]
+    assert [name for name, words in warned.items() if words] == ["region-c"]
+    assert "no other region has what this one counts in column outcome" in warned["region-c"][0]
+
+
 # ---------------------------------------------------------------- ways to be cheated
 
 

@@ -60,6 +60,7 @@ def refusal(plan: Plan) -> PlanError:
         pytest.param(plan_of(4, step_log2=[[0, "", 24], [5, "", 20], [5, "model.0.", 22]]), id="steps by tensor"),
         pytest.param(plan_of(4, weights="metropolis"), id="metropolis"),
         pytest.param(plan_of(4, clip=1.5), id="clip"),
+        pytest.param(plan_of(4, weighting="patient", sums=["count"]), id="patients count"),
         pytest.param(plan_of(4, robustness="clear", clip=1, dp=DP), id="clear"),
         pytest.param(plan_of(4, robustness="clear-trimmed", dp=DP), id="trimmed in the clear"),
         pytest.param(plan_of(4, lab=True, masking={"mode": "off"}), id="masks off in the lab"),
@@ -251,7 +252,6 @@ def test_a_label_that_the_graphs_contradict_is_refused(plan: Plan, words: str) -
         pytest.param(
             plan_of(4, aggregation="network", clip="1.5"), 'Set robustness = "none"', id="clip over the network"
         ),
-        pytest.param(plan_of(4, weighting="patient", sums=["count"]), 'Set weighting = "region"', id="patient"),
         pytest.param(plan_of(4, data_update="next_round"), 'Set data_update = "keep"', id="next_round"),
         pytest.param(plan_of(4, robustness="buckets", clip=1), 'Set robustness = "none"', id="buckets"),
         pytest.param(plan_of(4, retention={"payload_rounds": 3}), "Set retention.payload_rounds = 0", id="payloads"),
