@@ -146,6 +146,8 @@ def status(peer: Peer, now_ms: int) -> dict[str, object]:
         })
     if study is not None and study.words:
         alarms.append({"code": "STOPPED", "since": None, "fix": study.words})
+    if study is not None:
+        alarms += [{"code": "WARNING", "since": None, "fix": words} for words in study.context.warnings]
     answers = {
         s.hex(): agreement["waiting_for"]
         for s in peer.agreement.proposals
