@@ -157,9 +157,8 @@ class RecoverableMember:
         self._private = mask_key(self._seed_c, self.sid, self._me)
         self._public = x25519_public(self._private)
         self.state = MemberState.ADVERTISED
-        eph = x25519_public(self._ephemeral)
-        body = {"mask_key": self._public, "eph": eph, "need_state": need_state, "stats": stats}
-        return Statement("ADVERT", body)
+        keys = {"mask_key": self._public, "eph": x25519_public(self._ephemeral)}
+        return Statement("ADVERT", {**keys, "need_state": need_state, "stats": stats})
 
     def check_cohort(self, envelope: Envelope, payload: bytes) -> Cohort:
         """Return the cohort if it may be answered; the first one that passes is the session's.
