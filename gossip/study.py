@@ -34,6 +34,7 @@ from gossip.step import Step
 from gossip.sum_rounds import SumRounds
 from gossip.sums import SumStage
 from gossip.training import Training
+from gossip.weighting import forget_count
 from protocol.entries import Entry
 from protocol.envelope import Envelope
 
@@ -422,6 +423,7 @@ class Study(Record):
         self._sums.leave(step)
         if self.context.exchange is not None:
             self.context.exchange.leave(step)
+        forget_count(self.context, step)
         self._sender.leave_before(self.context.plan.sum_rounds)
         step.publish()
         step.do(Ended(self.id, outcome, reason))

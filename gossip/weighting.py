@@ -30,6 +30,12 @@ def keep_count(context: StudyContext, step: Step, stage: str, own: NDArray[np.in
         step.blob(own_count(context), int(own[0]).to_bytes(9, "big", signed=True), durable=True)
 
 
+def forget_count(context: StudyContext, step: Step) -> None:
+    """The study is over: the number is needed no more."""
+    if context.plan.weighting == "patient":
+        step.blob(own_count(context), None)
+
+
 def factor(context: StudyContext) -> tuple[Fraction, bool]:
     """Return what this region's local update is multiplied by, and whether the plan's bound has cut it.
 
@@ -81,7 +87,6 @@ def weighted(context: StudyContext, before: NDArray[np.float32], after: NDArray[
     """
     by, is_cut = factor(context)
     if is_cut:
-        context.warn(
-            f"this region's weight by patients is cut to {context.plan.weighting_max_u / 1e6:g} times the mean"
-        )
+        most = context.plan.weighting_max_u / 1e6
+        context.warn(f"this region's weight by patients is cut to {most:g} times the mean")
     return scaled(before, after, by)
