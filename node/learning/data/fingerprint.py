@@ -31,10 +31,10 @@ class RowHashes:
         self._columns, self._key = list(columns), key
         self._hashes: list[bytes] = []
 
-    def take(self, chunk: Chunk, patients: Sequence[str]) -> None:
-        """Hash some rows."""
+    def take(self, chunk: Chunk, _patients: Sequence[str]) -> None:
+        """Hash some rows; the patient is in them where there is a column for it."""
         columns = [chunk.cells[name] for name in self._columns if name in chunk.cells]
-        for cells in zip(patients, *columns, strict=True):
+        for cells in zip(*columns, strict=True):
             self._hashes.append(hmac.digest(self._key, msgpack.packb(cells), "sha256"))
 
     @property
