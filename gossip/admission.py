@@ -52,14 +52,15 @@ class Admission:
             self._blame.drop(step, link, "LS-MEMBER", reason)
             return None
         position = fields.head_size if TYPES[fields.type].logged else None
-        if not any(_is_signed(envelope, keys.sign) for keys in self._membership.ring.at(fields.sender, position)):
+        if not any(is_signed(envelope, keys.sign) for keys in self._membership.ring.at(fields.sender, position)):
             reason = f"{fields.type} is not signed by a key of its sender that counts there"
             self._blame.drop(step, link, "SIGNATURE", reason)
             return None
         return envelope
 
 
-def _is_signed(envelope: Envelope, public: bytes) -> bool:
+def is_signed(envelope: Envelope, public: bytes) -> bool:
+    """Whether a key has signed an envelope."""
     try:
         verify(envelope, public)
     except CryptoError:

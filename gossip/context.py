@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from crypto.errors import CryptoError
 from gossip.blame import Blame
 from gossip.errors import RemoteError
-from gossip.keyring import KeyRing
 from gossip.events import Buffer
 from gossip.exchange import Exchange
+from gossip.keyring import KeyRing
 from gossip.mailbox import Contradiction, Mailbox
 from gossip.presence import Presence
 from gossip.session import Entropy, session_id

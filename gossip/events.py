@@ -350,6 +350,13 @@ class Links:
 
 
 @dataclass(frozen=True, slots=True)
+class Rekeyed:
+    """The region's own key set ``serial`` is in use from this step's commit on."""
+
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
 class Suspect:
     """Something a neighbour did, for the program log."""
 
@@ -386,6 +393,7 @@ Effect = (
     | Adopt
     | Ended
     | Links
+    | Rekeyed
     | Suspect
     | CloseLink
     | Reply

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from crypto.errors import CryptoError
-from gossip.admission import Admission
+from gossip.admission import Admission, is_signed
 from gossip.blame import UNTIMELY
 from gossip.carried import most_bytes
 from gossip.errors import RemoteError
@@ -214,8 +214,9 @@ class Incoming:
             peer.blame.convict(step, contradiction, first.fields.study if first.fields.study in peer.studies else None)
 
     def _key_of(self, envelope: Envelope) -> bytes | None:
-        card = self._peer.membership.card_of(envelope.fields.sender)
-        return card.keys.sign if card is not None else None
+        position = envelope.fields.head_size if TYPES[envelope.fields.type].logged else None
+        keys = self._peer.membership.ring.at(envelope.fields.sender, position)
+        return next((one.sign for one in keys if is_signed(envelope, one.sign)), keys[0].sign if keys else None)
 
     def _study_of(self, envelope: Envelope) -> Study:
         fields = envelope.fields

@@ -23,6 +23,13 @@ from protocol.errors import RosterError
 from protocol.roster import Card, Roster, decode_roster, found, parse_card, sign_roster, verify_roster_sig
 
 MIN_REGIONS = 2
+
+
+def withdrawn(roster: bytes) -> str:
+    """Name of the state file that says that a roster is followed no longer."""
+    return f"withdrawn/{roster.hex()}"
+
+
 MAX_ALONE = 4
 
 
@@ -48,6 +55,7 @@ class Membership:
     def __init__(self, card: Card, keys: PrivateKeys) -> None:
         self._card = card
         self._keys = keys
+        self._next: Card | None = None
         self.in_force: Roster | None = None
         self.ring = KeyRing()
         self.ring.learn([card])
@@ -64,8 +72,15 @@ class Membership:
         """Regions of the roster in force."""
         return self.in_force.names if self.in_force is not None else ()
 
-    def mirrored(self, name: str, position: int, leaf: bytes) -> None:
-        """A verified entry of another's log that may say which of its keys count."""
+    def offer(self, card: Card) -> None:
+        """Let rosters with this card of a next key set be signed."""
+        self._next = card
+
+    def use(self, keys: PrivateKeys) -> None:
+        """Go on with another key set; the card that was offered is the own one from here on."""
+        self._keys = keys
+        if self._next is not None and self._next.keys.sign == keys.sign.public:
+            self._card, self._next = self._next, None
 
     def card_of(self, name: str, roster: bytes | None = None) -> Card | None:
         """Card by which a region's messages are checked; for a ROSTER, the cards of what is founded count too."""
@@ -131,10 +146,33 @@ class Membership:
             )
         return self._sign(step, sound[0], role, ref)
 
+    def withdraw(self, step: Step, wanted: str) -> dict[str, object]:
+        """Follow a roster no longer that was founded or signed here and is not in force; the signature has been given.
+
+        Args:
+            wanted: First digits of its hash.
+
+        Raises:
+            Refusal: None fits, or several do.
+        """
+        in_force = self.in_force.hash if self.in_force is not None else None
+        ours = [h for h, c in self.candidates.items() if c.is_ours and h != in_force]
+        named = [h for h in ours if wanted and h.hex().startswith(wanted)]
+        if len(named) != 1:
+            raise Refusal("ROSTER", f"{len(named)} rosters that are not in force begin with {wanted!r}",
+                          "the first digits of one", "landsting roster show --json")
+        self.candidates[named[0]].is_ours = False
+        step.blob(withdrawn(named[0]), b"1", durable=True)
+        following = self.newest.roster if self.newest is not None else self.in_force
+        if following is not None:
+            step.do(Links(following))
+        return self.show()
+
     def _problem(self, roster: Roster) -> str | None:
         """Why this region does not sign a roster; None if it may."""
         own = self._card.name
-        if own not in roster.names or roster.card(own).encode() != self._card.encode():
+        cards = [card.encode() for card in (self._card, self._next) if card is not None]
+        if own not in roster.names or roster.card(own).encode() not in cards:
             return "this region's own card is not among the cards, or is another one"
         if self.in_force is None:
             return None

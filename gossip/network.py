@@ -44,6 +44,7 @@ from gossip.events import (
     Open,
     Opened,
     Payload,
+    Rekeyed,
     Reply,
     Send,
     SetTimer,
@@ -154,6 +155,7 @@ class MemoryStore:
 class _Region:
     keys: PrivateKeys
     card: Card
+    sets: dict[int, PrivateKeys]
     store: MemoryStore
     entropy: SeededEntropy
     peer: Peer | None = None
@@ -216,7 +218,7 @@ class Network:
             entropy = SeededEntropy(seed, name)
             keys = PrivateKeys.generate(entropy)
             card = make_card(network, name, [f"tcp://{name}.example:7700"], keys)
-            region = _Region(keys, card, MemoryStore(), entropy)
+            region = _Region(keys, card, {1: keys}, MemoryStore(), entropy)
             self.regions[name] = region
             log = self._log(region)
             log.add(
@@ -252,11 +254,22 @@ class Network:
         peer = Peer(
             keys=region.keys, card=region.card, log=self._log(region), entropy=region.entropy,
             code_sha256=code_sha256, software=dict(SOFTWARE), blob=store.blobs.get, kept=store.kept.get,
-            records=store.records(),
+            records=store.records(), key_sets=region.sets,
         )
         peer.replay(store.leaves)
         store.load(peer.witness, peer.log.origin)
         return peer
+
+    def rotate(self, name: str) -> Card:
+        """Make and offer a region's next key set; returns its card, for the next roster."""
+        region = self.regions[name]
+        serial = region.card.keys.serial + 1
+        made = PrivateKeys.generate(region.entropy)
+        keys = dataclasses.replace(made, identity=region.keys.identity, curve=region.keys.curve)
+        card = make_card(self._network, name, region.card.addresses, keys, serial)
+        region.sets[serial] = keys
+        self.ask(name, "keys_offer", card=card, keys=keys)
+        return card
 
     def kill(self, name: str) -> None:
         """SIGKILL: nothing more is written, all its links break."""
@@ -388,6 +401,9 @@ class Network:
                 self.adopted[(name, round)] = vector
             case Ended():
                 self.ended[name] = effect
+            case Rekeyed(serial=serial):
+                region.keys = region.sets[serial]
+                region.card = make_card(self._network, name, region.card.addresses, region.keys, serial)
             case Suspect():
                 self.suspects.append((name, effect))
             case Reply():

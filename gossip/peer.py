@@ -9,7 +9,7 @@ back by ``rebuilding``; what an operator may ask is in ``requests``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from crypto.agreement import x25519
 from crypto.keys import PrivateKeys
@@ -46,6 +46,7 @@ from gossip.membership import Membership
 from gossip.presence import Presence
 from gossip.rebuilding import replay
 from gossip.requests import answer
+from gossip.rotation import Rotation
 from gossip.session import Entropy
 from gossip.step import Step
 from gossip.study import Phase, Study
@@ -53,7 +54,7 @@ from gossip.waking import Mode, Waking
 from gossip.witness import Records, Witness
 from protocol.codec import Value
 from protocol.log import Log
-from protocol.roster import Card
+from protocol.roster import Card, Roster
 
 
 class Peer:
@@ -70,6 +71,7 @@ class Peer:
         blob: Reads a file of the region's own state by name; None if there is none.
         kept: Reads a kept payload by SHA-256; None if there is none.
         records: Reads entries of the own log, and of the copies of others'.
+        key_sets: All private key sets by serial; None: there is but ``keys``.
     """
 
     def __init__(
@@ -85,9 +87,9 @@ class Peer:
         kept: Callable[[bytes], bytes | None],
         roles: tuple[str, ...] = ("technical",),
         records: Records | None = None,
+        key_sets: Mapping[int, PrivateKeys] | None = None,
     ) -> None:
         self.me = card.name
-        self._keys = keys
         self.log = log
         self.membership = Membership(card, keys)
         self.agreement = Agreement(card.name, code_sha256, roles)
@@ -102,11 +104,12 @@ class Peer:
         self.witness = Witness(self, records or Records())
         self.waking = Waking(self)
         self.linking = Linking(self)
+        self.rotation = Rotation(self, card.keys.serial, dict(key_sets or {card.keys.serial: keys}))
         self._incoming = Incoming(self, Admission(card.name, card.network, self.membership, self.blame))
         self._code_sha256 = code_sha256
         self._entropy = entropy
         self._software = software
-        self._blob = blob
+        self.blob = blob
         self._is_up = False
         self._starting: Started | None = None
 
@@ -143,6 +146,7 @@ class Peer:
             self._begin(step, starting)
             for event in self.waking.released():
                 self._try(step, event)
+        self.rotation.follow(step)
         self._start_agreed(step)
 
     def _try(self, step: Step, event: Event) -> None:
@@ -261,12 +265,18 @@ class Peer:
         assert roster is not None
         context = StudyContext(
             self.me, proposal.plan, roster, self._code_sha256, self.presence, self.mailbox, self.blame,
-            self._entropy, self._blob, lambda name: x25519(self._keys.x25519, roster.card(name).keys.x25519),
+            self._entropy, self.blob, lambda name: x25519(self._of(roster).x25519, roster.card(name).keys.x25519),
         )
+        context.ring = self.membership.ring
         study = Study(context)
         self.studies[id] = study
         proposal.has_started = True
         return study
+
+    def _of(self, roster: Roster) -> PrivateKeys:
+        """This region's private set that a roster names: a study keeps the roster of its plan."""
+        serial = roster.card(self.me).keys.serial
+        return self.rotation.sets.get(serial, self.keys)
 
     def _start_agreed(self, step: Step) -> None:
         """Begin the next study that everybody has accepted, once no other runs."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from gossip.membership import withdrawn
 from gossip.study import Study
 from protocol.entries import Entry, decode_entry
 from protocol.envelope import Envelope, parse
@@ -38,6 +39,8 @@ def _entry(peer: Peer, entry: Entry) -> None:
             peer.agreement.proposals[entry.study].roles.add(str(body["role"]))
         case "study.start" if entry.study in peer.agreement.proposals:
             peer.new_study(entry.study)
+        case "key.rotate" | "key.revoke":
+            peer.rotation.replay(entry)
         case "fault":
             peer.blame.replay(entry)
         case _:
@@ -51,7 +54,7 @@ def _entry(peer: Peer, entry: Entry) -> None:
 
 def _accepted_roster(peer: Peer, roster: bytes) -> None:
     encoded = peer.kept(roster) or _kept_roster(peer, roster)
-    if encoded is not None:
+    if encoded is not None and peer.blob(withdrawn(roster)) is None:
         peer.membership.own(decode_roster(encoded), encoded)
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from crypto.keys import PrivateKeys
 from gossip.errors import Refusal
 from gossip.step import Step
 from gossip.study import Phase
 from gossip.waking import Mode
 from protocol.errors import LogError
+from protocol.roster import Card
 
 if TYPE_CHECKING:
     from gossip.peer import Peer
 
-READING = ("roster_show", "studies", "study", "status")
+READING = ("keys_approve", "roster_show", "studies", "study", "status")
 
 
 def answer(peer: Peer, step: Step, op: str, args: dict[str, object]) -> dict[str, object]:
@@ -49,6 +51,17 @@ def _answer(peer: Peer, step: Step, op: str, args: dict[str, object]) -> dict[st
         case "roster_sign":
             wanted = args.get("roster")
             return membership.sign(step, role, diary, str(wanted) if wanted is not None else None)
+        case "keys_offer":
+            card, keys = args.get("card"), args.get("keys")
+            if not isinstance(card, Card) or not isinstance(keys, PrivateKeys):
+                raise Refusal("VALUE", "no new key set", "one that the home holds", "landsting keys rotate")
+            return peer.rotation.offer(card, keys)
+        case "keys_revoke":
+            return peer.rotation.revoke(step, args)
+        case "keys_approve":
+            return peer.rotation.approve(args)
+        case "roster_withdraw":
+            return membership.withdraw(step, str(args.get("roster") or ""))
         case "roster_show":
             return membership.show()
         case "propose":

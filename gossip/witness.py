@@ -169,8 +169,10 @@ class Witness:
         return [(origin, *found[origin]) for origin in sorted(found)]
 
     def _log_key(self, seen: Seen) -> bytes:
-        name = seen.checkpoint.origin.split("/")[1]
-        for keys in self._peer.membership.ring.at(name, seen.checkpoint.size - 1):
+        """Whose key of that log has signed: also one that was revoked since, for what it signed before."""
+        name, ring = seen.checkpoint.origin.split("/")[1], self._peer.membership.ring
+        sets = [keys for serial in ring.serials(name) if (keys := ring.keys(name, serial)) is not None]
+        for keys in sets:
             try:
                 log_signature(
                     checkpoint_note(seen.checkpoint, keys.log, seen.signature), seen.checkpoint.origin, keys.log
@@ -178,7 +180,7 @@ class Witness:
             except CryptoError:
                 continue
             return keys.log
-        return self._peer.membership.ring.at(name)[0].log
+        raise CryptoError(f"a checkpoint of {name} that none of its keys has signed")
 
     def _mirror_to(self, step: Step, name: str, since: int) -> None:
         """Send the own log's entries from ``since`` on, in pieces."""
@@ -309,7 +311,7 @@ class Witness:
         for at, (leaf, digest) in enumerate(new):
             step.row(MirrorRow(origin, before + at, leaf, digest))
             if leaf is not None and b"key." in leaf:
-                self._peer.membership.mirrored(name, before + at, leaf)
+                self._peer.rotation.mirrored(step, name, before + at, leaf)
         note = checkpoint_note(seen.checkpoint, self._log_key(seen), seen.signature)
         step.row(HeadRow(origin, seen.checkpoint.size, seen.checkpoint.root, note, "verified"))
         self._cosign(step, name, seen.checkpoint)

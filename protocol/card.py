@@ -125,14 +125,14 @@ class Card:
         }
 
 
-def make_card(network: str, name: str, addresses: Iterable[str], keys: PrivateKeys) -> Card:
-    """Return the signed card of a region's first key set.
+def make_card(network: str, name: str, addresses: Iterable[str], keys: PrivateKeys, serial: int = 1) -> Card:
+    """Return the signed card of a region's key set with this serial.
 
     Raises:
         RosterError: A name or an address has a form that no card may have.
     """
     public = Keys(
-        1, keys.sign.public, keys.log.public, keys.witness.public, keys.x25519_public, keys.curve_public, None
+        serial, keys.sign.public, keys.log.public, keys.witness.public, keys.x25519_public, keys.curve_public, None
     )
     unsigned = Card(network, name, keys.identity.public, tuple(addresses), public, b"")
     _check_fields(unsigned)

@@ -149,6 +149,10 @@ class Log:
             self.add("env.sent", sent, study=study, now_ms=now_ms)
         return envelope
 
+    def rekey(self, sign_key: SigningKey, log_key: SigningKey) -> None:
+        """Sign with another key set from here on; its ``key.rotate`` has just been added."""
+        self._sign_key, self._log_key = sign_key, log_key
+
     @property
     def log_public(self) -> bytes:
         """The log's public key."""
