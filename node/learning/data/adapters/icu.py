@@ -155,13 +155,15 @@ class Window:
         fits = (value >= low) & (value <= high)
         self.artefacts += int((~fits).sum())
         order = np.flatnonzero(fits)
-        order = order[np.argsort(since[order], kind="stable")]
+        # Two values of one moment: the higher one is the last, in whatever order the files have them.
+        order = order[np.lexsort((value[order], since[order]))]
         stay, at, since, value = stay[order], at[order], since[order], value[order]
         np.minimum.at(self._least, (stay, at), value)
         np.maximum.at(self._most, (stay, at), value)
         np.add.at(self._sum, (stay, at), value)
         np.add.at(self._count, (stay, at), 1)
-        later = since >= self._when[stay, at]
+        when, last = self._when[stay, at], self._last[stay, at]
+        later = (since > when) | ((since == when) & ~(value < last))
         # In order of time: of several assignments to one place the last one stays.
         self._last[stay[later], at[later]] = value[later]
         np.maximum.at(self._when, (stay, at), since)
