@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import msgpack
 
@@ -46,6 +47,17 @@ gäller är leaves.bin och checkpoint.note.
 """
 
 
+class MirrorCopy(Protocol):
+    """A verified copy of a neighbour's log: (leaf or None, hash) of each entry, and its signed checkpoint."""
+
+    @property
+    def origin(self) -> str: ...
+    @property
+    def note(self) -> bytes: ...
+    @property
+    def records(self) -> Iterable[tuple[bytes | None, bytes]]: ...
+
+
 @dataclass(slots=True)
 class Bundle:
     """What one sound bundle holds.
@@ -56,6 +68,7 @@ class Bundle:
         note: Bytes of ``manifest.note``, None if missing.
         plans, rosters, payloads: File contents by the hash in their name, right or not.
         logs: By (region, epoch).
+        mirrors: Copies of neighbours' logs, by (region, epoch): hashes, perhaps bytes, and a checkpoint.
     """
 
     label: str
@@ -65,6 +78,7 @@ class Bundle:
     rosters: dict[bytes, bytes] = field(default_factory=dict)
     payloads: dict[bytes, bytes] = field(default_factory=dict)
     logs: dict[tuple[str, int], RawLog] = field(default_factory=dict)
+    mirrors: dict[tuple[str, int], RawLog] = field(default_factory=dict)
 
 
 def write_bundle(
@@ -72,11 +86,13 @@ def write_bundle(
     *,
     origin: str,
     note_key: SigningKey,
-    leaves: Iterable[bytes],
+    leaves: Iterable[bytes | tuple[bytes | None, bytes]],
     checkpoint: bytes,
     payload: Callable[[bytes], bytes | None],
     study: bytes | None = None,
     payloads: str = "kept",
+    mirrors: Iterable[MirrorCopy] = (),
+    with_mirrors: bool = False,
 ) -> None:
     """Write the evidence of one log; the same arguments give the same bytes.
 
@@ -86,11 +102,14 @@ def write_bundle(
         out: Where; its directory must exist.
         origin: ``<network>/<region>/<epoch>`` of the log.
         note_key: The log key; it signs ``manifest.note``.
-        leaves: All leaves, from position 0, ``audit.export`` last.
+        leaves: All leaves, from position 0, ``audit.export`` last; or (leaf, hash), with None for a leaf of which only
+            the hash is left.
         checkpoint: The signed note over just these leaves.
         payload: Gives kept bytes by their SHA-256, None where there are none.
         study: Only this study's entries as bytes, those of others as hashes; None: all.
         payloads: ``none`` or ``kept`` (carriers, rosters, plans, evidence).
+        mirrors: Verified copies of neighbours' logs.
+        with_mirrors: Their entries as bytes, not as hashes alone.
 
     Raises:
         ValueError: Leaves and checkpoint are not of one log, or an unknown value of ``payloads``.
@@ -105,6 +124,12 @@ def write_bundle(
     files, wanted = _log_files(f"logs/{region}.{epoch}", leaves, study, head.size)
     files[f"logs/{region}.{epoch}/checkpoint.note"] = checkpoint
     files[README] = _README_TEXT.encode()
+    for copy in mirrors:
+        _, whose, its_epoch = copy.origin.split("/")
+        folder = f"mirrors/{whose}.{its_epoch}"
+        rows = ((leaf if with_mirrors else None, hashed) for leaf, hashed in copy.records)
+        files[f"{folder}/leaves.bin"] = b"".join(record(leaf, hashed) for leaf, hashed in rows)
+        files[f"{folder}/checkpoint.note"] = copy.note
     files |= _named(wanted, payload, study, payloads)
     manifest = "".join(f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files)).encode()
     note = manifest_body(origin, study, checkpoint, manifest)
@@ -154,16 +179,20 @@ class _Wanted:
 
 
 def _log_files(
-    folder: str, leaves: Iterable[bytes], study: bytes | None, size: int
+    folder: str, leaves: Iterable[bytes | tuple[bytes | None, bytes]], study: bytes | None, size: int
 ) -> tuple[dict[str, bytes], _Wanted]:
     records, lines = bytearray(), list[bytes]()
     shapes = Shapes()
     wanted = _Wanted()
     count = 0
-    for seq, leaf in enumerate(leaves):
-        hashed = leaf_hash(leaf)
-        entry, line = read_leaf(shapes, leaf, seq, hashed)
+    for seq, one in enumerate(leaves):
+        leaf, hashed = one if isinstance(one, tuple) else (one, leaf_hash(one))
         count += 1
+        if leaf is None:
+            records += record(None, hashed)
+            lines.append(hash_only_line(seq, hashed).encode())
+            continue
+        entry, line = read_leaf(shapes, leaf, seq, hashed)
         if study is not None and entry["study"] not in (None, study):
             records += record(None, hashed)
             lines.append(hash_only_line(seq, hashed).encode())

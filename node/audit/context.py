@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from node.audit.signatures import Signatures
 from node.audit.statements import Statement, Statements
 from protocol.plan import Plan
-from protocol.roster import Roster
+from protocol.roster import Card, Roster
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,11 @@ class KeySet:
     sign: bytes
     log: bytes
     witness: bytes
+
+    @classmethod
+    def of(cls, card: Card) -> KeySet:
+        """Return those of a card."""
+        return cls(card.keys.sign, card.keys.log, card.keys.witness)
 
 
 @dataclass(slots=True, eq=False)
@@ -94,7 +99,7 @@ class Context:
 
 def keys_of(roster: Roster) -> dict[str, KeySet]:
     """Return the key sets of a roster's cards, by region."""
-    return {card.name: KeySet(card.keys.sign, card.keys.log, card.keys.witness) for card in roster.cards}
+    return {card.name: KeySet.of(card) for card in roster.cards}
 
 
 def contexts(

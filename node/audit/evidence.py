@@ -4,8 +4,8 @@ An ``Exhibit`` opens the pieces with the subject's keys; what they show is in ``
 not hold raises ``EvidenceError``.
 
 Pieces (JSON objects, bytes as ``0x`` and hex): ``envelope`` {header, sig, holder}, ``note`` {text},
-``leaf`` {leaf, at, size, path}, ``consistency`` {size, root, path}, ``plan`` {plan}, ``payload`` {sha256},
-``log`` {size}: what the whole log does not hold.
+``leaf`` {leaf, at, size, path}, ``hash`` {hash, at, size, path} of a leaf, ``consistency`` {size, root, path},
+``plan`` {plan}, ``payload`` {sha256}, ``log`` {size}: what the whole log does not hold.
 """
 
 from __future__ import annotations
@@ -52,6 +52,11 @@ def leaf_piece(leaf: bytes, at: int, size: int, path: Sequence[bytes]) -> dict[s
     return {"type": "leaf", "leaf": "0x" + leaf.hex(), "at": at, "size": size, "path": _path(path)}
 
 
+def hash_piece(hashed: bytes, at: int, size: int, path: Sequence[bytes]) -> dict[str, Json]:
+    """Return the hash of an entry with its inclusion path in the tree of ``size`` entries."""
+    return {"type": "hash", "hash": "0x" + hashed.hex(), "at": at, "size": size, "path": _path(path)}
+
+
 def consistency_piece(size: int, root: bytes, path: Sequence[bytes]) -> dict[str, Json]:
     """Return the root of the first ``size`` entries with its path to the checkpoint's tree."""
     return {"type": "consistency", "size": size, "root": "0x" + root.hex(), "path": _path(path)}
@@ -96,6 +101,7 @@ class Exhibit:
         self.envelopes: list[Envelope] = []
         self.notes: list[Checkpoint] = []
         self.leaves: list[_Leaf] = []
+        self.hashes: dict[tuple[str, int], set[bytes]] = {}
         self.earlier: dict[int, bytes] = {}
         self.plan: Plan | None = None
         self.payloads = self.logs = 0
@@ -111,11 +117,11 @@ class Exhibit:
                 self.notes.append(self._note(text.encode()))
                 self.notes.sort(key=lambda note: note.size)
             case {"type": "leaf", "at": int(at), "size": int(size)}:
-                leaf, note = _bytes(piece, "leaf"), self.note
-                if size != note.size:
-                    raise EvidenceError(f"the path of entry {at} is for {size} entries; the checkpoint has {note.size}")
-                _crypto(verify_inclusion, at, size, leaf_hash(leaf), _nodes(piece), note.root)
+                leaf = _bytes(piece, "leaf")
+                self._included(at, size, leaf_hash(leaf), _nodes(piece))
                 self.leaves.append(_Leaf(leaf, at))
+            case {"type": "hash", "at": int(at), "size": int(size)}:
+                self._included(at, size, _bytes(piece, "hash"), _nodes(piece))
             case {"type": "consistency", "size": int(size)}:
                 root, note = _bytes(piece, "root"), self.note
                 _crypto(verify_consistency, size, note.size, root, note.root, _nodes(piece))
@@ -128,6 +134,20 @@ class Exhibit:
                 self.logs += 1
             case _:
                 raise EvidenceError(f"a piece of an unknown type: {str(piece.get('type'))[:20]!r}")
+
+    def _included(self, at: int, size: int, hashed: bytes, path: Sequence[bytes]) -> None:
+        """See that an entry stands at its place under a checkpoint of that size."""
+        fitting = [note for note in self.notes if note.size == size]
+        if not fitting:
+            raise EvidenceError(f"the path of entry {at} is for {size} entries; no checkpoint has so many")
+        for index, note in enumerate(fitting):
+            try:
+                _crypto(verify_inclusion, at, size, hashed, path, note.root)
+                break
+            except EvidenceError:
+                if index == len(fitting) - 1:
+                    raise
+        self.hashes.setdefault((note.origin, at), set()).add(hashed)
 
     def signed(self, header: bytes, signature: bytes) -> Envelope:
         """Return a message once it is seen to be the subject's."""
@@ -190,7 +210,7 @@ class Exhibit:
         return self.envelopes[0]
 
 
-_ORDER = {"plan": 0, "note": 0, "envelope": 1, "consistency": 2, "leaf": 3, "payload": 4, "log": 4}
+_ORDER = {"plan": 0, "note": 0, "envelope": 1, "consistency": 2, "leaf": 3, "hash": 3, "payload": 4, "log": 4}
 
 
 def card_of(roster: Roster, name: str) -> Card:

@@ -10,10 +10,13 @@ from collections.abc import Callable, Mapping
 
 from crypto.errors import CryptoError
 from node.audit.claims import head_fault, place_fault, slot
+from node.audit.context import KeySet
 from node.audit.evidence import EvidenceError, Exhibit, NeedsBundleError, card_of
 from node.audit.findings import Json
 from node.audit.rules import ABSENCES, RULES, Item
-from protocol.entries import decode_entry
+from node.audit.signatures import holds as signed_by
+from node.audit.times import judge_heads, quorum, time_fault
+from protocol.entries import Entry, decode_entry
 from protocol.envelope import parse, verify
 from protocol.errors import CodecError
 from protocol.roster import Roster
@@ -58,6 +61,9 @@ def _fork(exhibit: Exhibit) -> str:
                 continue
             if root != other_root or (None not in (eid, other_eid) and eid != other_eid):
                 return f"{exhibit.subject} signed two statements about place {size} of its log that exclude each other"
+    for (_, at), hashes in sorted(exhibit.hashes.items()):
+        if len(hashes) > 1:
+            return f"{exhibit.subject} signed two logs that differ at entry {at}"
     raise EvidenceError("the statements do not exclude each other")
 
 
@@ -76,6 +82,11 @@ def _omitted(exhibit: Exhibit) -> str:
 
 
 def _truncated(exhibit: Exhibit) -> str:
+    if not exhibit.envelopes and len(exhibit.notes) == 2:
+        handed, later = exhibit.notes
+        if handed.origin != later.origin or handed.size >= later.size:
+            raise EvidenceError("the second checkpoint is not larger than the one that was handed over")
+        return f"{exhibit.subject} signed a checkpoint over {later.size} entries; {handed.size} were handed over"
     envelope, note = exhibit.envelope(), exhibit.note
     if envelope.fields.log != note.origin or envelope.fields.head_size < note.size:
         raise EvidenceError(f"the message is entry {envelope.fields.head_size}, and {note.size} were handed over")
@@ -108,6 +119,8 @@ def _env_sig(exhibit: Exhibit) -> str:
         raise NeedsBundleError("the message travelled inside a payload: this needs the bundle that holds it")
     leaf = exhibit.leaf()
     entry = exhibit.entry(leaf.at)
+    if entry.kind == "round.heads":
+        return _heads(exhibit, entry, leaf.at)
     if entry.kind not in ("env.sent", "env.recv"):
         raise EvidenceError(f"entry {leaf.at} holds no message")
     try:
@@ -119,6 +132,31 @@ def _env_sig(exhibit: Exhibit) -> str:
     except CryptoError:
         return f"entry {leaf.at} of {exhibit.subject} holds a message that {envelope.fields.sender} did not sign"
     raise EvidenceError("the signature of the message verifies")
+
+
+def _heads(exhibit: Exhibit, entry: Entry, at: int) -> str:
+    keys = {name: KeySet.of(exhibit.roster.card(name)) for name in exhibit.roster.names}
+    for what, holds in judge_heads(entry.body, exhibit.note.origin, keys, exhibit.earlier, signed_by):
+        if not holds:
+            return f"entry {at} of {exhibit.subject} holds {what} that its alleged signer did not sign"
+    raise EvidenceError("what the entry holds is signed")
+
+
+def _backdated(exhibit: Exhibit) -> str:
+    plan = exhibit.plan
+    if plan is None:
+        raise EvidenceError("the plan is missing")
+    keys = {name: KeySet.of(exhibit.roster.card(name)) for name in exhibit.roster.names}
+    heads = [leaf for leaf in exhibit.leaves if exhibit.entry(leaf.at).kind == "round.heads"]
+    times = {leaf.at: exhibit.entry(leaf.at).t_ms for leaf in exhibit.leaves}
+    for leaf in heads:
+        body = exhibit.entry(leaf.at).body
+        if not all(ok for _, ok in judge_heads(body, exhibit.note.origin, keys, exhibit.earlier, signed_by)):
+            raise EvidenceError("a cosignature does not verify")
+        fault = time_fault(body, leaf.at, times, plan.skew_ms)
+        if fault is not None and len(fault.witnesses) >= quorum(plan, exhibit.subject, int(str(body["round"]))):
+            return f"{exhibit.subject}: {fault.words}"
+    raise EvidenceError("the signed times allow the dates of these entries")
 
 
 def _time_order(exhibit: Exhibit) -> str:
@@ -203,6 +241,8 @@ _SHOWS: Mapping[str, Callable[[Exhibit], str]] = {
     "LS-HEAD-SELF": _head_self,
     "LS-ENV-SIG": _env_sig,
     "LS-TIME-ORDER": _time_order,
+    "LS-BACKDATED": _backdated,
+    "LS-COSIG-LAG": _absence,
     "LS-EXPORT-UNLOGGED": _export,
     "LS-ENTRY-FORMAT": _entry_form,
     "LS-ENTRY-SCHEMA": _entry_form,

@@ -27,7 +27,10 @@ MAX_MANIFEST = 16 * 2**20
 MAX_PAYLOADS = 2**30  # together: they are held while the audit runs
 
 _HEX = r"[0-9a-f]{64}"
-_LOG = r"logs/(?P<region>[a-z0-9-]{1,40})\.(?P<epoch>[1-9]\d{0,5})/(?P<file>leaves\.bin|leaves\.jsonl|checkpoint\.note)"
+_LOG = (
+    r"(?P<folder>logs|mirrors)/(?P<region>[a-z0-9-]{1,40})\.(?P<epoch>[1-9]\d{0,5})/"
+    r"(?P<file>leaves\.bin|leaves\.jsonl|checkpoint\.note)"
+)
 _NAMES: tuple[tuple[re.Pattern[str], int], ...] = (
     (re.compile(r"manifest\.txt"), MAX_MANIFEST),
     (re.compile(r"manifest\.note"), MAX_NOTE),
@@ -36,7 +39,8 @@ _NAMES: tuple[tuple[re.Pattern[str], int], ...] = (
     (re.compile(rf"rosters/{_HEX}\.bin"), MAX_PLAN),
     (re.compile(rf"payloads/{_HEX}"), MAX_CONTROL),
     (re.compile(r"logs/[a-z0-9-]{1,40}\.[1-9]\d{0,5}/leaves\.(bin|jsonl)"), 2**30),
-    (re.compile(r"logs/[a-z0-9-]{1,40}\.[1-9]\d{0,5}/checkpoint\.note"), MAX_NOTE),
+    (re.compile(r"(logs|mirrors)/[a-z0-9-]{1,40}\.[1-9]\d{0,5}/checkpoint\.note"), MAX_NOTE),
+    (re.compile(r"mirrors/[a-z0-9-]{1,40}\.[1-9]\d{0,5}/leaves\.bin"), 2**30),
 )
 _LINE = re.compile(rf"({_HEX})  (\S+)\n")
 _LABEL = re.compile(r"[^A-Za-z0-9._-]")
@@ -169,9 +173,15 @@ def _take(
             pass
         return
     where = place["region"], int(place["epoch"])
-    log = bundle.logs.setdefault(where, RawLog(*where))
+    log = (bundle.logs if place["folder"] == "logs" else bundle.mirrors).setdefault(where, RawLog(*where))
     if place["file"] == "checkpoint.note":
         log.checkpoint = b"".join(data)
+        return
+    if place["folder"] == "mirrors":
+        mirror = LeafReader(log)
+        for chunk in data:
+            mirror.feed(chunk)
+        mirror.close()
         return
     reader = readers.setdefault(where, Reader(log, register.shapes, register.statements, register.check))
     taker = LeafReader(log) if place["file"] == "leaves.bin" else reader

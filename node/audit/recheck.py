@@ -40,7 +40,8 @@ class Answer:
 
     def to_json(self) -> dict[str, Json]:
         """Return the answer as JSON values."""
-        return {"confirmed": self.confirmed, "needs_bundle": self.needs_bundle, "code": self.code, "subject": self.subject, "words": self.words}
+        said = {"code": self.code, "subject": self.subject, "words": self.words}
+        return {"confirmed": self.confirmed, "needs_bundle": self.needs_bundle, **said}
 
 
 def check_finding(finding: bytes, roster: bytes) -> Answer:

@@ -17,6 +17,7 @@ from node.audit.checks.cross import Match, cross
 from node.audit.checks.logs import CheckedLog, genesis_keys
 from node.audit.checks.own import LogCheck
 from node.audit.checks.study import StudyCheck, StudyRecord
+from node.audit.checks.witness import times
 from node.audit.context import Context, contexts
 from node.audit.findings import Finding, Severity, ordered
 from node.audit.reading import Register, label_of, read_bundle
@@ -154,13 +155,15 @@ def _audit(
         outcome.findings += findings
         outcome.logs.setdefault((bundle.label, region, epoch), log)
         _note(context, log, outcome)
-    crossing = cross(context, logs, as_of)
+    crossing = cross(context, logs, list({bundle.label: bundle for bundle, _ in mine}.values()), as_of)
     outcome.findings += crossing.findings
     for region, match in crossing.matches.items():
         total = outcome.matches.setdefault(region, Match())
         total.held += match.held
         total.matched += match.matched
     for study in sorted(context.studies):
+        for log in logs:
+            outcome.findings += times(context, log, study)
         check = StudyCheck(context, study, logs, as_of)
         outcome.findings += check.run()
         outcome.records[study] = check.record

@@ -151,7 +151,7 @@ def export_bundle(
     Raises:
         Refusal: The node refuses, or the log cannot be read.
     """
-    from crypto.merkle import Tree, leaf_hash
+    from crypto.merkle import Tree
     from crypto.note import Checkpoint, checkpoint_body, sign_note
     from node.audit.bundle import write_bundle
     from node.home import Home
@@ -165,8 +165,8 @@ def export_bundle(
     with StoreReader(opened) as reader:
         # A running node may have written more since: the bundle ends with the entry of the hand-over. Its
         # checkpoint is the one that this log has signed for that size, for the signature leaves no choice.
-        leaves = list(islice(reader.leaves(), size))
-        checkpoint = Checkpoint(opened.origin, size, Tree(leaf_hash(leaf) for leaf in leaves).root())
+        leaves = list(islice(reader.entries(), size))
+        checkpoint = Checkpoint(opened.origin, size, Tree(hashed for _, hashed in leaves).root())
         key = opened.keys().log
         write_bundle(
             output,
@@ -177,5 +177,6 @@ def export_bundle(
             payload=reader.kept,
             study=whole,
             payloads=payloads,
+            mirrors=reader.copies.copies(),
         )
     return {"bundle": str(output), "origin": opened.origin, "entries": size, "study": study, "payloads": payloads}

@@ -132,6 +132,7 @@ class Small:
             sums=[],
             rounds=self.rounds,
             masking={"mode": self.masking},
+            witness={"quorum": 0},
         )
 
     def tick(self) -> int:

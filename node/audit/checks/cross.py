@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from node.audit.bundle import Bundle
 from node.audit.checks.logs import CheckedLog
+from node.audit.checks.witness import Head, against, heads
 from node.audit.claims import slot
 from node.audit.context import Context
+from node.audit.evidence import consistency_piece, note_piece
 from node.audit.findings import Finding, Json, Severity
 from node.audit.statements import Statement
 from protocol.messages import TYPES
@@ -34,15 +37,23 @@ class Crossing:
     matches: dict[str, Match] = field(default_factory=dict)
 
 
-def cross(context: Context, logs: Sequence[CheckedLog], as_of: int | None = None) -> Crossing:
-    """Return what the logs and messages of all regions say against each other."""
+def cross(
+    context: Context, logs: Sequence[CheckedLog], bundles: Sequence[Bundle] = (), as_of: int | None = None
+) -> Crossing:
+    """Return what the logs, messages and copies of all regions say against each other."""
     crossing = Crossing()
+    seen, false = heads(context, logs, bundles)
+    crossing.findings += false
     statements = context.true()
     origins: dict[str, list[Statement]] = {log.origin: [] for log in logs}
     for statement in statements:
         origins.setdefault(statement.log, []).append(statement)
+    for head in seen:
+        origins.setdefault(head.checkpoint.origin, [])
     for origin in sorted(origins):
-        _Origin(context, origin, [log for log in logs if log.origin == origin], origins[origin], crossing, as_of).run()
+        mine = [head for head in seen if head.checkpoint.origin == origin]
+        found = [log for log in logs if log.origin == origin]
+        _Origin(context, origin, found, origins[origin], mine, crossing, as_of).run()
     crossing.findings += _equivocations(context, statements)
     return crossing
 
@@ -56,6 +67,7 @@ class _Origin:
         origin: str,
         logs: Sequence[CheckedLog],
         statements: Iterable[Statement],
+        seen: Sequence[Head],
         crossing: Crossing,
         as_of: int | None,
     ) -> None:
@@ -66,6 +78,7 @@ class _Origin:
         self._statements = sorted(statements, key=lambda s: (s.size, s.eid))
         self._crossing = crossing
         self._as_of = as_of
+        self._seen = sorted(seen, key=lambda head: (head.checkpoint.size, head.checkpoint.root, head.holder))
         self._roots: dict[int, bytes] = {}
 
     def run(self) -> None:
@@ -74,6 +87,7 @@ class _Origin:
         reference = self._reference
         if reference is None:
             self._pairs(self._statements)
+            self._copies()
             return
         size = reference.tree.size
         forks: list[Statement] = []
@@ -127,6 +141,7 @@ class _Origin:
             self._find("LS-FORK", first, detail, pieces, len(forks))
         else:
             self._checkpoints(reference)
+        self._confirmed(reference)
         if omitted:
             first = omitted[0]
             place = first.size
@@ -142,6 +157,33 @@ class _Origin:
                 len(named),
                 grave=Severity.MAJOR,
             )
+
+    def _confirmed(self, reference: CheckedLog) -> None:
+        """Heads that others were shown are of the history that was handed over; the first difference is told."""
+        forks = [found for head in self._seen if (found := against(self._context, reference, head)) is not None]
+        if forks:
+            self._crossing.findings.append(min(forks, key=lambda f: f.seq or 0))
+
+    def _copies(self) -> None:
+        """With no log at hand, what others were shown must be one history."""
+        longest = max((head for head in self._seen if head.tree), key=lambda h: h.checkpoint.size, default=None)
+        if longest is None or longest.tree is None:
+            return
+        point, tree = longest.checkpoint, longest.tree
+        for head in self._seen:
+            size, root = head.checkpoint.size, head.checkpoint.root
+            if size <= point.size and tree.root_at(size) != root:
+                earlier = consistency_piece(size, tree.root_at(size), tree.consistency_path(size))
+                detail = f"{head.holder} and {longest.holder} were shown two histories of its first {size} entries"
+                self._add("LS-FORK", size, detail, [note_piece(head.note), note_piece(longest.note), earlier])
+                return
+        for statement in self._statements:
+            size = statement.size
+            if size <= point.size and tree.root_at(size) != statement.root:
+                earlier = consistency_piece(size, tree.root_at(size), tree.consistency_path(size))
+                detail = f"{statement.holder} holds a message of another history than {longest.holder} copied"
+                self._find("LS-FORK", statement, detail, [statement.piece, note_piece(longest.note), earlier], 1)
+                return
 
     def _checkpoints(self, reference: CheckedLog) -> None:
         """Other checkpoints of the same log must be over the same history."""
@@ -164,6 +206,25 @@ class _Origin:
             pieces = [last.piece, reference.note]
             values = {"n": last.size + 1 - reference.tree.size}
             self._find("LS-TRUNCATED", last, "", pieces, 1, values=values)
+            return
+        size, studies = reference.tree.size, self._context.studies
+        later = [head for head in self._seen if head.checkpoint.size > size and head.study in studies]
+        later = [head for head in later if self._as_of is None or (head.round or 0) <= self._as_of]
+        if later:
+            head = later[-1]
+            filled: dict[str, str | int] = {"n": head.checkpoint.size - size, "detail": ""}
+            self._crossing.findings.append(
+                Finding(
+                    "LS-TRUNCATED",
+                    subject=self._region,
+                    study=head.study,
+                    round=head.round,
+                    seq=head.checkpoint.size,
+                    values=filled,
+                    evidence=[note_piece(head.note), reference.note],
+                    roster=self._context.roster_hash,
+                )
+            )
 
     def _is_asked(self, statement: Statement) -> bool:
         return self._as_of is None or statement.round is None or statement.round <= self._as_of

@@ -1,0 +1,238 @@
+"""What neighbours confirmed of each other's logs, and when (level L2): heads, cosignatures, mirrors, times.
+
+A head that somebody else logged is a statement of the log's own key: it convicts that log or nobody. Signatures
+in a soundly signed log that do not verify blame the log that holds them: an honest node logs none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from crypto.errors import CryptoError
+from crypto.merkle import Tree
+from crypto.note import Checkpoint, checkpoint_body, note_with, parse_checkpoint, parse_note
+from node.audit.bundle import Bundle
+from node.audit.checks.logs import CheckedLog
+from node.audit.context import Context
+from node.audit.evidence import hash_piece, log_piece, note_piece, plan_piece
+from node.audit.findings import Finding, Json
+from node.audit.leaves import Told
+from node.audit.times import judge_heads, quorum, time_fault
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """One signed checkpoint of a log that somebody else holds.
+
+    Attributes:
+        holder: Whose log or bundle shows it.
+        study, round: Of the entry that cites it; None for a mirror.
+        tree: Over the hashes that the holder keeps, where it is a mirror.
+    """
+
+    checkpoint: Checkpoint
+    note: bytes
+    holder: str
+    study: bytes | None = None
+    round: int | None = None
+    tree: Tree | None = None
+
+
+def heads(context: Context, logs: Sequence[CheckedLog], bundles: Iterable[Bundle]) -> tuple[list[Head], list[Finding]]:
+    """Return every head that others hold and that its log signed, and what is wrong with those that none did."""
+    found: list[Head] = []
+    findings: list[Finding] = []
+    for log in logs:
+        if log.is_sound:
+            for told in log.raw.told:
+                if told.kind == "round.heads":
+                    findings += _false(context, log, told)
+                    found += _seen(context, log, told)
+    for bundle in bundles:
+        for (region, epoch), raw in sorted(bundle.mirrors.items()):
+            mirror = Tree(raw.hashes)
+            origin = f"{context.network}/{region}/{epoch}"
+            fault, head = _mirror(context, bundle, origin, region, raw.checkpoint, mirror)
+            if head is not None:
+                found.append(head)
+            elif fault is not None:
+                findings.append(Finding(fault[0], source=bundle.label, values={"detail": fault[1]}))
+    return found, findings
+
+
+def _false(context: Context, log: CheckedLog, told: Told) -> list[Finding]:
+    sizes = {row["size"] for row in told.body["cosigned"] if row["size"] <= log.tree.size}
+    roots = {size: log.tree.root_at(size) for size in sizes}
+    for what, holds in judge_heads(told.body, log.origin, context.keys, roots, context.signatures.plain):
+        if not holds:
+            pieces = [log.note, log.proof(told.seq), *(log.earlier(size) for size in sorted(sizes))]
+            signer = what.rpartition(" ")[2]
+            name = signer.split("/")[1] if "/" in signer else signer
+            values: dict[str, str | int] = {"holder": name, "detail": what}
+            return [
+                Finding(
+                    "LS-ENV-SIG",
+                    subject=log.region,
+                    study=told.study,
+                    round=told.body["round"],
+                    seq=told.seq,
+                    values=values,
+                    evidence=pieces,
+                    roster=context.roster_hash,
+                )
+            ]
+    return []
+
+
+def _seen(context: Context, log: CheckedLog, told: Told) -> list[Head]:
+    found = []
+    for row in told.body["seen"]:
+        origin = row["origin"]
+        network, region, _ = origin.split("/")
+        keys = context.keys.get(region)
+        if keys is None or network != context.network or region == log.region:
+            continue
+        point = Checkpoint(origin, row["size"], row["root"])
+        body = checkpoint_body(point)
+        if context.signatures.plain(keys.log, row["sig"], body):
+            note = note_with(body, origin, keys.log, row["sig"])
+            found.append(Head(point, note, log.region, told.study, told.body["round"]))
+    return found
+
+
+def _mirror(
+    context: Context, bundle: Bundle, origin: str, region: str, note: bytes | None, tree: Tree
+) -> tuple[tuple[str, str] | None, Head | None]:
+    where = f"mirrors/{region}: "
+    keys = context.keys.get(region)
+    if keys is None:
+        return None, None  # another network's
+    try:
+        point = parse_checkpoint(parse_note(note or b"").body)
+    except CryptoError:
+        return ("LS-CHECKPOINT-FORMAT", f"{where}the checkpoint cannot be read"), None
+    if note is None or point.origin != origin or not context.signatures.note(note, origin, keys.log):
+        return ("LS-CHECKPOINT-SIG", f"{where}the checkpoint is not signed by {origin}"), None
+    if point.size != tree.size or point.root != tree.root():
+        return ("LS-LOG-ROOT", f"{where}its {tree.size} hashes do not add up to the checkpoint over {point.size}"), None
+    holder = min((name for name, _ in bundle.logs), default=bundle.label)
+    return None, Head(point, note, holder, tree=tree)
+
+
+def against(context: Context, reference: CheckedLog, head: Head) -> Finding | None:
+    """Return the fork that a head shows against the log that was handed over, or None."""
+    point, size = head.checkpoint, reference.tree.size
+    if head.tree is not None:
+        least = min(point.size, size)
+        at = _first_difference(reference.tree, head.tree, least)
+        if at is None:
+            return None
+        return Finding(
+            "LS-FORK",
+            subject=reference.region,
+            seq=at,
+            values={"detail": f"what {head.holder} copied differs from what was handed over at entry {at}"},
+            evidence=[
+                reference.note,
+                note_piece(head.note),
+                _place(reference.tree, at),
+                _place(head.tree, at),
+            ],
+            roster=context.roster_hash,
+        )
+    if point.size > size or reference.tree.root_at(point.size) == point.root:
+        return None
+    return Finding(
+        "LS-FORK",
+        subject=reference.region,
+        study=head.study,
+        round=head.round,
+        seq=point.size,
+        values={"detail": f"{head.holder} was shown another history of its first {point.size} entries"},
+        evidence=[note_piece(head.note), reference.note, reference.earlier(point.size)],
+        roster=context.roster_hash,
+    )
+
+
+def _place(tree: Tree, at: int) -> dict[str, Json]:
+    return hash_piece(tree.hash_at(at), at, tree.size, tree.inclusion_path(at))
+
+
+def _first_difference(one: Tree, two: Tree, size: int) -> int | None:
+    """Return the first place below ``size`` where the trees differ, None if they agree."""
+    if one.root_at(size) == two.root_at(size):
+        return None
+    low, high = 0, size  # the roots over ``low`` leaves agree, those over ``high`` differ
+    while high - low > 1:
+        middle = (low + high) // 2
+        if one.root_at(middle) == two.root_at(middle):
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def times(context: Context, log: CheckedLog, study: bytes) -> list[Finding]:
+    """Return what the cosignatures in one log say of its dates and of how fast it was confirmed."""
+    plan = context.plans[study]
+    if plan.witness["quorum"] == 0 or not log.is_sound:
+        return []
+    told = [each for each in log.raw.told if each.study == study and each.kind == "round.heads"]
+    findings: list[Finding] = []
+    for each in told:
+        fault = time_fault(each.body, each.seq, log.raw.times, plan.skew_ms)
+        if fault is None or log.raw.leaves[fault.seq] is None:
+            continue
+        enough = len(fault.witnesses) >= quorum(plan, log.region, each.body["round"])
+        sizes = sorted({row["size"] for row in each.body["cosigned"] if row["size"] <= log.tree.size})
+        pieces = [log.note, *(log.proof(seq) for seq in sorted({fault.seq, each.seq}))]
+        pieces += [log.earlier(size) for size in sizes]
+        findings.append(
+            Finding(
+                "LS-BACKDATED" if enough else "LS-CLOCK",
+                subject=log.region,
+                study=study,
+                round=each.body["round"],
+                seq=fault.seq,
+                values={"detail": fault.words, "holder": " and ".join(fault.witnesses)},
+                evidence=[*pieces, plan_piece(plan)],
+                roster=context.roster_hash,
+            )
+        )
+        break
+    return findings + _lag(context, log, study, told)
+
+
+def _lag(context: Context, log: CheckedLog, study: bytes, told: Sequence[Told]) -> list[Finding]:
+    """A round is confirmed by a quorum within the plan's number of further rounds; its last rounds are exempt."""
+    plan = context.plans[study]
+    ends = [each for each in log.raw.told if each.study == study and each.kind == "round.end"]
+    lag = int(plan.witness["max_lag_rounds"])
+    for index, end in enumerate(ends[: len(ends) - lag] if lag else ends):
+        until = ends[index + lag].seq if index + lag < len(ends) else log.tree.size
+        # The entry that tells of a round's cosignatures is written in the next one.
+        later = next((each.seq for each in told if each.seq > until), log.tree.size)
+        confirmed = {
+            row["by"]
+            for each in told
+            if end.seq < each.seq <= later
+            for row in each.body["cosigned"]
+            if row["size"] > end.seq
+        }
+        needed = quorum(plan, log.region, end.body["round"])
+        if len(confirmed) < needed and not log.withheld:
+            detail = f"round {end.body['round']}: {len(confirmed)} of {needed} within {lag} rounds"
+            return [
+                Finding(
+                    "LS-COSIG-LAG",
+                    subject=log.region,
+                    study=study,
+                    round=end.body["round"],
+                    seq=end.seq,
+                    values={"detail": detail},
+                    evidence=[log.note, log.proof(end.seq), log_piece(log.tree.size), plan_piece(plan)],
+                    roster=context.roster_hash,
+                )
+            ]
+    return []
