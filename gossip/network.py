@@ -268,7 +268,7 @@ class Network:
         keys = dataclasses.replace(made, identity=region.keys.identity, curve=region.keys.curve)
         card = make_card(self._network, name, region.card.addresses, keys, serial)
         region.sets[serial] = keys
-        self.ask(name, "keys_offer", card=card, keys=keys)
+        self.ask(name, "keys_rotate", card=card, keys=keys)
         return card
 
     def kill(self, name: str) -> None:

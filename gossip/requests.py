@@ -51,7 +51,7 @@ def _answer(peer: Peer, step: Step, op: str, args: dict[str, object]) -> dict[st
         case "roster_sign":
             wanted = args.get("roster")
             return membership.sign(step, role, diary, str(wanted) if wanted is not None else None)
-        case "keys_offer":
+        case "keys_rotate":
             card, keys = args.get("card"), args.get("keys")
             if not isinstance(card, Card) or not isinstance(keys, PrivateKeys):
                 raise Refusal("VALUE", "no new key set", "one that the home holds", "landsting keys rotate")

@@ -70,6 +70,13 @@ class Copies:
         found = self._db.execute("SELECT leaf FROM mirror WHERE origin = ? AND seq = ?", (origin, seq)).fetchone()
         return found[0] if found is not None else None
 
+    def key_entries(self) -> Iterator[tuple[str, int, bytes]]:
+        """Yield entries of copies that may rotate or revoke keys: origin, position, leaf."""
+        yield from self._db.execute(
+            "SELECT origin, seq, leaf FROM mirror WHERE instr(leaf, ?) OR instr(leaf, ?) ORDER BY origin, seq",
+            (b"key.rotate", b"key.revoke"),
+        )
+
     def mirrors(self) -> list[Mirror]:
         """Return the verified copies as witnesses keep them in memory."""
         found = []

@@ -37,6 +37,7 @@ from gossip.events import (
     Links,
     Measure,
     Open,
+    Rekeyed,
     Reply,
     Send,
     SetTimer,
@@ -191,6 +192,8 @@ class Daemon:
             case Open() | Measure() | Train() | Adopt() | Ended():
                 self._note(effect)
                 self._training.do(effect, now_ms)
+            case Rekeyed(serial=serial):
+                logger.info("key set %d is in use", serial)
             case Links(roster=roster):
                 logger.info("links to the regions of roster %s", roster.hash.hex()[:12])
                 self.transport.set_roster(roster, self._region.home.card())

@@ -14,6 +14,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from crypto.errors import CryptoError
 from crypto.keys import PrivateKeys
 from node.config import Config, bind_for, check_bind, read_config
 from node.errors import BusyError, ConfigError
+from node.files import sync_folder
 from protocol.roster import Card, make_card
 
 if TYPE_CHECKING:
@@ -41,7 +43,8 @@ class Home:
     def __init__(self, path: Path, config: Config) -> None:
         self.path = path
         self.config = config
-        self._keys: PrivateKeys | None = None
+        self._sets: dict[int, PrivateKeys] = {}
+        self._serial: int | None = None
 
     @classmethod
     def create(
@@ -82,7 +85,7 @@ class Home:
             _write_new(part / "home.toml", config.text().encode(), 0o600)
             _write_new(part / "keys", f"{KEYS_PREFIX} {base64.b64encode(keys.to_bytes()).decode()}\n".encode(), 0o600)
             home = cls(part, config)
-            home._keys = keys
+            home._sets, home._serial = {1: keys}, 1
             home._begin_log(card)
             os.rename(part, path)
         finally:
@@ -117,19 +120,60 @@ class Home:
         """Origin of its log."""
         return f"{self.network}/{self.name}/1"
 
-    def keys(self) -> PrivateKeys:
-        """Return the private keys.
+    @property
+    def serial(self) -> int:
+        """Serial of the key set in use: that of the log's last ``key.rotate``, 1 where there is none."""
+        if self._serial is None:
+            from node.database import last_rotation
+
+            self._serial = last_rotation(self.path) if self._files().keys() - {1} else 1
+        return self._serial
+
+    @serial.setter
+    def serial(self, value: int) -> None:
+        self._serial = value
+
+    def keys(self, serial: int | None = None) -> PrivateKeys:
+        """Return the private keys in use, or those of a set.
 
         Raises:
             ConfigError: They are missing, damaged, or others could read them.
         """
-        if self._keys is None:
-            self._keys = _read_keys(self.path / "keys")
-        return self._keys
+        wanted = self.serial if serial is None else serial
+        if wanted not in self._sets:
+            self._sets[wanted] = _read_keys(self._files().get(wanted, self.path / "keys"))
+        return self._sets[wanted]
+
+    def key_sets(self) -> dict[int, PrivateKeys]:
+        """Return all private sets by serial: earlier ones open what was sent to them, one later may be offered."""
+        return {serial: self.keys(serial) for serial in sorted(self._files())}
+
+    def next_keys(self, entropy: Callable[[int], bytes] = os.urandom) -> tuple[Card, PrivateKeys]:
+        """Make the set after the one in use, or return the one that was made; its card goes into the next roster.
+
+        The identity key stays. So does the key of the links: others dial a region by it, and not all learn of a
+        new one at the same time.
+        """
+        serial = self.serial + 1
+        path = self.path / f"keys.{serial}"
+        if not path.exists():
+            old, made = self.keys(), PrivateKeys.generate(entropy)
+            keys = replace(made, identity=old.identity, curve=old.curve)
+            _write_new(path, f"{KEYS_PREFIX} {base64.b64encode(keys.to_bytes()).decode()}\n".encode(), 0o600)
+            sync_folder(self.path)
+        keys = self.keys(serial)
+        return make_card(self.network, self.name, self.config.advertise, keys, serial), keys
+
+    def _files(self) -> dict[int, Path]:
+        found = {1: self.path / "keys"}
+        for path in self.path.glob("keys.*"):
+            if path.suffix[1:].isdigit():
+                found[int(path.suffix[1:])] = path
+        return found
 
     def card(self) -> Card:
-        """Return the region's card, with the addresses of ``home.toml``."""
-        return make_card(self.network, self.name, self.config.advertise, self.keys())
+        """Return the region's card of the keys in use, with the addresses of ``home.toml``."""
+        return make_card(self.network, self.name, self.config.advertise, self.keys(), self.serial)
 
     def config_sha256(self) -> bytes:
         """Return the SHA-256 of ``home.toml``, as ``node.start`` states it."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from gossip.events import Asked, Commit, Effect, Event, Reply
+from gossip.events import Asked, Commit, Effect, Event, Rekeyed, Reply
 from gossip.peer import Peer
 from gossip.witness import Records
 from node.errors import NodeError, Refused, StoreError
@@ -90,9 +90,14 @@ class Region:
                 roles=Policy.load(home.path).roles,
                 blob=store.blob,
                 kept=store.kept,
+                key_sets=home.key_sets(),
                 records=Records(lambda first, stop: list(store.entries(first, stop)), store.copies.leaf),
             )
             peer.replay(leaf for leaf in leaves if leaf is not None)
+            for origin, seq, leaf in store.copies.key_entries():
+                peer.rotation.mirrored(None, origin.split("/")[1], seq, leaf)
+            if home.serial + 1 in home.key_sets():
+                peer.rotation.offer(*home.next_keys())
             peer.witness.load(store.copies.mirrors(), store.copies.cosignatures(log.origin))
         except BaseException:
             lock.release()
@@ -113,6 +118,10 @@ class Region:
         if effects and isinstance(effects[0], Commit):
             self.store.commit(effects[0])
             effects = effects[1:]
+        for effect in effects:
+            if isinstance(effect, Rekeyed):
+                self.home.serial = effect.serial
+                self.store.rekey(self.home.keys().log.public)
         self._is_broken = False
         return effects
 
@@ -134,6 +143,8 @@ class Region:
             Refused: No such data set is bound, or the region's policy does not allow the study.
             StoreError: It could not be written.
         """
+        if op == "keys_rotate":
+            args["card"], args["keys"] = self.home.next_keys()
         study, data = args.get("study"), args.get("data")
         if op != "accept":
             return

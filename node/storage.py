@@ -12,10 +12,10 @@ Rules kept here, and nowhere else:
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -23,6 +23,15 @@ from crypto.errors import CryptoError
 from crypto.note import Checkpoint, checkpoint_body, note_with, open_note, parse_checkpoint
 from node.copies import SCHEMA as COPIES
 from node.copies import Copies
+from node.database import (
+    checkpoint_of,
+    connect,
+    entries_of,
+    leaves_of,
+    rotation_of,
+    unreadable,
+    unwritable,
+)
 from node.errors import StoreError
 from node.files import Files, disk_error, sync_folder, write
 from protocol.entries import decode_entry
@@ -44,15 +53,6 @@ CREATE TRIGGER entry_delete BEFORE DELETE ON entry BEGIN SELECT RAISE(ABORT, 'en
 CREATE TRIGGER ckpt_update BEFORE UPDATE ON ckpt BEGIN SELECT RAISE(ABORT, 'checkpoints are never changed'); END;
 CREATE TRIGGER ckpt_delete BEFORE DELETE ON ckpt BEGIN SELECT RAISE(ABORT, 'checkpoints are never removed'); END;
 """
-_PRAGMAS = (
-    "PRAGMA journal_mode=WAL",
-    # Not NORMAL: it may lose a committed transaction at power loss, and an entry that is lost after its
-    # message has left looks like a fork.
-    "PRAGMA synchronous=FULL",
-    "PRAGMA foreign_keys=ON",
-    "PRAGMA trusted_schema=OFF",
-    "PRAGMA cell_size_check=ON",
-)
 
 
 class Store:
@@ -67,6 +67,7 @@ class Store:
         self._home = home.path
         self._origin = home.origin
         self._log_public = home.keys().log.public
+        self._publics = [keys.log.public for keys in home.key_sets().values()]
         self._db = connection
         self.files = Files(home.path)
         self.copies = Copies(connection)
@@ -75,7 +76,7 @@ class Store:
     def create(cls, home: Home) -> Self:
         """Make an empty log in a home, for its owner's eyes: what SQLite puts beside it takes the same mode."""
         os.close(os.open(home.path / "log" / "log.sqlite", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        connection = _connect(home.path, "rwc")
+        connection = connect(home.path, "rwc")
         connection.executescript(f"BEGIN; {_SCHEMA} {COPIES} PRAGMA user_version={FORMAT}; COMMIT;")
         return cls(home, connection)
 
@@ -87,10 +88,10 @@ class Store:
             StoreError: There is none, or not one that this version writes.
         """
         try:
-            connection = _connect(home.path, "rw")
+            connection = connect(home.path, "rw")
             found = connection.execute("PRAGMA user_version").fetchone()[0]
         except sqlite3.Error as error:
-            raise _unreadable(home.path, error) from error
+            raise unreadable(home.path, error) from error
         if found != FORMAT:
             connection.close()
             raise StoreError(
@@ -110,7 +111,7 @@ class Store:
         Raises:
             StoreError: The database cannot be read, or an entry is missing.
         """
-        return _entries(self._db, self._home, first, stop)
+        return entries_of(self._db, self._home, first, stop)
 
     def leaves(self) -> Iterator[bytes]:
         """Yield the entries' canonical bytes, in order.
@@ -118,7 +119,7 @@ class Store:
         Raises:
             StoreError: The database cannot be read, or an entry is missing.
         """
-        return _leaves(self._db, self._home)
+        return leaves_of(self._db, self._home)
 
     def hashes(self) -> Iterator[bytes]:
         """Yield the stored leaf hashes, in order."""
@@ -127,7 +128,7 @@ class Store:
 
     def checkpoint(self) -> tuple[Checkpoint, bytes] | None:
         """Return the newest checkpoint and its signature; None in an empty log."""
-        return _checkpoint(self._db, self._origin)
+        return checkpoint_of(self._db, self._origin)
 
     def round_checkpoints(self) -> list[Checkpoint]:
         """Return the checkpoints that were published at the end of a round."""
@@ -144,7 +145,7 @@ class Store:
         if not path.exists():
             return None
         try:
-            head = parse_checkpoint(open_note(path.read_bytes(), self._origin, self._log_public))
+            head = parse_checkpoint(self._opened(path.read_bytes()))
         except CryptoError as error:
             raise StoreError(
                 f"{path} is damaged ({error})", "a checkpoint signed by this region", "restore the home from its backup"
@@ -152,6 +153,17 @@ class Store:
         if head.origin != self._origin:
             raise StoreError(f"{path} belongs to {head.origin}", self._origin, "put the right file back")
         return head
+
+    def _opened(self, note: bytes) -> bytes:
+        """Body of a note that this log signed, with the keys in use now or with earlier ones."""
+        for public in self._publics:
+            with contextlib.suppress(CryptoError):
+                return open_note(note, self._origin, public)
+        return open_note(note, self._origin, self._log_public)
+
+    def rekey(self, log_public: bytes) -> None:
+        """Another key set signs from the last commit on."""
+        self._log_public = log_public
 
     def blob(self, name: str) -> bytes | None:
         """Return a state file; None if there is none."""
@@ -184,7 +196,7 @@ class Store:
         except OSError as error:
             raise disk_error(error, self._home) from error
         except sqlite3.Error as error:
-            raise _unwritable(self._home, error) from error
+            raise unwritable(self._home, error) from error
 
     def _append(self, commit: Commit) -> None:
         checkpoint, db = commit.checkpoint, self._db
@@ -230,10 +242,10 @@ class StoreReader:
     def __init__(self, home: Home) -> None:
         self._home = home.path
         try:
-            self._db = _connect(home.path, "rw")
+            self._db = connect(home.path, "rw")
             self._db.execute("PRAGMA query_only=ON")
         except sqlite3.Error as error:
-            raise _unreadable(home.path, error) from error
+            raise unreadable(home.path, error) from error
         self._files = Files(home.path)
         self.copies = Copies(self._db)
 
@@ -243,7 +255,7 @@ class StoreReader:
         Raises:
             StoreError: The database cannot be read, or an entry is missing.
         """
-        return _leaves(self._db, self._home)
+        return leaves_of(self._db, self._home)
 
     def entries(self, first: int = 0, stop: int | None = None) -> Iterator[tuple[bytes | None, bytes]]:
         """Yield entries and their leaf hashes, in order; of an entry that is lost or erased only the hash is left.
@@ -251,7 +263,7 @@ class StoreReader:
         Raises:
             StoreError: The database cannot be read, or an entry is missing.
         """
-        return _entries(self._db, self._home, first, stop)
+        return entries_of(self._db, self._home, first, stop)
 
     def checkpoint_note(self) -> bytes:
         """Return the newest checkpoint as a signed note.
@@ -261,10 +273,10 @@ class StoreReader:
         """
         first = next(self.leaves(), None)
         genesis = decode_entry(first) if first is not None else None
-        found = _checkpoint(self._db, genesis.log) if genesis is not None else None
+        found = checkpoint_of(self._db, genesis.log) if genesis is not None else None
         if genesis is None or found is None:
             raise StoreError(f"the log in {self._home} is empty", "a log with its genesis", "landsting init makes one")
-        keys = genesis.body["keys"]
+        keys = (rotation_of(self._db) or genesis).body["keys"]
         assert isinstance(keys, dict)
         public = keys["log"]
         assert isinstance(public, bytes)
@@ -292,51 +304,6 @@ class StoreReader:
         self.close()
 
 
-def _connect(home: Path, mode: str) -> sqlite3.Connection:
-    # Through a URI, so that a missing file is an error and not a new log. No implicit transactions.
-    path = (home / "log" / "log.sqlite").as_uri()
-    connection = sqlite3.connect(f"{path}?mode={mode}", uri=True, isolation_level=None, timeout=10.0)
-    for pragma in _PRAGMAS:
-        connection.execute(pragma)
-    return connection
-
-
-def _leaves(db: sqlite3.Connection, home: Path) -> Iterator[bytes]:
-    for seq, (leaf, _) in enumerate(_entries(db, home, 0, None)):
-        if leaf is None:
-            raise _missing(home, seq)
-        yield leaf
-
-
-def _entries(
-    db: sqlite3.Connection, home: Path, first: int, stop: int | None
-) -> Iterator[tuple[bytes | None, bytes]]:
-    try:
-        rows = db.execute(
-            "SELECT seq, leaf, hash FROM entry WHERE seq >= ? AND seq < ? ORDER BY seq",
-            (first, stop if stop is not None else 2**53),
-        )
-        for expected, (seq, leaf, digest) in enumerate(rows, first):
-            if seq != expected:
-                raise _missing(home, expected)
-            yield leaf, digest
-    except sqlite3.Error as error:
-        raise _unreadable(home, error) from error
-
-
-def _missing(home: Path, seq: int) -> StoreError:
-    return StoreError(
-        f"LS-LOG-ROOT: entry {seq} is missing from the log in {home}",
-        "every entry from 0",
-        "keep the home as it is, and restore it from its backup",
-    )
-
-
-def _checkpoint(db: sqlite3.Connection, origin: str) -> tuple[Checkpoint, bytes] | None:
-    row = db.execute("SELECT size, root, sig FROM ckpt ORDER BY size DESC LIMIT 1").fetchone()
-    return (Checkpoint(origin, row[0], row[1]), row[2]) if row is not None else None
-
-
 def _round(commit: Commit) -> int | None:
     """Return the round that a published checkpoint ends, if one does."""
     if commit.publish:
@@ -347,23 +314,3 @@ def _round(commit: Commit) -> int | None:
                 if entry.kind == "round.end" and isinstance(round, int):
                     return round
     return None
-
-
-def _unreadable(home: Path, error: sqlite3.Error) -> StoreError:
-    return StoreError(
-        f"the log in {home} cannot be read ({error})", "a sound log/log.sqlite",
-        "keep the home as it is, and restore it from its backup",
-    )  # fmt: skip
-
-
-def _unwritable(home: Path, error: sqlite3.Error) -> StoreError:
-    if "full" in str(error):
-        return StoreError(
-            f"the disk of {home} is full", "room for the log", "make room, then start the node again", code="DISK"
-        )
-    return StoreError(
-        f"the log in {home} cannot be written ({error})",
-        "a disk that takes writes",
-        "check the disk, then start again",
-        code="DISK",
-    )

@@ -19,6 +19,7 @@ FAMILIES: dict[str, tuple[str, str]] = {
     "init": ("node.cli.init:init", "Make a region's home: its keys and its update log."),
     "card": ("node.cli.card:card", "Print this region's card, or read another's."),
     "roster": ("node.cli.roster:roster", "The list of regions: found it, show it, sign it."),
+    "keys": ("node.cli.keys:keys", "New keys, and keys that count no more."),
     "data": ("node.cli.data:data", "Bind a table to this home and check it."),
     "task": ("node.cli.task:task", "Write a task of one's own, and check it."),
     "policy": ("node.cli.policy:policy", "What this region lets itself be asked."),

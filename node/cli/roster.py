@@ -49,11 +49,32 @@ def found(cards: tuple[Path, ...], home: Path, role: str, ref: str | None, as_js
 
 @roster.command()
 @home_option
+@click.option("--roster", "wanted", metavar="HASH", help="Which one, if several wait: first digits, or its words.")
 @_approval
 @common
-def sign(home: Path, role: str, ref: str | None, as_json: bool) -> None:
+def sign(home: Path, wanted: str | None, role: str, ref: str | None, as_json: bool) -> None:
     """Sign the roster that another region has founded."""
-    _report(ask(home, "roster_sign", {"role": role, "ref": ref}), home, as_json)
+    chosen = _hash(home, wanted) if wanted else None
+    _report(ask(home, "roster_sign", {"role": role, "ref": ref, "roster": chosen}), home, as_json)
+
+
+@roster.command()
+@click.argument("wanted", metavar="HASH")
+@home_option
+@common
+def withdraw(wanted: str, home: Path, as_json: bool) -> None:
+    """Follow a roster no longer that was founded or signed here and is not in force.
+
+    The signature has been given, and others may still use it; this node no longer dials that roster's regions.
+    """
+    _report(ask(home, "roster_withdraw", {"roster": _hash(home, wanted)}), home, as_json)
+
+
+def _hash(home: Path, wanted: str) -> str:
+    """Return the hash that a text stands for: its words, or its first digits."""
+    known: list[dict[str, Any]] = ask(home, "roster_show", {})["rosters"]
+    text = wanted.strip().lower()
+    return next((str(one["roster"]) for one in known if one["words"] == text), text.removeprefix("0x"))
 
 
 @roster.command()
