@@ -117,31 +117,7 @@ class Training:
         self._worker.put(Job("close", study), now_ms)
 
     def _open_job(self, study: bytes, plan: Plan) -> Job:
-        manifest, model = self._manifest(study), first_model(self._home, plan)
-        policy, task = Policy.load(self._home), str(plan.task["name"])
-        fields: dict[str, object] = {
-            "task": plan.task["name"],
-            "version": plan.task["version"],
-            "settings": dict(plan.settings),
-            "schema": plan.schema,
-            "layout": plan.layout,
-            "dim": plan.dim,
-            "seed": plan.seed,
-            "region": self._region,
-            "manifest": str(manifest) if manifest is not None else None,
-            "dp": dict(plan.dp) if plan.dp is not None else None,
-            "sums": list(plan.sums),
-            "regions": plan.n,
-            "rounds": plan.rounds,
-            "freeze": list(plan.freeze),
-            "init": plan.init,
-            "model": str(model) if model is not None else None,
-            "code": [policy.code[task].path.as_posix(), policy.code[task].sha256] if task in policy.code else None,
-            "device": policy.device,
-            "state": str(self._home / "state" / "private"),
-            "ledger": str(self._home / "ledger.jsonl"),
-            "budget_u": policy.budget_u,
-        }
+        fields = open_fields(self._home, self._region, plan, self._manifest(study))
         return Job("open", study, None, fields, plan.dim)
 
     def event(self, answer: Answer, now_ms: int) -> Event | None:
@@ -198,6 +174,35 @@ class Training:
         one.words = answer.words
         logger.error("study %s: %s: %s", job.study.hex()[:12], job.op, answer.words)
         return Failed(now_ms, job.study, job.round, _reason(answer))
+
+
+def open_fields(home: Path, region: str, plan: Plan, manifest: Path | None) -> dict[str, object]:
+    """Return what the worker is told of a study when it opens it: see ``node/learning/README.md``."""
+    model, policy, task = first_model(home, plan), Policy.load(home), str(plan.task["name"])
+    code = policy.code.get(task)
+    return {
+        "task": task,
+        "version": plan.task["version"],
+        "settings": dict(plan.settings),
+        "schema": plan.schema,
+        "layout": plan.layout,
+        "dim": plan.dim,
+        "seed": plan.seed,
+        "region": region,
+        "manifest": str(manifest) if manifest is not None else None,
+        "dp": dict(plan.dp) if plan.dp is not None else None,
+        "sums": list(plan.sums),
+        "regions": plan.n,
+        "rounds": plan.rounds,
+        "freeze": list(plan.freeze),
+        "init": plan.init,
+        "model": str(model) if model is not None else None,
+        "code": [code.path.as_posix(), code.sha256] if code is not None else None,
+        "device": policy.device,
+        "state": str(home / "state" / "private"),
+        "ledger": str(home / "ledger.jsonl"),
+        "budget_u": policy.budget_u,
+    }
 
 
 def first_model(home: Path, plan: Plan) -> Path | None:

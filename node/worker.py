@@ -5,7 +5,8 @@ Rules kept here, and nowhere else:
   * a worker that dies is started again after a pause, with its studies opened anew; one that takes too long
     is killed first: either is a failed request, never a failed node;
   * one worker a home: what an earlier daemon left running is ended before another starts;
-  * its environment holds no secrets, and it knows no keys and no network.
+  * its environment holds no secrets; it shuts itself off from the network and, where the system lets it, from
+    the keys (``node.learning.seclusion``).
 
 The process is ``node.learning.worker``; frames are in ``node.frames``.
 """
@@ -266,7 +267,7 @@ class TrainingWorker:
                     stdout=subprocess.PIPE,
                     stderr=log,
                     cwd=self._home,
-                    env=environment(),
+                    env=environment() | {"LANDSTING_HIDE": str(self._home.resolve() / "keys")},
                     pass_fds=(lock,),
                     bufsize=0,
                 )

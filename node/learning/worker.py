@@ -13,6 +13,7 @@ import contextlib
 import ctypes
 import importlib
 import os
+import resource
 import signal
 import struct
 import sys
@@ -26,6 +27,7 @@ import msgpack
 import numpy as np
 
 from node.learning.errors import ConfigError, LearningError
+from node.learning.seclusion import seclude
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,12 +43,17 @@ Reply = dict[str, Any]
 
 
 class Worker:
-    """The studies that are open, and what each operation does with them."""
+    """The studies that are open, and what each operation does with them.
+
+    Attributes:
+        secluded: What this process has shut itself off from.
+    """
 
     def __init__(self) -> None:
         self.studies: dict[str, Trainer] = {}
         self.max_frame = FRAME
         self._imports: threading.Thread | None = None
+        self.secluded: tuple[str, ...] = ()
 
     def answer(self, request: dict[str, Any]) -> Reply:
         """Return the answer to one request; never raises for what a request or the data can cause."""
@@ -77,7 +84,8 @@ class Worker:
             return {"id": id, "ok": False, "code": "WORKER", "error": f"{op} failed: {type(error).__name__} at {place}"}
 
     def _hello(self, request: dict[str, Any]) -> Reply:
-        return {"version": VERSION}
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts in KiB
+        return {"version": VERSION, "peak_bytes": peak, "secluded": list(self.secluded)}
 
     def _open(self, request: dict[str, Any]) -> Reply:
         from node.learning.registry import admit
@@ -209,8 +217,9 @@ def main() -> int:
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     os.nice(5)
-    _end_with_parent()
     worker = Worker()
+    worker.secluded = seclude(os.environ.get("LANDSTING_HIDE", "").split(os.pathsep))
+    _end_with_parent()  # after it: new namespaces make the system forget
     while True:
         try:
             request = read_frame(sys.stdin.buffer, worker.max_frame)

@@ -50,7 +50,7 @@ def test_a_ledger_that_lacks_a_round_is_refused(tmp_path: Path, rounds: tuple[in
 
 def test_a_deleted_ledger_is_refused_and_without_private_rounds_none_is_needed(tmp_path: Path) -> None:
     check_ledger(tmp_path, [trained(0, private=False), None])
-    with pytest.raises(StoreError, match="restore ledger.jsonl from a backup"):
+    with pytest.raises(StoreError, match="restore ledger"):
         check_ledger(tmp_path, [trained(0)])
 
 
