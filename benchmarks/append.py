@@ -19,9 +19,10 @@ from typing import Any
 
 from gossip.events import Commit
 from gossip.network import SeededEntropy
+from node.database import PRAGMAS
 from node.home import Home
 from node.region import Region
-from node.storage import _PRAGMAS, Store
+from node.storage import Store
 from protocol.log import Log
 
 LIMIT = 0.8
@@ -91,7 +92,7 @@ def _append(store: Store, log: Log, publish: bool, made: list[Commit]) -> None:
 
 def _bare(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None)
-    for pragma in _PRAGMAS:
+    for pragma in PRAGMAS:
         connection.execute(pragma)
     connection.execute("CREATE TABLE bare (n INTEGER PRIMARY KEY, leaf BLOB, hash BLOB, root BLOB, sig BLOB) STRICT")
     return connection

@@ -10,7 +10,7 @@ from crypto.note import Checkpoint
 from node.errors import StoreError
 from protocol.entries import Entry, decode_entry
 
-_PRAGMAS = (
+PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     # Not NORMAL: it may lose a committed transaction at power loss, and an entry that is lost after its
     # message has left looks like a fork.
@@ -50,7 +50,7 @@ def connect(home: Path, mode: str) -> sqlite3.Connection:
     # Through a URI, so that a missing file is an error and not a new log. No implicit transactions.
     path = (home / "log" / "log.sqlite").as_uri()
     connection = sqlite3.connect(f"{path}?mode={mode}", uri=True, isolation_level=None, timeout=10.0)
-    for pragma in _PRAGMAS:
+    for pragma in PRAGMAS:
         connection.execute(pragma)
     return connection
 
