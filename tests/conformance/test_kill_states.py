@@ -97,7 +97,7 @@ def nodes(tmp_path: Path) -> Iterator[list[Node]]:
         roster = start(made)
         plan = draft_plan(
             Draft(
-                roster=roster, regions=NAMES, task="idle", settings={"dim": 2000}, rounds=200, topology="complete",
+                roster=roster, regions=NAMES, task="idle", settings={"dim": 2000}, rounds=2000, topology="complete",
                 seed=1, masking="auto", lab=True, round_timeout_s=10, round_min_s=EACH_S,
             )
         )
