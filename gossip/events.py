@@ -99,11 +99,16 @@ class PayloadFailed:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The worker has built the study's modules; ``vector`` float32 (dim,) is the initial model."""
+    """The worker has built the study's modules; ``vector`` float32 (dim,) is the initial model.
+
+    Attributes:
+        layout: (name, size) of each parameter in the order of the vector; asked for where steps go by names.
+    """
 
     now_ms: int
     study: bytes
     vector: NDArray[np.float32]
+    layout: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,8 +184,8 @@ class Peer:
                 self._incoming.failed(step, event)
             case Asked():
                 step.do(self._answer(step, event))
-            case Opened(study=study, vector=vector) if study in self.studies:
-                self.studies[study].opened(step, vector)
+            case Opened(study=study, vector=vector, layout=layout) if study in self.studies:
+                self.studies[study].opened(step, vector, layout)
             case Measured(study=study) if study in self.studies:
                 self.studies[study].measured(step, event.round, event.vector, event.columns)
             case Trained(study=study) if study in self.studies:

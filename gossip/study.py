@@ -194,8 +194,10 @@ class Study(Record):
         self._entered_ms = step.now_ms
         step.do(Open(self.id, plan))
 
-    def opened(self, step: Step, vector: NDArray[np.float32]) -> None:
-        """The worker has built the initial model."""
+    def opened(
+        self, step: Step, vector: NDArray[np.float32], layout: tuple[tuple[str, int], ...] = ()
+    ) -> None:
+        """The worker has built the initial model; ``layout``: (name, size) of its parameters."""
         if self.phase is not Phase.OPENING:
             return
         plan = self.context.plan
@@ -205,6 +207,7 @@ class Study(Record):
             return
         try:
             reference = np.ascontiguousarray(vector, dtype="<f4")
+            self.context.layout = layout
             self.context.exchange = exchange_for(self.context, self._past, reference)
         except ValueError as error:
             self.words = str(error)

@@ -140,7 +140,8 @@ class Training:
                 one.words = None
                 for words in reply.get("warnings") or ():
                     logger.warning("study %s: %s", study.hex()[:12], words)
-                return Opened(now_ms, study, np.frombuffer(reply["vector"], "<f4"))
+                layout = tuple((str(name), int(size)) for name, size in reply.get("layout") or ())
+                return Opened(now_ms, study, np.frombuffer(reply["vector"], "<f4"), layout)
             case "measure":
                 assert job.round is not None
                 columns = tuple((str(name), int(width)) for name, width in reply["columns"])

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import importlib
+import math
 import os
 import resource
 import signal
@@ -121,7 +122,10 @@ class Worker:
         self.studies[request["study"]] = trainer
         self.max_frame = max(self.max_frame, FRAME + 8 * trainer.layout.dim)
         columns = [column.name for column in trainer.schema.features] if trainer.schema else []
-        return {"vector": _bytes(trainer.initial(), "<f4"), "columns": columns, "warnings": trainer.warnings}
+        names, shapes = trainer.layout.names, trainer.layout.shapes
+        layout = [[name, math.prod(shape)] for name, shape in zip(names, shapes, strict=True)]
+        vector = _bytes(trainer.initial(), "<f4")
+        return {"vector": vector, "layout": layout, "columns": columns, "warnings": trainer.warnings}
 
     def _close(self, request: dict[str, Any]) -> Reply:
         self.studies.pop(request["study"], None)

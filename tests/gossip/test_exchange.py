@@ -13,6 +13,7 @@ from gossip.context import StudyContext
 from gossip.diff import Diff
 from gossip.events import Send, TrainReport
 from gossip.network import Network
+from gossip.study import Study
 from protocol.entries import decode_entry
 from protocol.envelope import parse
 from protocol.plan import Plan
@@ -362,3 +363,29 @@ def test_a_receiver_that_counts_some_and_not_others_is_not_answered(make_network
     assert faults
     assert {f["code"] for f in faults} == {"LS-COHORT"}
     assert outcomes(net, "region-c")[-3:].count("mixed") >= 2  # the others go on
+
+
+# ---------------------------------------------------------------- steps by tensor
+
+BY_NAME = [[0, "", 24], [0, "model.b", 4]]
+
+
+def test_steps_go_by_names_where_the_worker_says_where_they_lie(
+    make_network: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, layout = Study.opened, (("model.a", 8), ("model.b", 4))
+    monkeypatch.setattr(Study, "opened", lambda study, step, vector, _: opened(study, step, vector, layout))
+    net, _, _ = make_network(4, rounds=4, step_log2=BY_NAME)
+    assert net.run(lambda: round_of(net, "region-a") >= 2)
+    study = net.peer("region-a").current
+    assert study is not None
+    code = next(iter(study.context.code.values()))
+    assert np.abs(code[:8]).max() > 1000 > np.abs(code[8:]).max() > 0
+    assert net.run()
+    assert {e.outcome for e in net.ended.values()} == {"done"}
+
+
+def test_without_that_the_study_stops_and_says_why(make_network: Make) -> None:
+    net, _, _ = make_network(4, rounds=4, step_log2=BY_NAME)
+    assert net.run()
+    assert {(e.outcome, e.reason) for e in net.ended.values()} == {("stopped", "code")}

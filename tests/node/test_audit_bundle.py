@@ -348,5 +348,3 @@ def test_members_left_out_under_a_new_manifest_are_missed(small: Small, bundle: 
     assert "LS-CHECKPOINT-FORMAT" in missed["checkpoint.note"]
     assert "LS-ROSTER" in missed["rosters/"]
     assert "LS-STUDY-ID" in missed["plans/"]
-
-
