@@ -639,6 +639,23 @@ def _channel_to_receiver(table: Table, name: str) -> Channel:
 # ---------------------------------------------------------------- the receiver's own care
 
 
+@pytest.mark.parametrize("type", ["CONFIRM", "REVEAL"])
+def test_a_survivor_is_heard_once_and_under_the_own_set_only(type: str) -> None:
+    table = at_survivors(6, lost="m05")
+    sent = table.survive()
+    own, other, payload = {"survivors": sent[0].eid}, {"survivors": bytes(32)}, b"" if type == "CONFIRM" else b"x"
+    if type == "CONFIRM":
+        table.confirm(sent, ["m00"])
+    else:
+        given_ = table.confirm(sent)
+        assert given_ is not None
+        table.reveal(given_, ["m00"])
+    assert table.receiver.awaits(envelope("m01", type, own, table.sid, payload))
+    assert not table.receiver.awaits(envelope("m01", type, other, table.sid, payload))
+    for name in ("m00", "m05", "x"):  # has spoken, was lost, is a stranger
+        assert not table.receiver.awaits(envelope(name, type, own, table.sid, payload))
+
+
 def test_a_receiver_says_for_whom_it_waits_and_when_for_nobody() -> None:
     table = at_cohort(4)
     assert not table.receiver.has_all_shares
