@@ -5,6 +5,7 @@ A draft states no range and marks no label: those are agreed between regions, an
 
 from __future__ import annotations
 
+import gzip
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
@@ -109,24 +110,28 @@ def _opened(path: Path) -> tuple[dict[str, Any], TableFile]:
     """Return [[file]] and the table, with the encoding and delimiter that read it."""
     if path.suffix == ".parquet":
         return {"path": path.name}, TableFile(path, File(path=path.name))
+    opened = gzip.open if path.suffix == ".gz" else open
     for encoding in ENCODINGS:
-        delimiter = ","
         try:
-            probe = TableFile(path, File(path=path.name, encoding=encoding, delimiter="\x1f"))
-            next(probe.chunks(), None)
-            counts = {sign: probe.header[0].count(sign) for sign in ",;\t|"}
-            delimiter = max(counts, key=lambda sign: counts[sign])
+            with opened(path, "rt", encoding=encoding, newline="") as text:
+                first = text.readline(2**20)
+            delimiter = max(",;\t|", key=first.count)
             file = File(path=path.name, encoding=encoding, delimiter=delimiter)
-            next(TableFile(path, file).chunks(), None)
-        except GateError:
+            for _ in TableFile(path, file).chunks():
+                pass
+        except (UnicodeError, GateError) as error:
             if encoding == ENCODINGS[-1]:
-                raise
+                raise error if isinstance(error, GateError) else _no_text(path) from error
             continue
         out: dict[str, Any] = {"path": path.name}
         out |= {} if encoding == "utf-8" else {"encoding": encoding}
         out |= {} if delimiter == "," else {"delimiter": delimiter}
         return out, TableFile(path, file)
     raise AssertionError  # the loop returns or raises
+
+
+def _no_text(path: Path) -> GateError:
+    return GateError(f"{path.name} is neither UTF-8 nor Windows-1252 text", "a text table", "Export it as CSV.")
 
 
 def _column(name: str, cells: list[str]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ MIXED = 0.01  # a larger share of rows in the smaller mode blocks
 MODE = 10  # rows in the smaller mode below which it may be a tail
 PSI = 0.25
 BINS = 10
-MIN_DRIFT = 50  # fewer values in ten bins say nothing
+MIN_DRIFT = 200  # of fewer values chance alone gives a PSI of .1 and more
 
 # Unit -> what else a value may be in: (word, factor, offset), other = factor * own + offset.
 _SI = (("mg/dL", 38.67), ("mg/dL", 18.016), ("mg/dL", 88.57))

@@ -1,0 +1,319 @@
+"""``landsting data``: binding, versions, opt-outs, decisions, reports. Nothing is copied but the manifest."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from node.__main__ import main
+from node.datasets import Datasets
+from node.learning.data.manifest import to_toml
+from node.learning.errors import GateError
+from tests.node.data_tables import LABEL, column, shared, write
+
+N = 240
+SECRET = "777.125"
+
+
+@pytest.fixture
+def home(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Path:
+    """A home, and beside it ``clinic.csv`` with its manifest."""
+    words = ["init", "--home", str(tmp_path / "vgr"), "--network", "test.example", "--name", "vgr"]
+    assert main([*words, "--advertise", "tcp://127.0.0.1:7700"]) == 0
+    table(tmp_path)
+    schema(tmp_path)
+    return tmp_path / "vgr"
+
+
+def table(folder: Path, shift: float = 0.0, seed: int = 0, name: str = "clinic.csv") -> Path:
+    rng = np.random.default_rng(seed)
+    values = {
+        "pid": [f"p{i}" for i in range(N)],
+        "age": rng.integers(20, 80, N),
+        "x": (rng.normal(shift, 1, N)).round(3),
+        "ill": [i % 2 for i in range(N)],
+    }
+    return write(folder, values, name)
+
+
+def schema(folder: Path, name: str = "clinic.toml", **changes: Any) -> Path:
+    age = column("age", "integer", "quasi_identifier", range=[0, 120], band=20)
+    columns = [column("pid", "text", "ignore"), age, column("x", range=[-500, 500]), LABEL]
+    raw = {"id": "clinic", "patient": "pid", "approval": "RS 2026-0117", "file": [{"path": "clinic.csv"}]}
+    (folder / name).write_text(to_toml({**raw, **changes, "column": changes.get("column", columns)}))
+    return folder / name
+
+
+def run(capfd: pytest.CaptureFixture[str], *words: str | Path, code: int = 0) -> Any:
+    """Run a command with --json; return what it printed."""
+    capfd.readouterr()
+    assert main([*map(str, words), "--json"]) == code
+    printed = capfd.readouterr()
+    return json.loads(printed.out if code == 0 else printed.err)
+
+
+def add(capfd: pytest.CaptureFixture[str], home: Path, *more: str | Path, code: int = 0) -> Any:
+    return run(capfd, "data", "add", home.parent / "clinic.csv", "--home", home, *more, code=code)
+
+
+def test_what_is_bound_has_a_sheet_and_its_secrets_are_the_regions_alone(
+    home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    [one] = add(capfd, home)["data"]
+
+    names = {str(path.relative_to(home / "data")) for path in (home / "data").rglob("*") if path.is_file()}
+    assert names == {"clinic.toml", "key", "sheets/clinic-1.json", "sheets/clinic-1.private"}
+    assert all((home / "data" / name).stat().st_mode & 0o777 == 0o600 for name in names)
+    assert (one["version"], one["passed"], one["anonymity"]["columns"]) == (1, True, ["age"])
+    shown = run(capfd, "data", "show", "clinic", "--home", home)
+    assert (shown["rows"], shown["approval"], shown["version"]) == (N, "RS 2026-0117", 1)
+    assert Datasets(home).log_value("clinic")["sheet_sha256"].hex() == one["sheet"]
+
+
+def test_the_same_data_again_change_nothing(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    add(capfd, home)
+
+    [again] = add(capfd, home)["data"]
+
+    assert again["version"] == 1
+    assert run(capfd, "data", "update", "clinic", "--home", home, code=1)["found"] == "'clinic' is as it was"
+
+
+def test_another_file_under_a_taken_name_is_refused(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    add(capfd, home)
+    bound = (home / "data" / "clinic.toml").read_text()
+    other = table(home.parent, seed=9, name="other.csv")
+
+    error = run(capfd, "data", "add", other, "--schema", home.parent / "clinic.toml", "--home", home, code=1)
+
+    assert (error["code"], "is taken by" in error["found"]) == ("DATA", True)
+    assert "landsting data update clinic" in error["fix"]
+    assert (home / "data" / "clinic.toml").read_text() == bound
+
+
+def test_a_file_that_changed_stops_until_it_is_updated(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    add(capfd, home)
+    table(home.parent, seed=5)
+
+    for words in (["data", "check"], ["data", "add", str(home.parent / "clinic.csv")]):
+        assert run(capfd, *words, "--home", home, code=1)["code"] in ("DATA_CHANGED", "DATA")
+    assert "clinic.csv has changed" in run(capfd, "data", "check", "--home", home, code=1)["found"]
+    [one] = run(capfd, "data", "update", "clinic", "--home", home)["data"]
+
+    assert one["version"] == 2
+    assert run(capfd, "data", "check", "--home", home)["data"][0]["passed"]
+    assert run(capfd, "data", "show", "clinic", "--version", "1", "--home", home)["version"] == 1
+
+
+def test_a_new_extract_is_compared_with_the_one_before(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    add(capfd, home)
+    moved = table(home.parent, shift=3.0, seed=7, name="next.csv")
+
+    [one] = run(capfd, "data", "update", "clinic", moved, "--home", home)["data"]
+
+    assert [finding["column"] for finding in one["findings"] if finding["check"] == "drift"] == ["x"]
+    assert run(capfd, "data", "list", "--home", home)["data"][0]["file"] == str(moved.resolve())
+
+
+def test_a_new_extract_that_a_check_blocks_leaves_the_old_one_bound(
+    home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    add(capfd, home)
+    bad = table(home.parent, shift=900.0, name="bad.csv")
+
+    error = run(capfd, "data", "update", "clinic", bad, "--home", home, code=1)
+
+    assert (error["code"], "column x" in error["found"]) == ("GATE", True)
+    assert run(capfd, "data", "check", "--home", home)["data"][0]["version"] == 1
+
+
+def test_a_manifest_is_corrected_by_an_update(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    before = add(capfd, home)["data"][0]["schema"]
+    text = schema(home.parent).read_text().replace("[-500, 500]", "[-50, 50]")
+    (home.parent / "new.toml").write_text(text)
+
+    words = ["data", "update", "clinic", "--schema", home.parent / "new.toml", "--home", home]
+    [one] = run(capfd, *words)["data"]
+
+    assert one["version"] == 2
+    assert one["schema"] != before
+    capfd.readouterr()
+    assert main(["data", "compare", "clinic", str(schema(home.parent, "old.toml")), "--home", str(home)]) == 1
+    assert capfd.readouterr().out == "column x differs in range\n"
+
+
+def test_patients_who_opt_out_are_left_out_and_the_list_is_not_copied(
+    home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    add(capfd, home)
+    (home.parent / "no.txt").write_text("p1\np2\n")
+
+    [one] = run(capfd, "data", "exclude", "clinic", "--patients", home.parent / "no.txt", "--home", home)["data"]
+
+    assert (one["version"], one["rows"], one["patients"]) == (2, N - 2, N - 2)
+    assert one["left_out"] == ["2 rows of patients who opted out"]
+    assert not [path for path in (home / "data").rglob("*") if path.is_file() and b"p1\n" in path.read_bytes()]
+
+
+def test_a_decision_needs_its_diary_number_and_stays(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    columns = [column("pid", "text", "ignore"), column("city", "text", "ignore"), column("x"), LABEL]
+    values = {"pid": range(N), "city": ["Lund"] * N, "x": range(N), "ill": [i % 2 for i in range(N)]}
+    write(home.parent, values)
+    schema(home.parent, column=columns)
+
+    blocked = add(capfd, home, code=1)
+    alone = add(capfd, home, "--override", "identifiers", code=1)
+    add(capfd, home, "--override", "identifiers:city", "--ref", "RS 2026-0117")
+    [again] = run(capfd, "data", "check", "--home", home)["data"]
+
+    assert "column city: by its name it holds addresses" in blocked["found"]
+    assert alone["code"] == "USAGE"
+    assert [finding["decision"] for finding in again["findings"] if finding["decision"]] == ["RS 2026-0117"]
+    assert [one["decision_ref"] for one in Datasets(home).log_value("clinic")["overrides"]] == ["RS 2026-0117"]
+
+
+def test_small_groups_block_where_the_policy_says_so(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    schema(home.parent, k=100)
+    add(capfd, home)
+    (home / "policy.toml").write_text('anonymity = "block"\n')
+
+    assert "the smallest group has" in run(capfd, "data", "check", "--home", home, code=1)["found"]
+
+
+def test_a_purpose_stands_in_the_list(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    schema(home.parent, purposes=["quality", "research"])
+    add(capfd, home)
+
+    assert run(capfd, "data", "list", "--home", home)["data"][0]["purposes"] == ["quality", "research"]
+
+
+# ---------------------------------------------------------------- report
+
+
+class Page(HTMLParser):
+    """Tags, and what they load from elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.loads: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.loads += [value or "" for name, value in attrs if name in ("src", "href", "srcset")]
+
+
+def test_the_report_of_blocked_data_is_written_and_is_one_page_without_script_or_cells(
+    home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    text = (home.parent / "clinic.csv").read_text().splitlines()
+    text[1:6] = [line.replace(line.split(",")[2], SECRET) for line in text[1:6]]
+    (home.parent / "clinic.csv").write_text("\n".join(text) + "\n")
+    report = home.parent / "report.html"
+
+    add(capfd, home, "--report", report, code=1)
+
+    html, page = report.read_text(), Page()
+    page.feed(html)
+    assert "Not to be trained on: one thing holds it back." in html
+    assert page.loads == []
+    assert not {"script", "link", "img", "iframe"} & set(page.tags)
+    assert not re.search(r"\bon\w+=|url\(|@import", html)
+    assert SECRET not in html
+    assert len(html) < 50_000
+
+
+def test_names_in_a_manifest_cannot_write_into_the_page(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    write(home.parent, {"pid": range(N), evil: range(N), "ill": [i % 2 for i in range(N)]})
+    schema(home.parent, column=[column("pid", "text", "ignore"), column(evil, unit="<b>"), LABEL])
+
+    add(capfd, home, "--report", home.parent / "report.html")
+
+    html, page = (home.parent / "report.html").read_text(), Page()
+    page.feed(html)
+    assert "img" not in page.tags
+    assert "b" not in page.tags[page.tags.index("table") :]
+
+
+def test_the_report_for_programs_is_the_sheet(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    add(capfd, home)
+    run(capfd, "data", "check", "--home", home, "--report", home.parent / "r.json")
+
+    [sheet] = json.loads((home.parent / "r.json").read_text())
+    assert sheet["format"] == "landsting-sheet/v1"
+    assert {"range", "identifiers", "k", "drift", "images", "dicom"} <= set(sheet["checks"])
+
+
+# ---------------------------------------------------------------- init
+
+
+def test_a_draft_knows_kinds_codes_and_identifiers_and_leaves_the_rest_to_people(
+    home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    lines = ["patient_id;namn;ålder;kön;vikt;inlagd;prov;sjuk"]
+    for i in range(60):
+        test = "?" if i % 9 == 0 else i
+        lines.append(f"p{i // 2};N{i};{30 + i};{'MK'[i % 2]};{70 + i / 4};2024-01-{1 + i % 28:02d};{test};{i % 2}")
+    (home.parent / "egen.csv").write_bytes("\n".join(lines).encode("cp1252"))
+
+    drafted = run(capfd, "data", "init", home.parent / "egen.csv")
+
+    import tomllib
+
+    raw = tomllib.loads(drafted["manifest"])
+    kinds = {one["name"]: (one["kind"], one["role"]) for one in raw["column"]}
+    assert (raw["id"], raw["patient"]) == ("egen", "patient_id")
+    assert raw["file"] == [{"path": "egen.csv", "encoding": "cp1252", "delimiter": ";"}]
+    assert kinds == {
+        "patient_id": ("text", "ignore"), "namn": ("text", "direct_identifier"), "ålder": ("integer", "feature"),
+        "kön": ("category", "feature"), "vikt": ("number", "feature"), "inlagd": ("date", "ignore"),
+        "prov": ("integer", "feature"), "sjuk": ("boolean", "feature"),
+    }  # fmt: skip
+    assert next(one for one in raw["column"] if one["name"] == "prov")["missing"] == ["?"]
+    assert not any("range" in one for one in raw["column"])  # never taken from the data
+    assert any("ålder" in hint for hint in drafted["to_do"])
+
+
+def test_a_layout_is_told_from_its_files_and_its_draft_binds(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    hospital = shared("heart-disease-uci") / "processed.hungarian.data"
+    written = home.parent / "heart.toml"
+
+    run(capfd, "data", "init", hospital, "-o", written)
+    [one] = run(capfd, "data", "add", written, "--home", home)["data"]
+
+    assert (one["name"], one["rows"], one["anonymity"]["k"]) == ("heart", 261, 2)
+    assert run(capfd, "data", "init", hospital, "-o", written, code=1)["code"] == "FILE"  # never overwritten
+
+
+def test_the_help_shows_a_manifest_that_is_one(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    capfd.readouterr()
+    assert main(["data", "--help"]) == 0
+    text = capfd.readouterr().out
+
+    example = text[text.index('id = "heart"') : text.index("'data init FILE'")]
+    from node.learning.data.manifest import parse
+
+    lines = [line.strip() for line in example.splitlines() if line.strip()]
+    pid = '[[column]]\nname = "pid"\nkind = "text"\nrole = "ignore"'
+    assert parse("\n".join([*lines, pid]), Path("heart.toml")).schema_().classes == ("0", "1")
+
+
+def test_a_home_of_an_older_release_without_sheets_is_read(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    add(capfd, home)
+    for path in (home / "data" / "sheets").iterdir():
+        path.unlink()
+
+    [one] = run(capfd, "data", "check", "--home", home)["data"]
+    table(home.parent, seed=3)
+
+    assert one["version"] == 1
+    with pytest.raises(GateError, match="has changed"):
+        Datasets(home).inspect("clinic")
+    assert run(capfd, "data", "update", "clinic", "--home", home)["data"][0]["version"] == 1
