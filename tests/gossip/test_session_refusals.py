@@ -639,6 +639,31 @@ def _channel_to_receiver(table: Table, name: str) -> Channel:
 # ---------------------------------------------------------------- the receiver's own care
 
 
+def test_shares_are_taken_once_of_a_member_and_for_the_own_cohort_only() -> None:
+    table = Table(6)
+    table.announce(table.names[:5])
+    table.share(table.cohort(), ["m00", "m01"])
+    body = dict(last(table, "SHARES", "m00")[0].fields.body)
+    assert table.receiver.awaits(envelope("m02", "SHARES", body, table.sid, b"x"))
+    assert not table.receiver.awaits(envelope("m02", "SHARES", {**body, "cohort": bytes(32)}, table.sid, b"x"))
+    for name in ("m00", "m05", "x"):  # has sent them, is not in the cohort, is a stranger
+        assert not table.receiver.awaits(envelope(name, "SHARES", body, table.sid, b"x"))
+
+
+def test_values_and_complaints_are_taken_once_of_a_routed_member_and_on_the_own_view_only() -> None:
+    table = at_survivors(6, lost="m05")
+    view, complaint = last(table, "ROUTED")[0].eid, {"about": "m00", "reason": "sealing"}
+    masked = {"view": view, "self_commit": bytes(32)}
+    for type, body in (("MASKED", masked), ("COMPLAINT", complaint)):
+        payload = b"x" if type == "MASKED" else b""
+        assert table.receiver.awaits(envelope("m05", type, body, table.sid, payload))
+        for name in ("m00", "x"):  # has sent its value, is a stranger
+            assert not table.receiver.awaits(envelope(name, type, body, table.sid, payload))
+    assert not table.receiver.awaits(envelope("m05", "MASKED", {**masked, "view": bytes(32)}, table.sid, b"x"))
+    for about in ("m05", "x"):  # itself, a stranger
+        assert not table.receiver.awaits(envelope("m05", "COMPLAINT", {**complaint, "about": about}, table.sid))
+
+
 @pytest.mark.parametrize("type", ["CONFIRM", "REVEAL"])
 def test_a_survivor_is_heard_once_and_under_the_own_set_only(type: str) -> None:
     table = at_survivors(6, lost="m05")
