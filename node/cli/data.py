@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from node.cli.data_words import done, facts, in_words, write_report
 from node.cli.output import Refusal, emit, say, table
 from node.cli.root import common, home_option
 
@@ -95,7 +95,7 @@ def add(
     studies here until 'data update'.
     """
     sheet = _added(home, file, schema, decisions(overrides, ref))
-    _done(home, [sheet], report, as_json)
+    done([sheet], report, as_json)
     if not as_json:
         say(f"bound as '{sheet.id}'; accept a study on it with:")
         say(f"  landsting study accept ID --home {home} --data {sheet.id}")
@@ -147,7 +147,7 @@ def update(
 ) -> None:
     """Take a new extract of NAME: from FILE, or from where the old one lay. Makes a new version of its sheet."""
     sheet = datasets(home).update(name, file, decisions(overrides, ref), schema)
-    _done(home, [sheet], report, as_json)
+    done([sheet], report, as_json)
 
 
 @data.command()
@@ -163,7 +163,7 @@ def update(
 @common
 def exclude(name: str, patients: Path, home: Path, report: Path | None, as_json: bool) -> None:
     """Leave out patients of NAME from now on. Makes a new version of its sheet."""
-    _done(home, [datasets(home).exclude(name, patients)], report, as_json)
+    done([datasets(home).exclude(name, patients)], report, as_json)
 
 
 @data.command()
@@ -173,7 +173,7 @@ def exclude(name: str, patients: Path, home: Path, report: Path | None, as_json:
 def check(home: Path, report: Path | None, as_json: bool) -> None:
     """Read all bound data again and run every check. Exit code 1 if one blocks."""
     store = datasets(home)
-    _done(home, [store.inspect(one.name) for one in store.all()], report, as_json)
+    done([store.inspect(one.name) for one in store.all()], report, as_json)
 
 
 @data.command()
@@ -187,7 +187,7 @@ def show(name: str, home: Path, version: int | None, report: Path | None, as_jso
     store = datasets(home)
     store.get(name)
     value = store.sheet(name, version)
-    _write_report(report, [value])
+    write_report(report, [value])
     if as_json:
         emit(value)
         return
@@ -198,7 +198,7 @@ def show(name: str, home: Path, version: int | None, report: Path | None, as_jso
     for words in value["left_out"]:
         say(f"  left out: {words}")
     for one in value["findings"]:
-        say(f"  {_word(one)}: {_sentence(one)}")
+        say(f"  {in_words(one)}")
 
 
 @data.command("list")
@@ -377,82 +377,3 @@ def manifest_of(home: Path, name: str) -> Path:
         ConfigError: There is none of that name.
     """
     return datasets(home).get(name).path
-
-
-def facts(sheet: Sheet) -> dict[str, Any]:
-    """Return what ``--json`` says of a sheet: its counts, findings and warnings."""
-    columns = len(sheet.facts)
-    return {
-        "name": sheet.id,
-        "version": sheet.version,
-        "file": next(iter(sheet.files), ""),
-        "rows": sheet.rows,
-        "patients": sheet.patients,
-        "columns": columns,
-        "features": len(sheet.columns),
-        "label": next((one.name for one in sheet.facts if one.role == "label"), ""),
-        "schema": sheet.schema.hex(),
-        "passed": sheet.passed,
-        "sheet": sheet.hash.hex(),
-        "findings": [one.value() for one in sheet.findings],
-        "warnings": [one.sentence for one in sheet.warnings],
-        "left_out": list(sheet.left_out),
-        "anonymity": None if sheet.groups is None else sheet.groups.value(),
-    }
-
-
-def _done(home: Path, sheets: list[Sheet], report: Path | None, as_json: bool) -> None:
-    """Print sheets and write the report; refuse if one is blocked."""
-    from node.datasets import first_error
-
-    _write_report(report, [sheet.value() for sheet in sheets])
-    blocked = [sheet for sheet in sheets if not sheet.passed]
-    if not blocked or not as_json or len(sheets) > 1:
-        _say([facts(sheet) for sheet in sheets], as_json)
-    if blocked:
-        error = first_error(blocked[0])
-        if not as_json and (count := len(blocked[0].blocking)) > 1:  # they stand above
-            error = blocked[0].blocking[0].error(f"{blocked[0].id}: {count} checks block; the first: ")
-        where = f"; all of it: {report}" if report is not None else ""
-        raise Refusal("GATE", error.found, error.expected, f"{error.fix}{where}")
-
-
-def _write_report(path: Path | None, values: list[dict[str, Any]]) -> None:
-    if path is None:
-        return
-    from node.learning.data.report import page
-
-    if path.suffix == ".json":
-        text = json.dumps(values, ensure_ascii=False, indent=1) + "\n"
-    elif path.suffix in (".html", ".htm"):
-        text = page(values)
-    else:
-        raise Refusal("USAGE", f"--report {path.name}", "a name that ends in .html or .json", "choose one of them")
-    path.write_text(text, encoding="utf-8")
-
-
-def _say(found: list[dict[str, Any]], as_json: bool) -> None:
-    if as_json:
-        emit({"data": found})
-        return
-    if not found:
-        say("No data is bound.")
-    for one in found:
-        counts = f"{one['rows']} rows of {one['patients']} patients, {one['features']} features"
-        say(f"{one['name']}: {counts}, learns '{one['label']}'")
-        say(f"  schema {one['schema'][:16]}  (must be the same in every region)")
-        for words in one["left_out"]:
-            say(f"  left out: {words}")
-        for finding in one["findings"]:
-            say(f"  {_word(finding)}: {_sentence(finding)}")
-
-
-def _word(finding: dict[str, Any]) -> str:
-    if finding["decision"]:
-        return f"overridden by {finding['decision']}"
-    return "BLOCKS" if finding["severity"] == "block" else "note"
-
-
-def _sentence(finding: dict[str, Any]) -> str:
-    column = finding["column"]
-    return f"{column}: {finding['words']}" if column else str(finding["words"])

@@ -1,0 +1,94 @@
+"""What ``landsting data`` says of data sheets: words, JSON, and the report that is written to a file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from node.cli.output import Refusal, emit, say
+
+if TYPE_CHECKING:
+    from node.learning.data.sheet import Sheet
+
+
+def facts(sheet: Sheet) -> dict[str, Any]:
+    """Return what ``--json`` says of a sheet: its counts, findings and warnings."""
+    columns = len(sheet.facts)
+    return {
+        "name": sheet.id,
+        "version": sheet.version,
+        "file": next(iter(sheet.files), ""),
+        "rows": sheet.rows,
+        "patients": sheet.patients,
+        "columns": columns,
+        "features": len(sheet.columns),
+        "label": next((one.name for one in sheet.facts if one.role == "label"), ""),
+        "schema": sheet.schema.hex(),
+        "passed": sheet.passed,
+        "sheet": sheet.hash.hex(),
+        "findings": [one.value() for one in sheet.findings],
+        "warnings": [one.sentence for one in sheet.warnings],
+        "left_out": list(sheet.left_out),
+        "anonymity": None if sheet.groups is None else sheet.groups.value(),
+    }
+
+
+def done(sheets: list[Sheet], report: Path | None, as_json: bool) -> None:
+    """Print sheets and write the report; refuse if one is blocked."""
+    from node.datasets import first_error
+
+    write_report(report, [sheet.value() for sheet in sheets])
+    blocked = [sheet for sheet in sheets if not sheet.passed]
+    if not blocked or not as_json or len(sheets) > 1:
+        _say([facts(sheet) for sheet in sheets], as_json)
+    if blocked:
+        error = first_error(blocked[0])
+        if not as_json and (count := len(blocked[0].blocking)) > 1:  # they stand above
+            error = blocked[0].blocking[0].error(f"{blocked[0].id}: {count} checks block; the first: ")
+        where = f"; all of it: {report}" if report is not None else ""
+        raise Refusal("GATE", error.found, error.expected, f"{error.fix}{where}")
+
+
+def write_report(path: Path | None, values: list[dict[str, Any]]) -> None:
+    """Write data sheets to a file that ends in .html or .json; nothing without one.
+
+    Raises:
+        Refusal: It ends in something else.
+    """
+    if path is None:
+        return
+    from node.learning.data.report import page
+
+    if path.suffix == ".json":
+        text = json.dumps(values, ensure_ascii=False, indent=1) + "\n"
+    elif path.suffix in (".html", ".htm"):
+        text = page(values)
+    else:
+        raise Refusal("USAGE", f"--report {path.name}", "a name that ends in .html or .json", "choose one of them")
+    path.write_text(text, encoding="utf-8")
+
+
+def _say(found: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        emit({"data": found})
+        return
+    if not found:
+        say("No data is bound.")
+    for one in found:
+        counts = f"{one['rows']} rows of {one['patients']} patients, {one['features']} features"
+        say(f"{one['name']}: {counts}, learns '{one['label']}'")
+        say(f"  schema {one['schema'][:16]}  (must be the same in every region)")
+        for words in one["left_out"]:
+            say(f"  left out: {words}")
+        for finding in one["findings"]:
+            say(f"  {in_words(finding)}")
+
+
+def in_words(finding: dict[str, Any]) -> str:
+    """Return a finding's line: what becomes of it, the column, what was found."""
+    word = "BLOCKS" if finding["severity"] == "block" else "note"
+    if finding["decision"]:
+        word = f"overridden by {finding['decision']}"
+    column = f"{finding['column']}: " if finding["column"] else ""
+    return f"{word}: {column}{finding['words']}"
