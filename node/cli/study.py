@@ -12,6 +12,7 @@ from node.cli.demo import parse_dp
 from node.cli.following import follow
 from node.cli.output import Refusal, emit, say, table
 from node.cli.root import common, home_option
+from node.cli.study_check import check
 
 REASONS = ("data", "purpose", "privacy", "law", "time", "cost", "technical", "other")
 ROLES = ("technical", "controller", "dpo")
@@ -349,7 +350,7 @@ def accept(
     known = ask(home, "study", {"study": bytes.fromhex(whole)})
     plan = Plan.decode(bytes.fromhex(known["plan"]))
     if data_name is not None or plan.schema != NO_SCHEMA:
-        args["data"] = fitting(home, data_name, plan.schema)
+        args["data"] = fitting(home, data_name, plan.schema, plan.purpose)
     policy = Policy.load(home)
     policy.check(plan, known.get("proposer"), args.get("data"))
     policy.admit()
@@ -390,3 +391,4 @@ def _answered(result: dict[str, Any], word: str, as_json: bool) -> None:
 
 
 study.add_command(follow)
+study.add_command(check)

@@ -1,0 +1,85 @@
+"""``landsting study check``: a plan rehearsed here, before anybody accepts it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from node.cli.asking import fact, plan_of_file
+from node.cli.output import Refusal, emit, say
+from node.cli.root import common, home_option
+
+if TYPE_CHECKING:
+    from node.rehearsal import Forecast
+    from protocol.plan import Plan
+
+
+@click.command("check")
+@click.argument("plan_file", metavar="PLAN", type=click.Path(dir_okay=False, path_type=Path))
+@home_option
+@click.option(
+    "--data", "data_name", metavar="NAME", help="The data set to try it on; left out, the only one that fits."
+)
+@click.option("--mbit", type=click.FloatRange(0.01), default=100.0, show_default=True, help="What a link carries.")
+@common
+def check(plan_file: Path, home: Path, data_name: str | None, mbit: float, as_json: bool) -> int:
+    """Rehearse the study in file PLAN on this region's data; nothing is sent, kept or paid.
+
+    Seconds a round, hours in all, bytes over each link, memory, disk, epsilon at the end. Exit code 1 with the
+    first thing that does not fit.
+    """
+    from gossip.plan_privacy import check_min_coalition
+    from node.cli.data import fitting, manifest_of
+    from node.draft import check_facts
+    from node.errors import NodeError
+    from node.home import Home
+    from node.learning.describe import NO_SCHEMA
+    from node.plan_privacy import privacy_of
+    from node.policy import Policy
+    from node.rehearsal import rehearse
+    from node.training import first_model
+
+    plan = plan_of_file(plan_file)
+    plan.check()
+    check_min_coalition(plan)
+    opened = Home.open(home)
+    if opened.name not in plan.regions:
+        raise Refusal(
+            "PLAN", f"{opened.name} takes no part in it", f"{', '.join(plan.regions)}", "a plan with this region"
+        )
+    data = fitting(home, data_name, plan.schema, plan.purpose) if data_name is not None or plan.schema != NO_SCHEMA else None
+    policy = Policy.load(opened.path)
+    policy.check(plan, None, data)
+    policy.admit()
+    manifest = manifest_of(home, data) if data is not None else None
+    check_facts(plan, manifest, first_model(opened.path, plan))
+    try:
+        found = rehearse(opened.path, opened.name, plan, manifest, mbit_s=mbit)
+    except NodeError as error:
+        raise Refusal(error.code, error.found, error.expected, error.fix) from error
+    _, words = privacy_of(plan)
+    if as_json:
+        emit({"study": plan.study.hex(), **asdict(found), "privacy": words})
+    else:
+        _say(plan, found, words)
+    return 1 if found.problems else 0
+
+
+def _say(plan: Plan, found: Forecast, words: list[str]) -> None:
+    say(fact("a round", f"{found.round_s:.2f} s, of which training {found.train_s:.2f} s"))
+    say(fact("in all", f"{found.hours:.2f} h for {plan.rounds} rounds"))
+    say(fact("each link", f"{found.link_bytes / 1e9:.4f} GB each way"))
+    say(fact("memory", f"{found.memory_bytes / 2**20:.0f} MiB in the training worker"))
+    say(fact("disk", f"{found.disk_bytes / 2**20:.1f} MiB"))
+    if found.epsilon is not None:
+        prv = "undefined" if found.epsilon_prv is None else f"{found.epsilon_prv:.3f}"
+        say(fact("epsilon", f"{found.epsilon:.3f} at the end by RDP, which counts; {prv} by PRV, shown beside"))
+        say(fact("of these rows", f"epsilon {found.epsilon_data:.3f} with all that the ledger holds"))
+    for line in [*words, *found.warnings]:
+        say(line)
+    say(
+        f"does not fit: {found.problems[0]}" if found.problems else "It fits. Next: landsting study propose, or accept."
+    )

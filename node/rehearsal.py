@@ -1,0 +1,216 @@
+"""A study rehearsed at one region before it accepts: what a round takes, what the whole costs, what does not fit.
+
+One or a few local steps run in a training worker on the region's own data, in a folder of their own and on a
+copy of the ledger: nothing is paid, kept or sent.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import struct
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import numpy as np
+
+from node.errors import NodeError
+from node.policy import Policy
+from node.training import open_fields
+from node.worker import COMMAND, environment
+from protocol.plan import Plan
+
+FEW_STEPS = 6  # steps of the second measurement; the rest is a straight line
+MESSAGES_BYTES = 3000  # headers, adverts and cohorts of one link in a round
+LOG_BYTES = 900  # an entry with its place in the log
+UNBOUNDED_U = 10**12
+EVALUATE_SHARE, EVALUATE_FREE_S = 0.2, 0.2  # as ``node.training``
+LATENCY_S = 0.06  # a round's messages between machines that are near; measured with vectors of a few numbers
+MASK_BYTES_S = 150e6  # masking and unmasking, coding and hashing, per link
+
+
+@dataclass(slots=True)
+class Forecast:
+    """What a study will take at one region.
+
+    Attributes:
+        train_s, round_s: Local training, and a whole round.
+        hours: The whole study.
+        link_bytes: Over each link in the whole study, each way.
+        memory_bytes, disk_bytes: At most, of the training worker and of the home.
+        epsilon, epsilon_prv, epsilon_data: At the end, of the study by RDP and by PRV, and of all studies.
+        problems: What does not fit, the first first.
+    """
+
+    train_s: float
+    round_s: float
+    hours: float
+    link_bytes: int
+    memory_bytes: int
+    disk_bytes: int
+    epsilon: float | None = None
+    epsilon_prv: float | None = None
+    epsilon_data: float | None = None
+    warnings: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+class _Worker:
+    """A training worker that is asked and waited for."""
+
+    def __init__(self, home: Path) -> None:
+        self._process = subprocess.Popen(
+            COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=home,
+            env=environment() | {"LANDSTING_HIDE": str(home.resolve() / "keys")},
+        )  # fmt: skip
+
+    def ask(self, op: str, **fields: object) -> tuple[dict[str, Any], float]:
+        """Return the answer and the seconds it took.
+
+        Raises:
+            NodeError: The worker says no, in its own words, or died.
+        """
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        began = time.monotonic()
+        data: bytes = msgpack.packb({"id": 1, "op": op, "study": "rehearsal", **fields}, use_bin_type=True)
+        self._process.stdin.write(struct.pack(">I", len(data)) + data)
+        self._process.stdin.flush()
+        head = self._process.stdout.read(4)
+        if len(head) < 4:
+            raise NodeError("the training worker died in the rehearsal", "an answer", "look for memory: free -h")
+        reply = msgpack.unpackb(self._process.stdout.read(struct.unpack(">I", head)[0]), raw=False)
+        if not reply["ok"]:
+            words = (str(reply.get(key) or "") for key in ("found", "expected", "fix"))
+            found, expected, fix = words
+            raise NodeError(found or str(reply.get("error")), expected, fix, code=str(reply["code"]))
+        return reply, time.monotonic() - began
+
+    def close(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.wait()
+
+
+def rehearse(home: Path, region: str, plan: Plan, manifest: Path | None, *, mbit_s: float = 100.0) -> Forecast:
+    """Return what a study would take here.
+
+    Args:
+        mbit_s: What a link carries.
+
+    Raises:
+        NodeError: It cannot even be opened: task, settings, schema, data or budget do not fit.
+    """
+    worker = _Worker(home)
+    try:
+        with tempfile.TemporaryDirectory(prefix="landsting-rehearsal-") as name:
+            train_s, evaluate_s, memory, warnings = _measured(worker, home, region, plan, manifest, Path(name))
+    finally:
+        worker.close()
+    degree = max(len(plan.neighbours(region, t)) for t in range(plan.first_round, plan.first_round + len(plan.turn)))
+    payload = plan.payload_bytes(plan.first_round)
+    exchange_s = LATENCY_S + degree * payload * (8 / (mbit_s * 1e6) + 1 / MASK_BYTES_S)
+    shown_s = evaluate_s if evaluate_s <= max(EVALUATE_FREE_S, EVALUATE_SHARE * train_s) else 0.0
+    round_s = max(train_s + shown_s + exchange_s, float(plan.round_min_s))
+    entries = plan.rounds * (8 + 6 * degree)
+    out = Forecast(
+        train_s=train_s,
+        round_s=round_s,
+        hours=(plan.rounds * round_s + plan.sum_rounds * (exchange_s + LATENCY_S)) / 3600,
+        link_bytes=plan.rounds * (payload + MESSAGES_BYTES) + plan.sum_rounds * MESSAGES_BYTES,
+        memory_bytes=memory,
+        disk_bytes=entries * LOG_BYTES + (3 + degree) * payload,
+        warnings=warnings,
+    )
+    if plan.dp is not None:
+        _epsilon(out, home, plan)
+    out.problems = _problems(out, home, plan)
+    return out
+
+
+def _measured(
+    worker: _Worker, home: Path, region: str, plan: Plan, manifest: Path | None, folder: Path
+) -> tuple[float, float, int, list[str]]:
+    """Return seconds of a round's training and of an evaluation, the worker's memory, and its warnings."""
+    fields = open_fields(home, region, plan, manifest)
+    ledger = home / "ledger.jsonl"
+    if ledger.exists():
+        shutil.copyfile(ledger, folder / "ledger.jsonl")
+    fields |= {"state": str(folder), "ledger": str(folder / "ledger.jsonl"), "budget_u": None}
+    if plan.dp is not None:  # what would be spent is computed, not tried
+        fields["dp"] = dict(plan.dp) | {"eps_max_u": UNBOUNDED_U}
+    all_steps = plan.settings.get("local_steps")
+    steps = all_steps if isinstance(all_steps, int) else None
+
+    def trained(number: int, few: int | None) -> tuple[float, bytes, list[bytes]]:
+        settings = dict(plan.settings) | ({} if few is None else {"local_steps": few})
+        opened, _ = worker.ask("open", **{**fields, "settings": settings})
+        totals: list[bytes] = []
+        for stage in plan.sums:
+            totals.append(worker.ask("measure", stage=stage, totals=totals)[0]["vector"])
+        vector = opened["vector"]
+        last = 0.0
+        for turn in range(2):  # the first call imports and warms up
+            _, last = worker.ask("train", round=number + turn, vector=vector, totals=totals)
+        warnings[:] = opened["warnings"]
+        return last, vector, totals
+
+    warnings: list[str] = []
+    one, vector, totals = trained(plan.first_round, None if steps is None else min(1, steps))
+    train_s = one
+    if steps is not None and steps > 1:
+        few = min(steps, FEW_STEPS)
+        several, _, _ = trained(plan.first_round + 2, few)
+        train_s = max(0.0, one + (steps - 1) * max(0.0, several - one) / (few - 1))
+    _, evaluate_s = worker.ask("evaluate", vector=vector, totals=totals)
+    about, _ = worker.ask("hello")
+    assert np.frombuffer(vector, "<f4").size == plan.dim
+    return train_s, evaluate_s, int(about["peak_bytes"]), warnings
+
+
+def _epsilon(out: Forecast, home: Path, plan: Plan) -> None:
+    """Fill in what will have been spent at the end."""
+    from node.learning.accounting import MICRO, Spent, epsilon, prv_epsilon
+    from node.learning.privacy import Ledger, Terms
+
+    assert plan.dp is not None
+    terms = Terms.of_plan(plan.dp)
+    sigma_u = terms.statistics_sigma_u(plan.sum_rounds)
+    steps = plan.rounds * int(str(plan.settings["local_steps"]))
+    spent = [Spent(MICRO, sigma_u, plan.sum_rounds), Spent(terms.q_u, terms.sigma_u, steps)]
+    spent = [one for one in spent if one.steps]
+    before = [line.spent for line in Ledger(home / "ledger.jsonl").lines]
+    out.epsilon, out.epsilon_prv = epsilon(spent, terms.delta), prv_epsilon(spent, terms.delta)
+    out.epsilon_data = epsilon([*before, *spent], terms.delta)
+
+
+def _problems(out: Forecast, home: Path, plan: Plan) -> list[str]:
+    policy, found = Policy.load(home), []
+    if out.round_s > plan.round_timeout_s:
+        found.append(
+            f"a round takes {out.round_s:.1f} s here and the plan waits {plan.round_timeout_s} s:"
+            " raise round_timeout_s or lower settings.local_steps"
+        )
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") + out.memory_bytes
+    if out.memory_bytes > free:
+        found.append(f"training takes {out.memory_bytes / 2**20:.0f} MiB and {free / 2**20:.0f} MiB are free")
+    room = shutil.disk_usage(home).free
+    if out.disk_bytes > room:
+        found.append(f"the study takes {out.disk_bytes / 2**20:.0f} MiB of disk and {room / 2**20:.0f} MiB are free")
+    if plan.dp is not None and out.epsilon is not None and out.epsilon_data is not None:
+        if out.epsilon * 1e6 > plan.dp["eps_max_u"] + 1:
+            found.append(
+                f"the study would spend epsilon {out.epsilon:.4f} and may spend {plan.dp['eps_max_u'] / 1e6:g}:"
+                " it would stop early"
+            )
+        if policy.budget_u is not None and out.epsilon_data * 1e6 > policy.budget_u:
+            found.append(
+                f"with what the ledger holds, epsilon would come to {out.epsilon_data:.4f}, and the region's budget"
+                f" is {policy.budget_u / 1e6:g}: it would stop early"
+            )
+    return found

@@ -1,0 +1,127 @@
+"""A rehearsal: the forecast beside the real run of real nodes, and the first thing that does not fit."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from node.cli.output import Refusal
+from node.cli.study import study as command
+from node.demo.network import agree, make_homes, start
+from node.demo.nodes import Node, stop_all
+from node.draft import Draft, draft_plan
+from node.home import Home
+from node.learning.demo_data import write
+from protocol.plan import Plan
+
+NAMES = ("east", "north", "south")
+PAUSED = {"dim": 50_000, "pause_ms": 700}
+IDLE = Draft(roster=bytes(32), regions=NAMES, task="idle", settings=PAUSED, rounds=8, lab=True)
+
+
+def checked(home: Path, plan: Plan, folder: Path, *options: str) -> Result:
+    """Run ``study check`` on a plan."""
+    file = folder / "plan.toml"
+    file.write_text(plan.to_toml())
+    return CliRunner().invoke(command, ["check", str(file), "--home", str(home), "--json", *options], standalone_mode=False)
+
+
+def test_the_forecast_is_within_a_third_of_the_real_run(tmp_path: Path) -> None:
+    """A pause of .7 s a round stands for training, so that other work on the machine moves neither figure much."""
+    nodes: list[Node] = []
+    try:
+        nodes += make_homes(tmp_path / "homes", NAMES)
+        plan = draft_plan(replace(IDLE, roster=start(nodes), masking="strict"))
+        forecast = json.loads(checked(nodes[0].home, plan, tmp_path).output)
+        study = agree(nodes, nodes[0], plan, None)
+
+        def round_of() -> int:
+            return int(nodes[0].look().get("round") or 0)
+
+        while round_of() < 1:
+            time.sleep(0.02)
+        first, began = round_of(), time.monotonic()
+        while round_of() < 7:
+            time.sleep(0.02)
+        real = (time.monotonic() - began) / (round_of() - first)
+    finally:
+        stop_all(nodes)
+
+    assert study
+    assert forecast["round_s"] == pytest.approx(real, rel=0.3)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A region that no node runs at, with breast cancer bound."""
+    from node.cli.data import data
+
+    made = write(tmp_path / "data", "breast-cancer", NAMES, 1)
+    Home.create(tmp_path / "north", "test.example", "north", ["tcp://127.0.0.1:1"], None)
+    table = made.manifests["north"].with_suffix(".csv")
+    bound = CliRunner().invoke(data, ["add", str(table), "--home", str(tmp_path / "north")])
+    assert bound.exit_code == 0, bound.output
+    return tmp_path / "north"
+
+
+def drafted(home: Path, **wish: Any) -> Plan:
+    """Return a plan for the data bound there."""
+    manifest = next((home / "data").glob("*.toml"))
+    return draft_plan(Draft(roster=bytes(32), regions=NAMES, manifest=manifest, lab=True, masking="strict", **wish))
+
+
+def test_what_a_private_study_will_have_spent_is_told_and_nothing_is_paid(home: Path, tmp_path: Path) -> None:
+    plan = drafted(home, dp=("3", "1e-3"), settings={"hidden": 0, "local_steps": 2}, rounds=5)
+
+    result = checked(home, plan, tmp_path)
+
+    assert result.return_value == 0, result.output
+    found = json.loads(result.output)
+    assert 2.9 < found["epsilon"] <= 3
+    assert found["epsilon_prv"] < found["epsilon"]
+    assert found["memory_bytes"] > 50 * 2**20
+    assert any("third" in words or "sum" in words for words in found["privacy"])
+    assert not (home / "ledger.jsonl").exists()
+    assert not (home / "state" / "private").exists()
+
+
+def test_a_round_longer_than_the_plan_waits_does_not_fit(home: Path, tmp_path: Path) -> None:
+    plan = draft_plan(replace(IDLE, settings={"dim": 8, "pause_ms": 1500}, round_timeout_s=1, masking="strict"))
+
+    result = checked(home, plan, tmp_path)
+
+    assert result.return_value == 1
+    assert "raise round_timeout_s" in json.loads(result.output)["problems"][0]
+
+
+def test_a_budget_that_will_not_last_does_not_fit(home: Path, tmp_path: Path) -> None:
+    (home / "policy.toml").write_text('budget = "1"\n')
+    plan = drafted(home, dp=("3", "1e-3"), settings={"hidden": 0, "local_steps": 2}, rounds=5)
+
+    result = checked(home, plan, tmp_path)
+
+    assert result.return_value == 1
+    assert "the region's budget is 1" in json.loads(result.output)["problems"][0]
+
+
+def test_what_the_policy_forbids_is_refused_before_anything_runs(home: Path, tmp_path: Path) -> None:
+    (home / "policy.toml").write_text('tasks = ["classifier"]\n')
+
+    result = checked(home, draft_plan(replace(IDLE, masking="strict")), tmp_path)
+
+    assert "task idle; the region's policy does not allow it" in str(result.exception)
+
+
+def test_a_region_that_takes_no_part_says_so(home: Path, tmp_path: Path) -> None:
+    plan = draft_plan(replace(IDLE, regions=("east", "south", "west"), masking="strict"))
+
+    result = checked(home, plan, tmp_path)
+
+    assert isinstance(result.exception, Refusal)
+    assert "north takes no part" in str(result.exception)
