@@ -248,7 +248,25 @@ class CosigRow:
     sig: bytes
 
 
-Row = MirrorRow | HeadRow | CosigRow
+@dataclass(frozen=True, slots=True)
+class OpeningRow:
+    """What opens a salted commitment in entry ``seq`` of the own log; it never leaves by itself."""
+
+    seq: int
+    field: str
+    salt: bytes
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ErasedRow:
+    """An entry of another's log that its owner has erased: only the hash stays here too."""
+
+    origin: str
+    seq: int
+
+
+Row = MirrorRow | HeadRow | CosigRow | OpeningRow | ErasedRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,6 +373,21 @@ class Links:
 
 
 @dataclass(frozen=True, slots=True)
+class Erase:
+    """Drop the bytes of an own entry; the commit before it says so."""
+
+    origin: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Remove a kept payload; the commit before it says so."""
+
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Rekeyed:
     """The region's own key set ``serial`` is in use from this step's commit on."""
 
@@ -398,6 +431,8 @@ Effect = (
     | Adopt
     | Ended
     | Links
+    | Erase
+    | Forget
     | Rekeyed
     | Suspect
     | CloseLink

@@ -32,6 +32,7 @@ from gossip.events import (
     CosigRow,
     Effect,
     Ended,
+    ErasedRow,
     Event,
     Failed,
     HeadRow,
@@ -131,6 +132,8 @@ class MemoryStore:
                     self.heads[row.origin] = row
                 case CosigRow():
                     self.cosignatures.append(row)
+                case ErasedRow():
+                    self.mirrors[row.origin][row.seq] = None, self.mirrors[row.origin][row.seq][1]
 
     def records(self) -> Records:
         """Readers of the own log and of the copies of others'."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from crypto.keys import PrivateKeys
+from gossip import upkeep
 from gossip.errors import Refusal
 from gossip.step import Step
 from gossip.study import Phase
@@ -39,7 +40,7 @@ def _answer(peer: Peer, step: Step, op: str, args: dict[str, object]) -> dict[st
             waits = ", ".join(peer.waking.waits_for) or "neighbours"
             raise Refusal("QUIET", f"this node still asks whether its log is the newest; it waits for {waits}",
                           "answers of enough neighbours", "landsting status --home HOME")
-        raise Refusal("ROLLED-BACK", "this region's log has been put back to an earlier state; nothing is appended",
+        raise Refusal("ROLLED_BACK", "this region's log has been put back to an earlier state; nothing is appended",
                       "the log as it was", "Stop the node, then: landsting restore --home HOME")
     role, ref = str(args.get("role") or "technical"), args.get("ref")
     diary = str(ref) if ref is not None else None
@@ -62,6 +63,12 @@ def _answer(peer: Peer, step: Step, op: str, args: dict[str, object]) -> dict[st
             return peer.rotation.approve(args)
         case "roster_withdraw":
             return membership.withdraw(step, str(args.get("roster") or ""))
+        case "record":
+            return upkeep.record(peer, step, args)
+        case "redact":
+            return upkeep.redact(peer, step, args)
+        case "prune":
+            return upkeep.prune(peer, step)
         case "roster_show":
             return membership.show()
         case "propose":

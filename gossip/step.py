@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from gossip.errors import FrozenLog
-from gossip.events import Blob, Buffer, Commit, Effect, Row, Send
+from gossip.events import Blob, Buffer, Commit, Effect, Forget, Row, Send
 from gossip.mailbox import Mailbox
 from protocol.codec import Value
 from protocol.entries import Entry
@@ -110,6 +110,10 @@ class Step:
         sha = hashlib.sha256(data).digest()
         self._kept[sha] = data
         return sha
+
+    def forget(self, sha256: bytes) -> None:
+        """Remove a kept payload, behind the commit that says so."""
+        self._others.append(Forget(sha256))
 
     def row(self, row: Row) -> None:
         """Write down what is known of another log, in the transaction of this step."""

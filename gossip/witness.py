@@ -20,7 +20,7 @@ from crypto.errors import CryptoError
 from crypto.merkle import leaf_hash, verify_consistency, verify_inclusion
 from crypto.note import Checkpoint, checkpoint_body, parse_checkpoint, parse_note
 from gossip.errors import RemoteError
-from gossip.events import Buffer, CosigRow, HeadRow, MirrorRow, Suspect
+from gossip.events import Buffer, CosigRow, ErasedRow, HeadRow, MirrorRow, Suspect
 from gossip.mirror import Mirror
 from gossip.step import Step
 from protocol.codec import Value, encode
@@ -102,7 +102,7 @@ class Witness:
 
     def __init__(self, peer: Peer, records: Records) -> None:
         self._peer = peer
-        self._records = records
+        self.records = records
         self.mirrors: dict[str, Mirror] = {}
         self.cosigned: dict[str, Cosignature] = {}
         self.relayed: dict[str, Seen] = {}
@@ -192,7 +192,7 @@ class Witness:
     def _items(self, name: str, since: int) -> list[bytes]:
         log, items = self._peer.log, []
         pending = log.pending_leaves
-        stored = self._records.own(since, log.size - len(pending))
+        stored = self.records.own(since, log.size - len(pending))
         for leaf, digest in [*stored, *((one.leaf, one.hash) for one in pending if one.seq >= since)]:
             items.append(leaf if leaf is not None and self._may_read(name, leaf) else digest)
         return items
@@ -310,11 +310,21 @@ class Witness:
                 return
         for at, (leaf, digest) in enumerate(new):
             step.row(MirrorRow(origin, before + at, leaf, digest))
+            if leaf is not None and b"redact" in leaf:
+                self._erased(step, origin, leaf)
             if leaf is not None and b"key." in leaf:
                 self._peer.rotation.mirrored(step, name, before + at, leaf)
         note = checkpoint_note(seen.checkpoint, self._log_key(seen), seen.signature)
         step.row(HeadRow(origin, seen.checkpoint.size, seen.checkpoint.root, note, "verified"))
         self._cosign(step, name, seen.checkpoint)
+
+    def _erased(self, step: Step, origin: str, leaf: bytes) -> None:
+        """An owner has erased an entry of its log: the copy keeps its hash alone."""
+        entry = decode_entry(leaf)
+        mirror, seq = self.mirrors[origin], entry.body.get("seq")
+        is_here = entry.kind == "redact" and isinstance(seq, int) and seq < mirror.size
+        if is_here and isinstance(seq, int) and mirror.hash_at(seq) == entry.body["leaf"]:
+            step.row(ErasedRow(origin, seq))
 
     def judge(self, step: Step, envelope: Envelope) -> bool:
         """Whether an envelope fits the verified copy of its sender's log; if not, its sender is suspended."""
@@ -335,7 +345,7 @@ class Witness:
             return True
         if not TYPES[fields.type].logged or fields.head_size >= mirror.size:
             return False
-        leaf = leaves.get(fields.head_size) or self._records.mirrored(fields.log, fields.head_size)
+        leaf = leaves.get(fields.head_size) or self.records.mirrored(fields.log, fields.head_size)
         if leaf is None:
             return False  # only its hash is here: of a study that this region takes no part in
         entry = decode_entry(leaf)
@@ -445,7 +455,7 @@ class Witness:
         shown: dict[int, tuple[bytes, list[bytes]]] = {}
         for n in places:
             if isinstance(n, int) and n < size:
-                leaf = next((leaf for leaf, _ in self._records.own(n, n + 1)), None)
+                leaf = next((leaf for leaf, _ in self.records.own(n, n + 1)), None)
                 if leaf is not None and self._may_read(fields.sender, leaf):
                     shown[n] = leaf, log.tree.inclusion_path(n, size)
         step.seal("PROOF", {}, to=[fields.sender], payload=Proof(size, consistency, shown).encode())
@@ -497,7 +507,7 @@ class Witness:
         step.seal("BEHIND", {}, to=[name], payload=answer.encode())
         if answer != Behind() and mirror is not None and mirror.size > size:
             items = [
-                self._records.mirrored(origin, seq) or mirror.hash_at(seq) for seq in range(size, mirror.size)
+                self.records.mirrored(origin, seq) or mirror.hash_at(seq) for seq in range(size, mirror.size)
             ]
             for first, piece in self._pieces(items):
                 step.seal("MIRROR", {"log": origin}, to=[name], payload=encode_mirror(size + first, piece))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from crypto.note import Checkpoint, parse_note
-from gossip.events import CosigRow, HeadRow, MirrorRow, Row
+from gossip.events import CosigRow, ErasedRow, HeadRow, MirrorRow, OpeningRow, Row
 from gossip.mirror import Mirror
 from protocol.cosignature import Cosignature
 
@@ -26,6 +26,10 @@ CREATE TABLE IF NOT EXISTS head (
 CREATE TABLE IF NOT EXISTS cosig (
   origin TEXT NOT NULL, size INTEGER NOT NULL, "by" TEXT NOT NULL, t_s INTEGER NOT NULL,
   sig BLOB NOT NULL CHECK (length(sig) = 64), PRIMARY KEY (origin, size, "by")
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS opening (
+  seq INTEGER NOT NULL, field TEXT NOT NULL, salt BLOB NOT NULL CHECK (length(salt) = 32), value BLOB NOT NULL,
+  PRIMARY KEY (seq, field)
 ) STRICT, WITHOUT ROWID;
 """
 
@@ -61,9 +65,20 @@ class Copies:
                 case HeadRow():
                     values = (row.origin, row.size, row.root, row.proof, row.how)
                     self._db.execute("INSERT OR IGNORE INTO head VALUES (?, ?, ?, ?, ?)", values)
+                case OpeningRow():
+                    values = (row.seq, row.field, row.salt, row.value)
+                    self._db.execute("INSERT OR IGNORE INTO opening VALUES (?, ?, ?, ?)", values)
+                case ErasedRow():
+                    place = (row.origin, row.seq)
+                    self._db.execute("UPDATE mirror SET leaf = NULL WHERE origin = ? AND seq = ?", place)
                 case CosigRow():
                     values = (row.origin, row.size, row.by, row.t_s, row.sig)
                     self._db.execute("INSERT OR IGNORE INTO cosig VALUES (?, ?, ?, ?, ?)", values)
+
+    def openings(self, seq: int) -> dict[str, tuple[bytes, bytes]]:
+        """Return (salt, value) of an own entry's commitments, by field."""
+        rows = self._db.execute("SELECT field, salt, value FROM opening WHERE seq = ?", (seq,))
+        return {field: (salt, value) for field, salt, value in rows}
 
     def leaf(self, origin: str, seq: int) -> bytes | None:
         """Return one entry of a copy; None if it, or all but its hash, is not here."""

@@ -33,7 +33,9 @@ from gossip.events import (
     CloseLink,
     Effect,
     Ended,
+    Erase,
     Event,
+    Forget,
     Links,
     Measure,
     Open,
@@ -192,6 +194,8 @@ class Daemon:
             case Open() | Measure() | Train() | Adopt() | Ended():
                 self._note(effect)
                 self._training.do(effect, now_ms)
+            case Erase() | Forget():
+                pass  # carried out by the owner of the store
             case Rekeyed(serial=serial):
                 logger.info("key set %d is in use", serial)
             case Links(roster=roster):

@@ -42,6 +42,10 @@ class Files:
         for folder in sorted(folders):
             sync_folder(folder)
 
+    def remove_kept(self, sha256: bytes) -> None:
+        """Remove a kept payload; one that is gone already is no error."""
+        self._payload_path(sha256).unlink(missing_ok=True)
+
     def put_blob(self, name: str, data: Buffer | None, *, durable: bool) -> None:
         """Write (or with None remove) a state file; with ``durable`` it is on disk when this returns."""
         path = self._state_path(name)

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from gossip.events import Asked, Commit, Effect, Event, Rekeyed, Reply
+from gossip.events import Asked, Commit, Effect, Erase, Event, Forget, Rekeyed, Reply
 from gossip.peer import Peer
 from gossip.witness import Records
 from node.errors import NodeError, Refused, StoreError
@@ -23,7 +23,7 @@ from node.home import Home, Lock
 from node.paid import check_ledger
 from node.policy import Policy
 from node.software import software
-from node.soundness import check_clock, check_log, stopped_cleanly
+from node.soundness import check_clock, check_log, erased, stopped_cleanly
 from node.storage import Store
 
 
@@ -80,6 +80,9 @@ class Region:
             check_log(store, log.tree, leaves, home.origin, home.keys().log.public, put_back=recovering)
             check_ledger(home.path, leaves)
             check_clock(log.last_ms, wall_ms() if now_ms is None else now_ms, home.path)
+            for seq in erased(leaves):
+                store.erase(seq)  # a stop between the entry and the deed left it
+                leaves[seq] = None
             peer = Peer(
                 keys=home.keys(),
                 card=home.card(),
@@ -122,6 +125,10 @@ class Region:
             if isinstance(effect, Rekeyed):
                 self.home.serial = effect.serial
                 self.store.rekey(self.home.keys().log.public)
+            elif isinstance(effect, Erase):
+                self.store.erase(effect.seq)
+            elif isinstance(effect, Forget):
+                self.store.forget(effect.sha256)
         self._is_broken = False
         return effects
 

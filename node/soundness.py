@@ -130,6 +130,13 @@ def _check_head(store: Store, tree: Tree) -> None:
         )
 
 
+def erased(leaves: Sequence[bytes | None]) -> list[int]:
+    """Return the entries that a ``redact`` names and whose bytes are still there."""
+    named = [decode_entry(leaf) for leaf in leaves if leaf is not None and b"redact" in leaf]
+    seqs = [entry.body["seq"] for entry in named if entry.kind == "redact"]
+    return [seq for seq in seqs if isinstance(seq, int) and leaves[seq] is not None]
+
+
 def check_clock(last_ms: int, now_ms: int, home: Path) -> None:
     """Refuse a clock that is far behind the log.
 

@@ -42,13 +42,16 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 
-_SCHEMA = """
+UPDATE_TRIGGER = (
+    "CREATE TRIGGER entry_update BEFORE UPDATE ON entry BEGIN SELECT RAISE(ABORT, 'entries are never changed'); END"
+)
+_SCHEMA = f"""
 CREATE TABLE entry (seq INTEGER PRIMARY KEY, leaf BLOB, hash BLOB NOT NULL CHECK (length(hash) = 32)) STRICT;
 CREATE TABLE ckpt (
   size INTEGER PRIMARY KEY, root BLOB NOT NULL CHECK (length(root) = 32),
   sig BLOB NOT NULL CHECK (length(sig) = 64), round INTEGER
 ) STRICT;
-CREATE TRIGGER entry_update BEFORE UPDATE ON entry BEGIN SELECT RAISE(ABORT, 'entries are never changed'); END;
+{UPDATE_TRIGGER};
 CREATE TRIGGER entry_delete BEFORE DELETE ON entry BEGIN SELECT RAISE(ABORT, 'entries are never removed'); END;
 CREATE TRIGGER ckpt_update BEFORE UPDATE ON ckpt BEGIN SELECT RAISE(ABORT, 'checkpoints are never changed'); END;
 CREATE TRIGGER ckpt_delete BEFORE DELETE ON ckpt BEGIN SELECT RAISE(ABORT, 'checkpoints are never removed'); END;
@@ -160,6 +163,35 @@ class Store:
             with contextlib.suppress(CryptoError):
                 return open_note(note, self._origin, public)
         return open_note(note, self._origin, self._log_public)
+
+    def erase(self, seq: int) -> None:
+        """Drop the bytes of an entry that the log says is erased; its hash stays.
+
+        The one change that an entry can undergo: with a connection of its own, on which the trigger that forbids
+        changes is taken away and put back within the transaction.
+
+        Raises:
+            StoreError: It could not be written.
+        """
+        try:
+            connection = connect(self._home, "rw")
+            try:
+                connection.execute("PRAGMA secure_delete=ON")
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("DROP TRIGGER entry_update")
+                connection.execute("UPDATE entry SET leaf = NULL WHERE seq = ?", (seq,))
+                connection.execute(UPDATE_TRIGGER)
+                connection.execute("DELETE FROM opening WHERE seq = ?", (seq,))
+                connection.execute("COMMIT")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                connection.close()
+        except sqlite3.Error as error:
+            raise unwritable(self._home, error) from error
+
+    def forget(self, sha256: bytes) -> None:
+        """Remove a kept payload that the log says is gone."""
+        self.files.remove_kept(sha256)
 
     def rekey(self, log_public: bytes) -> None:
         """Another key set signs from the last commit on."""

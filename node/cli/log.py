@@ -48,8 +48,11 @@ def show(home: Path, seq: tuple[int, int | None] | None, kind: str | None, round
         raise Refusal("VALUE", f"no entry is of kind {kind!r}", known, "landsting log show --kind KIND")
     first, last = seq or (0, None)
     with StoreReader(Home.open(home)) as reader:
-        for at, leaf in enumerate(islice(reader.leaves(), None if last is None else last + 1)):
-            if at < first:
+        for at, (leaf, digest) in enumerate(reader.entries(first, None if last is None else last + 1), first):
+            if leaf is None:
+                if kind is None and round_ is None:
+                    gone = {"at": at, "entry": None, "leaf": digest.hex()}
+                    say(json.dumps(gone, sort_keys=True, separators=(",", ":")) if as_json else _gone(at, digest))
                 continue
             line = view(at, leaf)
             entry = json.loads(line)["entry"]
@@ -61,6 +64,10 @@ def show(home: Path, seq: tuple[int, int | None] | None, kind: str | None, round
                 say(line.rstrip("\n") if as_json else in_words(at, entry))
 
 
+def _gone(at: int, digest: bytes) -> str:
+    return f"{at:>6}  only the fingerprint is left: {digest.hex()[:16]}…"
+
+
 def _round(entry: dict[str, Any]) -> int | None:
     body = entry["body"]
     header = body.get("header")
@@ -68,11 +75,15 @@ def _round(entry: dict[str, Any]) -> int | None:
     return found if isinstance(found, int) else None
 
 
-def in_words(at: int, entry: dict[str, Any]) -> str:
-    """Return one entry as a line for people."""
+def _when(t_ms: int) -> str:
     from datetime import UTC, datetime
 
-    when = datetime.fromtimestamp(entry["t_ms"] / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromtimestamp(t_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def in_words(at: int, entry: dict[str, Any]) -> str:
+    """Return one entry as a line for people."""
+    when = _when(entry["t_ms"])
     body = entry["body"]
     header = body.get("header")
     parts: list[str] = []
@@ -103,17 +114,63 @@ def in_words(at: int, entry: dict[str, Any]) -> str:
 @home_option
 @common
 def head(home: Path, as_json: bool) -> None:
-    """Print the newest signed checkpoint: the log's size and root, under the log key's signature."""
+    """Print the newest signed checkpoint, and who confirmed the log last, up to where."""
     from node.home import Home
     from node.storage import StoreReader
 
-    with StoreReader(Home.open(home)) as reader:
+    opened = Home.open(home)
+    with StoreReader(opened) as reader:
         text = reader.checkpoint_note().decode("utf-8")
+        given = reader.copies.cosignatures(opened.origin)
+    newest = {one.by: one for one in given}  # ascending by size: the last one stays
     if as_json:
         origin, size, root = text.split("\n")[:3]
-        emit({"origin": origin, "size": int(size), "root": root, "note": text})
+        confirmed = [{"by": one.by, "size": one.size, "t_s": one.t_s} for _, one in sorted(newest.items())]
+        emit({"origin": origin, "size": int(size), "root": root, "note": text, "confirmed": confirmed})
+        return
+    say(text.rstrip("\n"))
+    for name, one in sorted(newest.items()):
+        say(f"confirmed by {name} up to {one.size} entries, {_when(one.t_s * 1000)}")
+
+
+@log.command()
+@home_option
+@common
+def prune(home: Path, as_json: bool) -> None:
+    """Let stored payloads go whose time is over by their plan; entries and all proofs stay.
+
+    An entry names what went and by which rule.
+    """
+    found = ask(home, "prune", {})
+    if as_json:
+        emit(found)
+        return
+    for one in found["pruned"]:
+        say(f"study {one['study'][:12]}: {one['payloads']} payloads, their years are over")
+    if not found["pruned"]:
+        say("Nothing is due.")
+
+
+@log.command()
+@home_option
+@click.argument("seq", type=click.IntRange(1))
+@click.option("--basis", required=True, type=click.Choice(["erasure", "order", "secrecy", "error"]), help="The ground.")
+@click.option("--yes", is_flag=True, help="Yes, for good: there is no way back.")
+@common
+def redact(home: Path, seq: int, basis: str, yes: bool, as_json: bool) -> None:
+    """Erase the bytes of entry SEQ for good, here and in the neighbours' copies; its fingerprint stays.
+
+    All proofs hold. An entry says what was erased and on what ground.
+    """
+    if not yes:
+        raise Refusal(
+            "VALUE", f"entry {seq} would be erased for good", "--yes", f"landsting log show --seq {seq} --home {home}"
+        )
+    found = ask(home, "redact", {"seq": seq, "basis": basis})
+    if as_json:
+        emit(found)
     else:
-        say(text.rstrip("\n"))
+        say(f"entry {seq} is erased ({basis}); its fingerprint {found['leaf'][:16]}… stays")
 
 
 @log.command()

@@ -33,6 +33,7 @@ CODES = frozenset(
         "GATE",  # data or a result that a gate holds back
         "HOME",  # no home there, or one of another version
         "INSTALL",  # the installation lacks something, or something stands in its way
+        "KEYS",  # a key set that cannot follow, or cannot be revoked so
         "LIMIT",  # a benchmark missed its limit
         "LOG",  # the update log is damaged or was rolled back
         "NETWORK",  # two networks meet that must not
@@ -40,7 +41,9 @@ CODES = frozenset(
         "PLAN",  # the plan breaks a rule
         "POLICY",  # the region's own policy does not allow it
         "PORT",  # the address is in use, or is none
+        "QUIET",  # the node still asks its neighbours whether its log is the newest
         "REFUSED",  # the node said no, for the reason it gives
+        "ROLLED_BACK",  # the log was put back to an earlier state; nothing is appended
         "ROSTER",  # the list of regions
         "STOPPED",  # a study ended before its last round
         "STUDY",  # no such study, or not in that state

@@ -270,3 +270,48 @@ def test_the_only_data_of_the_plans_schema_is_taken_and_read_again(homes, capfd)
     table.write_text(table.read_text() + table.read_text().splitlines()[-1] + "\n")
     with pytest.raises(LearningError, match="changed"):
         fitting(home, None, schema)
+
+
+# ---------------------------------------------------------------- keys, later rosters, erasure
+
+
+def test_keys_rotate_with_the_next_roster_and_then_sign_the_log(homes, capfd):
+    cards = [str(homes / f"{name}.card") for name in NAMES]
+    home = str(homes / "vgr")
+    new = homes / "vgr-2.card"
+    made = json.loads(out(capfd, "keys", "rotate", "--home", home, "-o", str(new), "--json"))
+    assert made["serial"] == 2
+    assert (homes / "vgr" / "keys.2").stat().st_mode & 0o077 == 0
+    assert out(capfd, "keys", "rotate", "--home", home, "-o", str(new)) != ""  # asked again, it is the same set
+    assert new.read_text().strip() == made["card"]
+    out(capfd, "roster", "found", "--home", home, *cards)
+    refused(capfd, "roster", "sign", "--home", home, "--roster", "ffff")
+    shown = json.loads(out(capfd, "log", "show", "--home", home, "--json").splitlines()[-1])
+    assert shown["entry"]["kind"] in ("env.sent", "roster.accept")
+    assert refused(capfd, "keys", "revoke", "--home", home, "--serial", "1")["code"] == "KEYS"
+
+
+def test_a_roster_that_is_not_in_force_is_withdrawn_by_its_words(homes, capfd):
+    cards = [str(homes / f"{name}.card") for name in NAMES]
+    home = str(homes / "vgr")
+    made = json.loads(out(capfd, "roster", "found", "--home", home, *cards, "--json"))["rosters"][0]
+    left = json.loads(out(capfd, "roster", "withdraw", made["words"], "--home", home, "--json"))["rosters"][0]
+    assert not left["founded_here"]
+    assert refused(capfd, "roster", "withdraw", made["words"], "--home", home)["code"] == "ROSTER"
+
+
+def test_an_entry_is_erased_only_when_it_is_said_twice(homes, capfd):
+    home = str(homes / "vgr")
+    out(capfd, "log", "export", "--home", home, "-o", str(homes / "a.bundle"))
+    assert "for good" in refused(capfd, "log", "redact", "1", "--basis", "erasure", "--home", home)["found"]
+    found = json.loads(out(capfd, "log", "redact", "1", "--basis", "erasure", "--yes", "--home", home, "--json"))
+    lines = [json.loads(line) for line in out(capfd, "log", "show", "--home", home, "--json").splitlines()]
+    assert lines[1] == {"at": 1, "entry": None, "leaf": found["leaf"]}
+    assert "only the fingerprint is left" in out(capfd, "log", "show", "--home", home)
+    assert lines[2]["entry"]["body"] == {"basis": "erasure", "leaf": "0x" + found["leaf"], "seq": 1}
+    assert refused(capfd, "log", "redact", "0", "--basis", "error", "--yes", "--home", home, code=2)
+    assert out(capfd, "log", "prune", "--home", home) == "Nothing is due.\n"
+
+
+def test_restore_of_a_home_without_a_roster_finds_nothing_lost(homes, capfd):
+    assert "Nothing is lost" in out(capfd, "restore", "--home", str(homes / "vgr"), "--wait", "1")

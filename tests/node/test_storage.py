@@ -21,6 +21,7 @@ from gossip.events import Blob, Commit, CosigRow, HeadRow, MirrorRow, Row
 from gossip.network import SeededEntropy
 from node.errors import ConfigError, StoreError
 from node.home import Home
+from node.region import Region
 from node.soundness import check_clock, check_log, stopped_cleanly
 from node.storage import Store, StoreReader
 from protocol.codec import Value
@@ -403,3 +404,40 @@ def test_what_neighbours_gave_back_is_one_transaction_and_a_sound_log(home: Home
         check_log(store, again.tree, [leaf for leaf, _ in rows], home.origin, home.keys().log.public)
         with pytest.raises(StoreError, match="no entry says why"):
             check_log(store, again.tree, [leaf for leaf, _ in rows[:3]], home.origin, home.keys().log.public)
+
+
+def test_an_erased_entry_keeps_its_hash_and_no_byte_of_it_is_on_disk(home: Home) -> None:
+    store, log, _ = loaded(home)
+    store.commit(step(log))
+    secret = list(store.leaves())[1]
+    log.add("redact", {"seq": 1, "leaf": leaf_hash(secret), "basis": "erasure"}, study=None, now_ms=NOW_MS)
+    found = log.pending()
+    assert found is not None
+    new, point, signature = found
+    store.commit(Commit(tuple(new), point, signature))
+    store.erase(1)
+    store.close()
+    again = Store.open(home)
+    rows = list(again.entries())
+    assert rows[1] == (None, leaf_hash(secret))
+    with pytest.raises(sqlite3.IntegrityError, match="never changed"):
+        again._db.execute("UPDATE entry SET leaf = NULL WHERE seq = 2")
+    held = home.log([leaf for leaf, _ in rows], [digest for _, digest in rows])
+    check_log(again, held.tree, [leaf for leaf, _ in rows], home.origin, home.keys().log.public)
+    again.close()
+    for path in (home.path / "log").iterdir():
+        assert secret not in path.read_bytes()
+
+
+def test_an_erasure_that_a_stop_cut_short_is_done_at_the_next_start(home: Home) -> None:
+    store, log, _ = loaded(home)
+    store.commit(step(log))
+    secret = list(store.leaves())[1]
+    log.add("redact", {"seq": 1, "leaf": leaf_hash(secret), "basis": "erasure"}, study=None, now_ms=NOW_MS)
+    found = log.pending()
+    assert found is not None
+    new, point, signature = found
+    store.commit(Commit(tuple(new), point, signature))
+    store.close()
+    with Region.open(home.path, now_ms=NOW_MS) as region:
+        assert list(region.store.entries())[1] == (None, leaf_hash(secret))
