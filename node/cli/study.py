@@ -279,12 +279,16 @@ def show(study: str | None, home: Path, as_json: bool) -> None:
     """Show one study: what it learns, who has answered, who is missing."""
     from node.plan_privacy import privacy_of
     from protocol.plan import Plan
+    from protocol.plan_words import false_updates
 
     result = ask(home, "study", {"study": bytes.fromhex(study_id(home, study))})
-    figures, words = privacy_of(Plan.decode(bytes.fromhex(result["plan"])))
-    _show(result | {"privacy": figures}, as_json)
+    plan = Plan.decode(bytes.fromhex(result["plan"]))
+    figures, words = privacy_of(plan)
+    _show(result | {"privacy": figures, "false_updates": false_updates(plan)}, as_json)
     for line in [] if as_json else words:
         say(fact("privacy", line))
+    for line in [] if as_json else false_updates(plan):
+        say(fact("false updates", line))
 
 
 def _state(one: dict[str, Any]) -> str:
