@@ -277,19 +277,13 @@ def example(folder: Path, regions: str, seed: int, as_json: bool) -> None:
 
 
 def datasets(home: Path) -> Datasets:
-    """Return what a home has bound; small groups block if ``policy.toml`` says ``anonymity = "block"``."""
-    import tomllib
-
+    """Return what a home has bound; small groups block if its policy says ``anonymity = "block"``."""
     from node.datasets import Datasets
     from node.home import Home
+    from node.policy import Policy
 
     path = Home.open(home).path
-    policy = path / "policy.toml"
-    try:
-        rules = tomllib.loads(policy.read_text(encoding="utf-8")) if policy.is_file() else {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Refusal("CONFIG", f"{policy} is not TOML", "the region's policy", "correct that file") from error
-    return Datasets(path, k_blocks=rules.get("anonymity") == "block")
+    return Datasets(path, k_blocks=Policy.load(path).anonymity == "block")
 
 
 def decisions(overrides: tuple[str, ...], ref: str | None) -> dict[str, str]:
@@ -317,11 +311,11 @@ def manifests(home: Path) -> list[Path]:
     return [one.path for one in datasets(home).all()]
 
 
-def fitting(home: Path, name: str | None, schema: bytes) -> str:
+def fitting(home: Path, name: str | None, schema: bytes, purpose: str | None = None) -> str:
     """Return the data set to accept a study with: the one named, or the only one of the plan's schema; read again.
 
     Raises:
-        Refusal: None or several fit, or the named one has another schema.
+        Refusal: None or several fit, the named one has another schema, or its manifest does not allow the purpose.
         ConfigError, GateError: Its files have changed or are not what they should be.
     """
     from node.datasets import first_error
@@ -342,6 +336,14 @@ def fitting(home: Path, name: str | None, schema: bytes) -> str:
             f"'{names[0]}' has another schema than the plan ({mine.hex()[:16]}, not {schema.hex()[:16]})",
             "the same columns, kinds, units, ranges and categories in every region",
             f"compare the manifests: landsting data compare {names[0]} THEIRS.toml --home {home}",
+        )
+    allowed = store.get(names[0]).manifest.purposes
+    if purpose is not None and purpose not in allowed:
+        raise Refusal(
+            "DATA",
+            f"the study is for {purpose}, and '{names[0]}' may be used for {', '.join(allowed)}",
+            "a purpose of the manifest",
+            f"landsting study reject ID --home {home} --reason purpose",
         )
     sheet = store.inspect(names[0])
     if not sheet.passed:

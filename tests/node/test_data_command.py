@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from node.__main__ import main
+from node.cli.data import fitting
+from node.cli.output import Refusal
 from node.datasets import Datasets
 from node.learning.data.manifest import to_toml
 from node.learning.errors import GateError
@@ -186,11 +188,15 @@ def test_small_groups_block_where_the_policy_says_so(home: Path, capfd: pytest.C
     assert "the smallest group has" in run(capfd, "data", "check", "--home", home, code=1)["found"]
 
 
-def test_a_purpose_stands_in_the_list(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_study_for_a_purpose_that_the_manifest_does_not_name_is_refused(
+    home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     schema(home.parent, purposes=["quality", "research"])
-    add(capfd, home)
+    hashed = bytes.fromhex(add(capfd, home)["data"][0]["schema"])
 
-    assert run(capfd, "data", "list", "--home", home)["data"][0]["purposes"] == ["quality", "research"]
+    assert fitting(home, None, hashed, "quality") == "clinic"
+    with pytest.raises(Refusal, match="the study is for planning, and 'clinic' may be used for quality, research"):
+        fitting(home, "clinic", hashed, "planning")
 
 
 # ---------------------------------------------------------------- report
