@@ -50,7 +50,9 @@ def check(plan_file: Path, home: Path, data_name: str | None, mbit: float, as_js
         raise Refusal(
             "PLAN", f"{opened.name} takes no part in it", f"{', '.join(plan.regions)}", "a plan with this region"
         )
-    data = fitting(home, data_name, plan.schema, plan.purpose) if data_name is not None or plan.schema != NO_SCHEMA else None
+    data = None
+    if data_name is not None or plan.schema != NO_SCHEMA:
+        data = fitting(home, data_name, plan.schema, plan.purpose)
     policy = Policy.load(opened.path)
     policy.check(plan, None, data)
     policy.admit()
