@@ -46,6 +46,8 @@ class Roster:
     cards: tuple[Card, ...]
     _bytes: bytes = field(init=False, repr=False, compare=False)
     _by_name: dict[str, Card] = field(init=False, repr=False, compare=False)
+    _hash: bytes = field(init=False, repr=False, compare=False)
+    _names: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         value: dict[str, Any] = {
@@ -54,6 +56,9 @@ class Roster:
         }  # fmt: skip
         object.__setattr__(self, "_bytes", codec.encode(value, wide_text=True))
         object.__setattr__(self, "_by_name", {card.name: card for card in self.cards})
+        # Asked for at every event: of a thousand cards it is a hash of half a megabyte.
+        object.__setattr__(self, "_hash", hashlib.sha256(self._bytes).digest())
+        object.__setattr__(self, "_names", tuple(self._by_name))
 
     def encode(self) -> bytes:
         """Return the canonical bytes."""
@@ -62,12 +67,12 @@ class Roster:
     @property
     def hash(self) -> bytes:
         """SHA-256 of the canonical bytes: what members sign and plans name."""
-        return hashlib.sha256(self._bytes).digest()
+        return self._hash
 
     @property
     def names(self) -> tuple[str, ...]:
         """All regions, sorted."""
-        return tuple(self._by_name)
+        return self._names
 
     def card(self, name: str) -> Card:
         """Return a region's card.
