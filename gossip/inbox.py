@@ -33,7 +33,7 @@ class Inbox:
     """
 
     def __init__(self, context: StudyContext, sender: Sender, sums: SumRounds, training: Training) -> None:
-        self.early = Early()
+        self.early = Early(context.study)
         self.words: str | None = None
         self._context = context
         self._sender = sender
@@ -88,6 +88,9 @@ class Inbox:
             return
         if round > at or (self._sums.stage is None and self._training.current is None):
             self.early.keep(envelope, payload)
+            if payload is not None:
+                step.blob(self.early.file_of(envelope), payload, durable=True)
+            self._clear(step)
         else:
             self._announce(step, envelope, payload)
 
@@ -99,6 +102,15 @@ class Inbox:
         elif self._training.current is not None:
             self._training.current.hear(envelope, payload)
 
+    def _clear(self, step: Step) -> None:
+        for name in self.early.gone():
+            step.blob(name, None)
+
+    def leave(self, step: Step) -> None:
+        """The study is over: no round is to come."""
+        self.early.take(self._context.plan.end_round)
+        self._clear(step)
+
     def begin_stage(self, step: Step, number: int) -> None:
         """A stage begins: hand on what came before it."""
         for envelope, payload in self.early.take(number):
@@ -107,6 +119,7 @@ class Inbox:
     def begin_round(self, step: Step, number: int) -> list[Announcement] | None:
         """Return what came before a training round; None if somebody announced for it with other sums."""
         early = self.early.take(number)
+        self._clear(step)
         return early if all(self._agrees(step, envelope) for envelope, _ in early) else None
 
     def _agrees(self, step: Step, envelope: Envelope) -> bool:

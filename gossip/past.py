@@ -10,6 +10,8 @@ nowhere else:
 
 from __future__ import annotations
 
+import hashlib
+
 from gossip.context import StudyContext, span_of
 from gossip.early import Early
 from protocol.entries import Entry
@@ -26,7 +28,7 @@ class Past:
         spoken: Latest round in which it signed or trained anything at all; -1 if none.
         adverts: (stage, receiver) to the attempt and the newest ADVERT sent.
         absent: Its newest own ABSENT.
-        early: ADVERTs of others for rounds to come.
+        early: Announcements of others for rounds to come.
         models: Round to the hash of the model mixed in it.
         masked: Receiver to the latest training round in which it was sent a value under masks.
     """
@@ -39,7 +41,7 @@ class Past:
         self.spoken = -1
         self.adverts: dict[tuple[int, str], tuple[int, Envelope]] = {}
         self.absent: Envelope | None = None
-        self.early = Early()
+        self.early = Early(context.study)
         self.models: dict[int, bytes] = {}
         self.masked: dict[str, int] = {}
 
@@ -79,6 +81,10 @@ class Past:
                     self.adverts[(fields.round, receiver)] = (attempt, envelope)
         elif fields.type == "ADVERT":
             self.early.keep(envelope, None)
+        elif fields.type == "DELTA":
+            value = self._context.blob(self.early.file_of(envelope))
+            if value is not None and hashlib.sha256(value).digest() == fields.sha256:
+                self.early.keep(envelope, value)
 
     def is_open(self, round: int, begun: int) -> bool:
         """Whether a training round was open when the region stopped; ``begun`` is what its own state says."""

@@ -424,6 +424,7 @@ class Study(Record):
         self.phase, self.outcome, self.reason = Phase.ENDED, outcome, reason
         self._training.leave()
         self._sums.leave(step)
+        self._inbox.leave(step)
         if self.context.exchange is not None:
             self.context.exchange.leave(step)
         forget_count(self.context, step)

@@ -10,6 +10,7 @@ import pytest
 
 from gossip.events import Arrived, Send
 from gossip.network import Network
+from gossip.session import session_id
 from protocol.entries import decode_entry
 from protocol.envelope import parse
 from protocol.plan import Plan
@@ -309,3 +310,20 @@ def test_an_announcement_that_came_before_a_restart_counts_after_it(make_network
     restart(net, victim)
     assert net.run(limit_ms=600_000)
     assert [outcome for _, outcome, _ in ended(net, victim)] == ["kept"] + 4 * ["mixed"]
+
+
+def test_a_value_in_the_clear_that_came_before_its_round_outlives_a_restart(make_network: Make, hostile: Any) -> None:
+    dp = {"eps_max_u": 3_000_000, "delta_u12": 10**9, "clip_u": 10**6, "q_u": 100_000, "sigma_min_u": 10**6}
+    net, _, plan = make_network(2, rounds=6, round_min_s=5, dp=dp, masking={"on_unmaskable": "disclose"})
+    victim, other = net.names
+    hostile.until_round(net, victim, 1)
+    assert net.run(lambda: net.peer(victim).current._current.outcome is not None)
+    early = hostile.liar(net, other)
+    net.kill(other)
+    place = {"study": plan.study, "round": 2, "session": session_id(plan.study, 2, victim, plan.roster)}
+    early.say(victim, "DELTA", {}, bytes(4 * plan.dim), **place)
+    files = [name for name in net.regions[victim].store.blobs if name.startswith("early/")]
+    assert len(files) == 1
+    restart(net, victim)
+    assert net.run(lambda: (2, "mixed", None) in ended(net, victim), limit_ms=60_000)
+    assert [name for name in net.regions[victim].store.blobs if name.startswith("early/")] == []

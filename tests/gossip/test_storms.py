@@ -37,12 +37,11 @@ def assert_remembers(replayed: Peer, live: Peer) -> None:
             # One above what the log knows: the same attempt only if nothing of it was said or heard.
             assert study.attempt <= past.next_attempt(study._stage.number) <= study.attempt + 1
         if study._current is not None and study._current.outcome is None:
-            begun = int.from_bytes(live._blob(f"round/{study.id.hex()}") or b"", "big")
+            begun = int.from_bytes(study.context.blob(f"round/{study.id.hex()}") or b"", "big")
             assert max(past.spoken, begun) == study._current.number > past.last
         to_come = past.last if study.outcome is None else study.context.plan.end_round
-        waiting = {  # the payload of a DELTA is not kept: one that came early is lost with the run
-            (n, r): e.eid for n, kept in study._inbox.early._kept.items() for r, (e, payload) in kept.items()
-            if r > to_come and payload is None
+        waiting = {
+            (n, r): e.eid for n, kept in study._inbox.early._kept.items() for r, (e, _) in kept.items() if r > to_come
         }
         known = {(n, r): e.eid for n, kept in past.early._kept.items() for r, (e, _) in kept.items()}
         assert waiting.items() <= known.items()
