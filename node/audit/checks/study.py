@@ -302,8 +302,22 @@ class _Log:
             elif told.kind == "round.mix":
                 used = [sums[each["session"]] for each in told.body["in"] if each["session"] in sums]
                 self._apply("LS-MATCH", [*used, told])
-                if len(used) < len(told.body["in"]) and not self._log.withheld:
+                is_given = all(
+                    one["session"] in sums or self._resulted(one["session"]) == one["sum"] for one in told.body["in"]
+                )
+                if not is_given and not self._log.withheld:
                     self._lacks("LS-MATCH", "it mixed a sum that no session gave", [told], told.body["round"])
+
+    def _resulted(self, session: bytes) -> bytes | None:
+        """The sum of a whole-network round that its root sent to this region; None if it sent none."""
+        if self._check.plan.aggregation != "network":
+            return None
+        for code in self._log.raw.messages:
+            statement = self._check.message(code >> 1)
+            if (statement.type, statement.session) == ("RESULT", session) and statement.valid and code & 1:
+                found = statement.body["sum"]
+                return found if isinstance(found, bytes) else None
+        return None
 
     def _heard(
         self,
