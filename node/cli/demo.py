@@ -60,6 +60,10 @@ def _kills(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...])
 )
 @click.option("--masking", type=click.Choice(["on", "off"]), default="on", show_default=True)
 @click.option(
+    "--aggregation", type=click.Choice(["neighbourhood", "network"]), default="neighbourhood", show_default=True,
+    help="Sums at each neighbour, or one of all at a root that changes every round.",
+)
+@click.option(
     "--dp", metavar="epsilon=E,delta=D", callback=_dp, help="Differential privacy for every region's patients."
 )
 @click.option("--disclose", is_flag=True, help="Allow what cannot be masked to be shown to its neighbour; needs --dp.")
@@ -89,6 +93,7 @@ def demo(
     rounds: int,
     seed: int,
     masking: str,
+    aggregation: str,
     dp: tuple[str, str] | None,
     disclose: bool,
     data: str,
@@ -119,6 +124,7 @@ def demo(
         rounds=rounds,
         seed=seed,
         masking=masking,
+        aggregation=aggregation,
         dp=dp,
         disclose=disclose,
         data=data,

@@ -155,6 +155,7 @@ def _plan(wish: Wish, data: DemoData, roster: bytes) -> Plan:
             seed=wish.seed,
             masking=wish.mode,
             disclose=wish.disclose,
+            aggregation=wish.aggregation,
             dp=wish.dp,
             lab=True,
             title=f"demo: {data.name}",

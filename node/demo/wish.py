@@ -45,6 +45,7 @@ class Wish:
     rounds: int = 20
     seed: int = 1
     masking: str = "on"
+    aggregation: str = "neighbourhood"
     dp: tuple[str, str] | None = None
     disclose: bool = False
     data: str = "breast-cancer"
@@ -76,6 +77,7 @@ class Wish:
             "rounds": self.rounds,
             "seed": self.seed,
             "masking": self.masking,
+            "aggregation": self.aggregation,
             "data": self.data,
             "disclose": self.disclose,
             "dp": f"epsilon={self.dp[0]},delta={self.dp[1]}" if self.dp else None,
@@ -86,6 +88,7 @@ class Wish:
             "rounds": 20,
             "seed": 1,
             "masking": "on",
+            "aggregation": "neighbourhood",
             "data": "breast-cancer",
         }
         words = ["landsting demo"]
