@@ -227,6 +227,21 @@ def _ruled(code: str) -> Callable[[Exhibit], str]:
     return shows
 
 
+def _epoch(exhibit: Exhibit) -> str:
+    entry = exhibit.entry(0)
+    prev = entry.body.get("prev")
+    if entry.kind != "log.genesis" or not isinstance(prev, dict):
+        raise EvidenceError("the first entry names no log before it")
+    return f"{exhibit.subject} began {exhibit.note.origin} after {prev['size']!s} entries of {prev['origin']!s}"
+
+
+def _lost(exhibit: Exhibit) -> str:
+    if not exhibit.hashes:
+        raise EvidenceError("the fingerprint is missing")
+    (_, at), _ = next(iter(exhibit.hashes.items()))
+    return f"entry {at} stands in the log of {exhibit.subject} as a fingerprint; that it is lost is seen in the bundle"
+
+
 def _absence(exhibit: Exhibit) -> str:
     if not exhibit.logs:
         raise EvidenceError("what the log lacks is not said")
@@ -243,6 +258,8 @@ _SHOWS: Mapping[str, Callable[[Exhibit], str]] = {
     "LS-TIME-ORDER": _time_order,
     "LS-BACKDATED": _backdated,
     "LS-COSIG-LAG": _absence,
+    "LS-EPOCH-GAP": _epoch,
+    "LS-LEAF-LOST": _lost,
     "LS-EXPORT-UNLOGGED": _export,
     "LS-ENTRY-FORMAT": _entry_form,
     "LS-ENTRY-SCHEMA": _entry_form,

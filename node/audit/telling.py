@@ -124,7 +124,7 @@ class Teller:
     def _counts(self) -> str:
         return self._say(
             "counts",
-            logs=self._number("log", len(self._logs)),
+            logs=self._number("log", len({(log.origin, log.tree.size, log.tree.root()) for log in self._logs})),
             entries=self._number("entr", self._entries, "y", "ies"),
             signatures=self._number("signature", self._signatures),
         )

@@ -10,7 +10,7 @@ from crypto.merkle import Tree
 from crypto.note import Checkpoint
 from node.audit.bundle import Bundle
 from node.audit.context import KeySet
-from node.audit.evidence import consistency_piece, leaf_piece, note_piece
+from node.audit.evidence import consistency_piece, hash_piece, leaf_piece, note_piece
 from node.audit.findings import Json
 from node.audit.leaves import RawLog
 
@@ -60,6 +60,10 @@ class CheckedLog:
         leaf = self.raw.leaves[seq]
         assert leaf is not None
         return leaf_piece(leaf, seq, self.tree.size, self.tree.inclusion_path(seq))
+
+    def place(self, seq: int) -> dict[str, Json]:
+        """The hash of an entry with its path, where the entry itself is not at hand."""
+        return hash_piece(self.raw.hashes[seq], seq, self.tree.size, self.tree.inclusion_path(seq))
 
     def earlier(self, size: int) -> dict[str, Json]:
         """The root of the first ``size`` entries with its path, as a piece of evidence."""

@@ -51,9 +51,7 @@ class LogCheck:
         self._messages()
         if self.log.is_sound:
             self._ending()
-        if self.log.withheld:
-            values: dict[str, str | int] = {"n": self.log.withheld, "detail": " (other studies)"}
-            self.findings.append(Finding("LS-LEAF-WITHHELD", subject=self.log.region, values=values))
+        self._hashes()
         return self.log, [self._counted(finding) for finding in self.findings]
 
     # ------------------------------------------------------------ entries
@@ -77,6 +75,10 @@ class LogCheck:
         known = self._context.keys.get(self.log.region)
         if known is not None and (keys["sign"], keys["log"], keys["witness"]) != (known.sign, known.log, known.witness):
             self._defect("LS-KEY-UNKNOWN", "the first entry names other keys than the roster", seq=0)
+        prev: Any = entry.body["prev"]
+        if prev is not None and self.log.is_sound:
+            detail = f"after {prev['size']} entries of {prev['origin']}: {prev['reason']}"
+            self._accuse("LS-EPOCH-GAP", 0, detail, [self.log.note, self.log.proof(0)])
 
     # ------------------------------------------------------------ messages
 
@@ -162,6 +164,26 @@ class LogCheck:
         seq = self.log.tree.size - 1
         if (last is None or last.seq != seq or last.kind != "audit.export") and not self._is_faulty(seq):
             self._accuse("LS-EXPORT-UNLOGGED", seq, "", [self.log.note, self.log.proof(seq)])
+
+    def _hashes(self) -> None:
+        """Entries of which only the hash came: of other studies, erased by an entry that says so, or lost."""
+        log = self.log
+        if not log.withheld:
+            return
+        note = log.bundle.note or b""
+        if note.split(b"\n", 3)[2:3] != [b"study all"]:
+            values: dict[str, str | int] = {"n": log.withheld, "detail": " (other studies)"}
+            self.findings.append(Finding("LS-LEAF-WITHHELD", subject=log.region, values=values))
+            return
+        erased = {told.body["seq"]: told for told in log.raw.told if told.kind == "redact"}
+        for seq, leaf in enumerate(log.raw.leaves):
+            if leaf is not None or not log.is_sound:
+                continue
+            told = erased.get(seq)
+            if told is not None and told.body["leaf"] == log.raw.hashes[seq]:
+                self._accuse("LS-REDACTED", seq, f" ({told.body['basis']})", [log.note, log.proof(told.seq)])
+            else:
+                self._accuse("LS-LEAF-LOST", seq, "", [log.note, log.place(seq)])
 
     def _is_faulty(self, seq: int) -> bool:
         return any(fault.seq == seq and fault.code != "LS-ENTRY-SEQ" for fault in self.log.raw.faults)

@@ -70,6 +70,7 @@ class StudyCheck:
             if log.is_sound:
                 _Log(self, log).run()
         self._messages()
+        self._disputes()
         return self.findings
 
     # ------------------------------------------------------------ messages, whoever holds them
@@ -103,6 +104,31 @@ class StudyCheck:
                     if statement.type == "COHORT":
                         self.apply("LS-COHORT", sender, [item], [], [statement])
                         self.apply("LS-MEMBER", sender, [item], [], [statement])
+
+    def _disputes(self) -> None:
+        """A value that its sender logged as sent, and whose receiver, handing over its log too, knows nothing of."""
+        logs = {log.region: log for log in self._logs if log.is_sound and not log.withheld}
+        for statement in self._statements:
+            if statement.type not in ("MASKED", "DELTA") or statement.holders or statement.at is None:
+                continue
+            place = self._sessions.place(statement.session or b"", statement.round)
+            if place is None or place.receiver not in logs or statement.sender not in logs:
+                continue
+            pair = place.receiver, statement.sender
+            self.record.disputes[pair] = self.record.disputes.get(pair, 0) + 1
+            if self.record.disputes[pair] == 1:
+                self.findings.append(
+                    Finding(
+                        "LS-DISPUTE-DELIVERY",
+                        subject=place.receiver,
+                        study=self._study,
+                        round=statement.round,
+                        seq=statement.size,
+                        values={"holder": statement.sender, "detail": f"round {statement.round}"},
+                        evidence=[statement.piece],
+                        roster=self._context.roster_hash,
+                    )
+                )
 
     # ------------------------------------------------------------ findings
 
