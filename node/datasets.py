@@ -12,7 +12,7 @@ import json
 import os
 import secrets
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from node.learning.data.manifest import Manifest, parse, to_toml
 from node.learning.data.sheet import Sheet
 from node.learning.errors import GateError
 from node.learning.task import file_bytes
+
+Record = Callable[[dict[str, Any], bytes, bytes], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +59,11 @@ class Datasets:
     Args:
         home: The home's folder.
         k_blocks: The region's policy lets small groups block training as well.
+        record: Puts a sheet into the update log, before it is bound: body of ``data.sheet``, salt, root.
     """
 
-    def __init__(self, home: Path, *, k_blocks: bool = False) -> None:
-        self._home, self._folder, self._k_blocks = home, home / "data", k_blocks
+    def __init__(self, home: Path, *, k_blocks: bool = False, record: Record | None = None) -> None:
+        self._home, self._folder, self._k_blocks, self._record = home, home / "data", k_blocks, record
 
     # ---------------------------------------------------------------- what there is
 
@@ -200,14 +203,21 @@ class Datasets:
         (self._folder / "sheets").mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._key() is None:
             _write(self._folder / "key", key)
+        salt = secrets.token_bytes(SALT_BYTES)
         private = {
             "root": sheet.fingerprint.hex(),
-            "salt": secrets.token_hex(SALT_BYTES),
+            "salt": salt.hex(),
             "overrides": dict(overrides),
             "knots": sheet.knots,
         }
         stem = self._folder / "sheets" / f"{name}-{sheet.version}"
         _write(stem.with_suffix(".private"), json.dumps(private).encode())
+        if self._record is not None:
+            try:
+                self._record(sheet.log_value(salt), salt, sheet.fingerprint)
+            except Exception:
+                stem.with_suffix(".private").unlink()  # what is not in the log is not bound
+                raise
         _write(stem.with_suffix(".json"), sheet.text().encode())
         _write(self._folder / f"{name}.toml", to_toml(raw).encode())  # last: what binds is complete
         return sheet

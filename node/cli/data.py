@@ -278,12 +278,18 @@ def example(folder: Path, regions: str, seed: int, as_json: bool) -> None:
 
 def datasets(home: Path) -> Datasets:
     """Return what a home has bound; small groups block if its policy says ``anonymity = "block"``."""
+    from node.cli.asking import ask
     from node.datasets import Datasets
     from node.home import Home
     from node.policy import Policy
 
     path = Home.open(home).path
-    return Datasets(path, k_blocks=Policy.load(path).anonymity == "block")
+
+    def record(body: dict[str, Any], salt: bytes, root: bytes) -> None:
+        opening = {"field": "fingerprint", "salt": salt, "value": root}
+        ask(home, "record", {"kind": "data.sheet", "body": body, "study": None, "openings": [opening]})
+
+    return Datasets(path, k_blocks=Policy.load(path).anonymity == "block", record=record)
 
 
 def decisions(overrides: tuple[str, ...], ref: str | None) -> dict[str, str]:

@@ -78,6 +78,34 @@ def test_what_is_bound_has_a_sheet_and_its_secrets_are_the_regions_alone(
     assert Datasets(home).log_value("clinic")["sheet_sha256"].hex() == one["sheet"]
 
 
+def test_every_version_of_a_sheet_is_in_the_log_before_it_is_bound(
+    home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    sheets = [add(capfd, home)["data"][0]["sheet"]]
+    add(capfd, home)  # the same again
+    table(home.parent, seed=5)
+    sheets.append(run(capfd, "data", "update", "clinic", "--home", home)["data"][0]["sheet"])
+
+    capfd.readouterr()
+    assert main(["log", "show", "--home", str(home), "--kind", "data.sheet", "--json"]) == 0
+    entries = [json.loads(line)["entry"] for line in capfd.readouterr().out.splitlines()]
+
+    assert [entry["body"]["sheet_sha256"].removeprefix("0x") for entry in entries] == sheets
+    assert {entry["body"]["rows_bucket"] for entry in entries} == {"100-999"}
+    assert entries[0]["body"]["anonymity"]["method"] == "generalised"
+
+
+def test_what_cannot_be_logged_is_not_bound(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("no log")
+
+    with pytest.raises(RuntimeError, match="no log"):
+        Datasets(home, record=refuse).add(home.parent / "clinic.toml", None, {})
+
+    assert Datasets(home).all() == []
+    assert Datasets(home).add(home.parent / "clinic.toml", None, {}).version == 1
+
+
 def test_the_same_data_again_change_nothing(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
     add(capfd, home)
 

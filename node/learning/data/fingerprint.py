@@ -54,5 +54,5 @@ class RowHashes:
 
 
 def commitment(root: bytes, salt: bytes) -> bytes:
-    """Return what may be logged of a root: a hash under a salt that stays in the region."""
-    return tagged_hash("FINGERPRINT", salt + root)
+    """Return what may be logged of a root: C(root), under a salt that stays in the region."""
+    return tagged_hash("commit", salt + root)

@@ -34,6 +34,7 @@ class Groups:
         l: Fewest different labels in a group; None where labels are not classes.
         t: Largest total variation between a group's labels and all labels; None as above.
         alone: Share of patients that are alone in their group.
+        banded: Whether a number counts in bands and not as it is.
     """
 
     columns: tuple[str, ...]
@@ -43,6 +44,7 @@ class Groups:
     l: int | None  # noqa: E741  # the name it has in the literature
     t: float | None
     alone: float
+    banded: bool = False
 
     def value(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -76,10 +78,10 @@ def groups(schema: Schema, rows: Rows, extra: Mapping[str, Sequence[str]]) -> Gr
     sizes = np.bincount(group)
     k, alone = int(sizes.min()), float((sizes == 1).sum() / len(first))
     p5 = int(np.percentile(sizes[group], 5, method="lower"))
-    diversity, closeness = None, None
+    diversity, closeness, banded = None, None, any(column.band for column in columns)
     if schema.target in (Target.CLASSES, Target.SURVIVAL):
         diversity, closeness = _labels(rows.label, patient, group, len(sizes))
-    return Groups(tuple(c.name for c in columns), len(first), k, p5, diversity, closeness, alone)
+    return Groups(tuple(c.name for c in columns), len(first), k, p5, diversity, closeness, alone, banded)
 
 
 def _labels(

@@ -172,7 +172,7 @@ class Sheet:
             },
             "anonymity": {
                 "sha256": json_hash("ANONYMITY", None if groups is None else groups.value()),
-                "method": "none" if groups is None else "columns",
+                "method": "none" if groups is None else "generalised" if groups.banded else "columns",
                 "k": 0 if groups is None else groups.k,
                 "l": 0 if groups is None else groups.l or 0,
                 "t_u": 0 if groups is None else round((groups.t or 0.0) * 10**6),
