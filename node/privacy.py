@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gossip.plan_privacy import mixing_of
+from gossip.variant import groups_of
 from protocol.plan import Plan
 from topologies import Overview, Schedule
 from topologies.coalitions import Found, attackers, exposed_to_one, least_coalition, least_in_degree
@@ -19,6 +20,7 @@ from topologies.failures import Failures, failures
 from topologies.integers import Mixing, metropolis_mixing, uniform_mixing
 from topologies.measures import needed_neighbours
 from topologies.privacy import Lasting, fresh_share, lasting_share, seen_in_one_round
+from topologies.symmetry import twin_groups
 
 SOFT_ROUNDS = 32  # more change no digit that is shown
 MOST_ATTACKERS = 40  # regions tried for R2 and exposure; more are thinned out evenly
@@ -85,7 +87,7 @@ def subject_of(one: Overview, names: Sequence[str], *, metropolis: bool = False,
         weights=f"Metropolis weights over {den}" if metropolis else "uniform weights",
         away=one.away if one.is_maskable else None,
         critical=one.critical,
-        groups=_groups(one.label, one.n),
+        groups=_groups(one),
     )
 
 
@@ -93,7 +95,6 @@ def subject_of_plan(plan: Plan) -> Subject:
     """Return the subject of a plan: its own graphs, weights, thresholds and names."""
     masking = plan.masking
     index = {name: i for i, name in enumerate(plan.regions)}
-    atomic = masking["survivors"] == "group_atomic"
     network = plan.aggregation == "network"
     weights = f"Metropolis weights over {plan.weight_den}" if plan.weights == "metropolis" else "uniform weights"
     shown = bool(plan.disclosures()) or masking["mode"] == "off"
@@ -108,17 +109,23 @@ def subject_of_plan(plan: Plan) -> Subject:
         hidden=masking["min_hidden"],
         colluders=masking["colluders"],
         budget=masking["change_budget"],
-        groups=_groups(plan.topology, plan.n) if atomic else None,
+        groups=_plan_groups(plan) if plan.masking["survivors"] == "group_atomic" else None,
     )
 
 
-def _groups(label: str, n: int) -> tuple[tuple[int, ...], ...] | None:
-    """Return the blocks of ``groups:M``, for which the group rule is a plan's default."""
-    family, _, size = label.partition(":")
-    if family != "groups":
+def _groups(one: Overview) -> tuple[tuple[int, ...], ...] | None:
+    """Return who goes together under the group rule, the default of a plan on ``groups:M``; else None."""
+    if one.label.partition(":")[0] != "groups":
         return None
-    m = int(size.partition(":")[0])
-    return tuple(tuple(range(start, start + m)) for start in range(0, n, m))
+    return tuple(twin_groups(uniform_mixing(Schedule(one.n, one.graphs)).weights))
+
+
+def _plan_groups(plan: Plan) -> tuple[tuple[int, ...], ...]:
+    """Return who goes together, and everybody else alone."""
+    index = {name: i for i, name in enumerate(plan.regions)}
+    together = [tuple(sorted(index[name] for name in group)) for group in groups_of(plan) or ()]
+    grouped = {i for group in together for i in group}
+    return (*together, *((i,) for i in range(plan.n) if i not in grouped))
 
 
 def report_of(
