@@ -10,7 +10,7 @@ import pytest
 from node.learning import ConfigError, GateError
 from node.learning.data.check import check_manifest
 from node.learning.data.manifest import bound_text, load, parse
-from node.learning.data.table import in_validation, read
+from node.learning.data.table import Guard, in_validation, read
 
 MANIFEST = """
 id = "clinic"
@@ -176,6 +176,25 @@ def test_a_bound_table_that_changes_is_noticed(tmp_path: Path) -> None:
     with pytest.raises(GateError, match=r"clinic.csv has changed since it was added") as caught:
         check_manifest(path)
     assert caught.value.code == "DATA_CHANGED"
+
+
+def test_a_table_that_changes_while_a_study_runs_is_noticed_unless_it_was_updated(tmp_path: Path) -> None:
+    path, table = clinic(tmp_path, LINES), tmp_path / "clinic.csv"
+    path.write_text(bound_text(MANIFEST, table))
+    guard = Guard(path)
+
+    guard.check()
+    table.write_text(HEADER + "".join(LINES))  # written again, the same bytes
+    guard.check()
+    table.write_text(HEADER + "".join(LINES[::-1]))
+    with pytest.raises(GateError, match=r"clinic.csv has changed since it was added") as caught:
+        guard.check()
+    assert caught.value.code == "DATA_CHANGED"
+    path.write_text(bound_text(MANIFEST, table))  # as data update does
+    guard.check()
+    table.unlink()
+    with pytest.raises(GateError, match="has changed"):
+        guard.check()
 
 
 def test_a_patients_rows_stay_on_one_side_of_the_split(tmp_path: Path) -> None:

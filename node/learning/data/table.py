@@ -11,14 +11,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from node.learning.data.manifest import File, Manifest
+from node.learning.data.manifest import File, Manifest, load
+from node.learning.data.readers import file_sha256
 from node.learning.data.reading import Reading, changed, read_all
 from node.learning.data.rows import Rows, in_validation
 from node.learning.data.schema import NUMERIC, Column, Schema
 from node.learning.data.source import TableSource
 from node.learning.errors import GateError
 
-__all__ = ["Rows", "in_validation", "out_of_range", "parse", "read"]
+__all__ = ["Guard", "Rows", "in_validation", "out_of_range", "parse", "read"]
 
 
 def read(manifest: Manifest, folder: Path) -> tuple[Rows, bytes]:
@@ -55,8 +56,6 @@ def strict(reading: Reading, name: str) -> Rows:
 
 def check_unchanged(manifest: Manifest, folder: Path) -> None:
     """Raise if a file of a bound manifest is not the one that was added; files without a hash pass."""
-    from node.learning.data.readers import file_sha256
-
     for file in manifest.file:
         path = folder / file.path
         if file.sha256 is not None and path.is_file() and file_sha256(path).hex() != file.sha256:
@@ -71,6 +70,45 @@ def has_changed(path: str) -> GateError:
         "If the new file is right: landsting data update.",
         code="DATA_CHANGED",
     )
+
+
+class Guard:
+    """Notices that a file changed while a study runs, unless ``data update`` has bound what it is now.
+
+    Looks at size and time of change; only a file of which one differs is hashed. A folder of images is looked at
+    when a study opens, not here.
+
+    Args:
+        path: The manifest as it is bound.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen = self._now()
+
+    def _now(self) -> dict[str, tuple[int, int] | None]:
+        out: dict[str, tuple[int, int] | None] = {}
+        for file in load(self._path).file:
+            place = self._path.parent / file.path
+            if file.sha256 is not None and not place.is_dir():
+                stat = place.stat() if place.is_file() else None
+                out[file.path] = (stat.st_size, stat.st_mtime_ns) if stat is not None else None
+        return out
+
+    def check(self) -> None:
+        """Raise if a file is not the one that is bound now.
+
+        Raises:
+            GateError: A file changed or is gone; code ``DATA_CHANGED``, and its name.
+        """
+        now = self._now()
+        for file in load(self._path).file:
+            stat = now.get(file.path)
+            if file.path not in now or stat == self._seen.get(file.path):
+                continue
+            if stat is None or file_sha256(self._path.parent / file.path).hex() != file.sha256:
+                raise has_changed(file.path)
+        self._seen = now
 
 
 def out_of_range(column: Column, values: NDArray[np.float64]) -> int:
