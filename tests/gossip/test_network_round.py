@@ -1,4 +1,4 @@
-"""Whole-network rounds with real peers: the exact mean, the same bytes everywhere, and a loss that costs only itself."""
+"""Whole-network rounds with real peers: the exact mean, the same bytes everywhere, a loss that costs only itself."""
 
 from __future__ import annotations
 
@@ -341,3 +341,33 @@ def test_one_window_of_the_change_budget_holds_for_all_roots(make_network: Make)
     assert {row[1] for row in _history(net, net.names[1])[2:]} == {"kept"}
 
 
+
+
+# Storms
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 12))])
+def test_whatever_is_cut_or_killed_those_who_mixed_hold_the_same_bytes(make_network: Make, seed: int) -> None:
+    net, worker, plan = make_network(6, rounds=8, fallback="neighbourhood", round_min_s=2, **NETWORK)
+    _once(worker)
+    draw = np.random.default_rng(seed)
+    for _ in range(5):
+        net.run(lambda: False, limit_ms=int(draw.integers(500, 4_000)))
+        a, b = (str(name) for name in draw.choice(net.names, 2, replace=False))
+        if draw.random() < 0.5:
+            net.cut(a, b)
+            net.run(lambda: False, limit_ms=int(draw.integers(500, 15_000)))
+            net.heal(a, b)
+        else:
+            net.kill(a)
+            net.run(lambda: False, limit_ms=int(draw.integers(500, 20_000)))
+            net.start(a, bytes(32))
+    assert net.run()
+    assert {ended.outcome for ended in net.ended.values()} == {"done"}
+    for round in range(plan.end_round):
+        roots = {
+            name: mix["in"][0]["session"] for name in net.names for mix in _mixes(net, name) if mix["round"] == round
+        }
+        for session in set(roots.values()):
+            together = [name for name, one in roots.items() if one == session and (name, round) in net.adopted]
+            assert len({net.adopted[(name, round)].tobytes() for name in together}) <= 1
