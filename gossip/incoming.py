@@ -86,7 +86,7 @@ class Incoming:
         contradiction = self._peer.mailbox.judge(envelope)
         if contradiction is not None:
             self._peer.blame.convict(step, contradiction, fields.study if fields.study in self._peer.studies else None)
-        elif not self._peer.witness.judge(step, envelope):
+        elif not self._peer.witness.standing.judge(step, envelope):
             return
         elif fields.type == "PING":
             self._heard_ping(step, envelope)

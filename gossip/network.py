@@ -56,9 +56,10 @@ from gossip.events import (
     Trained,
     TrainReport,
 )
+from gossip.holdings import Records
 from gossip.mirror import Mirror
 from gossip.peer import Peer
-from gossip.witness import Records, Witness
+from gossip.witness import Witness
 from protocol.codec import Value
 from protocol.cosignature import Cosignature
 from protocol.log import Log
@@ -151,7 +152,7 @@ class MemoryStore:
             signature = parse_note(head.proof).signatures[0].signature
             mirrors.append(Mirror(origin, [rows[n][1] for n in range(head.size)], seen, signature))
         given = [Cosignature(c.by, c.size, c.t_s, c.sig) for c in self.cosignatures if c.origin == own]
-        witness.load(mirrors, given)
+        witness.held.load(mirrors, given)
 
 
 @dataclass(slots=True)

@@ -39,6 +39,7 @@ from gossip.events import (
     Tick,
     Trained,
 )
+from gossip.holdings import Records
 from gossip.incoming import Incoming
 from gossip.linking import Linking
 from gossip.mailbox import Mailbox
@@ -51,7 +52,7 @@ from gossip.session import Entropy
 from gossip.step import Step
 from gossip.study import Phase, Study
 from gossip.waking import Mode, Waking
-from gossip.witness import Records, Witness
+from gossip.witness import Witness
 from protocol.codec import Value
 from protocol.log import Log
 from protocol.roster import Card, Roster

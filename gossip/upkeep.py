@@ -68,7 +68,7 @@ def redact(peer: Peer, step: Step, args: dict[str, object]) -> dict[str, object]
         raise Refusal(
             "VALUE", f"the ground {basis!r}", f"one of {', '.join(REDACT_BASES)}", "landsting log redact --help"
         )
-    found = peer.witness.records.own(seq, seq + 1) if isinstance(seq, int) and 0 <= seq < peer.log.size else []
+    found = peer.witness.held.records.own(seq, seq + 1) if isinstance(seq, int) and 0 <= seq < peer.log.size else []
     leaf, digest = found[0] if found else (None, b"")
     if leaf is None or not isinstance(seq, int):
         raise Refusal("VALUE", f"no entry {seq} that could be erased", "one of this log", "landsting log show")
@@ -94,7 +94,7 @@ def prune(peer: Peer, step: Step) -> dict[str, object]:
     ended: dict[bytes, int] = {}
     shas: dict[bytes, set[bytes]] = {}
     pruned: set[bytes] = set()
-    for leaf, _ in peer.witness.records.own(0, peer.log.size):
+    for leaf, _ in peer.witness.held.records.own(0, peer.log.size):
         if leaf is None:
             continue
         entry = decode_entry(leaf)

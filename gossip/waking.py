@@ -123,7 +123,7 @@ class Waking:
             size, root = fields.body["size"], fields.body["root"]
             assert isinstance(size, int)
             assert isinstance(root, bytes)
-            self._peer.witness.tell_behind(step, name, fields.log, size, root)
+            self._peer.witness.copying.tell_behind(step, name, fields.log, size, root)
             return
         try:
             behind = decode_behind(bytes(payload or b""))
@@ -146,7 +146,7 @@ class Waking:
         """
         log = self._peer.log
         if behind.note is not None:
-            seen = self._peer.witness.read(behind.note)
+            seen = self._peer.witness.held.read(behind.note)
             if seen is None or seen.checkpoint.origin != log.origin:
                 raise CryptoError("a checkpoint that this log has not signed")
             return seen.checkpoint

@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import Self
 
 from gossip.events import Asked, Commit, Effect, Erase, Event, Forget, Rekeyed, Reply
+from gossip.holdings import Records
 from gossip.peer import Peer
-from gossip.witness import Records
 from node.errors import NodeError, Refused, StoreError
 from node.files import disk_error, sync_folder, write
 from node.home import Home, Lock
@@ -101,7 +101,7 @@ class Region:
                 peer.rotation.mirrored(None, origin.split("/")[1], seq, leaf)
             if home.serial + 1 in home.key_sets():
                 peer.rotation.offer(*home.next_keys())
-            peer.witness.load(store.copies.mirrors(), store.copies.cosignatures(log.origin))
+            peer.witness.held.load(store.copies.mirrors(), store.copies.cosignatures(log.origin))
         except BaseException:
             lock.release()
             raise

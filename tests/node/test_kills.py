@@ -22,8 +22,8 @@ import pytest
 
 from crypto.merkle import Tree, leaf_hash
 from gossip.events import Commit
+from gossip.holdings import Records
 from gossip.network import MemoryStore, Network, SeededEntropy
-from gossip.witness import Records
 from node.audit import Severity, verify
 from node.home import Home
 from node.region import Region
@@ -156,7 +156,7 @@ class DiskNetwork(Network):
         assert isinstance(store, DiskStore)
         store.blobs, store.kept = _Reader(store.store.blob), _Reader(store.store.kept)  # type: ignore[assignment]
         peer = super().replayed(name, code_sha256)
-        peer.witness.load(store.store.copies.mirrors(), store.store.copies.cosignatures(peer.log.origin))
+        peer.witness.held.load(store.store.copies.mirrors(), store.store.copies.cosignatures(peer.log.origin))
         return peer
 
 

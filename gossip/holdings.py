@@ -1,0 +1,122 @@
+"""What one region holds of logs: verified copies, checkpoints, cosignatures; and whose key signed which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from crypto.errors import CryptoError
+from crypto.note import Checkpoint, parse_checkpoint, parse_note
+from gossip.mirror import Mirror
+from protocol.cosignature import Cosignature, checkpoint_note, log_signature
+from protocol.entries import decode_entry
+
+if TYPE_CHECKING:
+    from gossip.peer import Peer
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What is on disk of logs.
+
+    Attributes:
+        own: (first, stop) -> entries of the own log: (leaf or None where only the hash is left, hash).
+        mirrored: (origin, seq) -> leaf of another's log; None if it is not there.
+    """
+
+    own: Callable[[int, int], list[tuple[bytes | None, bytes]]] = lambda _first, _stop: []
+    mirrored: Callable[[str, int], bytes | None] = lambda _origin, _seq: None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A checkpoint of another log with the signature of its key."""
+
+    checkpoint: Checkpoint
+    signature: bytes
+
+
+class Holdings:
+    """Checkpoints, copies and cosignatures as one region holds them.
+
+    Attributes:
+        records: What is on disk.
+        mirrors: Verified copies by origin.
+        cosigned: Newest cosignature on the own log, by region.
+        relayed: Newest checkpoint of each other log that came through a third region.
+        proved: Largest checkpoint of each other log that was verified by proofs, without a copy.
+        since: Up to where each neighbour has verified the own log.
+    """
+
+    def __init__(self, peer: Peer, records: Records) -> None:
+        self._peer = peer
+        self.records = records
+        self.mirrors: dict[str, Mirror] = {}
+        self.cosigned: dict[str, Cosignature] = {}
+        self.relayed: dict[str, Seen] = {}
+        self.proved: dict[str, Seen] = {}
+        self.since: dict[str, int] = {}
+
+    def load(self, mirrors: list[Mirror], cosignatures: list[Cosignature]) -> None:
+        """Take what an earlier run has verified and been given."""
+        for mirror in mirrors:
+            self.mirrors[mirror.origin] = mirror
+        for one in cosignatures:
+            if one.size >= self.since.get(one.by, 0):
+                self.cosigned[one.by], self.since[one.by] = one, one.size
+
+    def read(self, note: bytes) -> Seen | None:
+        """A note of a log of this network, if the log's key has signed it."""
+        checkpoint = parse_checkpoint(parse_note(note).body)
+        parts = checkpoint.origin.split("/")
+        if len(parts) != 3 or checkpoint.size < 1:
+            return None
+        for keys in self._peer.membership.ring.at(parts[1], checkpoint.size - 1):
+            try:
+                return Seen(*log_signature(note, checkpoint.origin, keys.log))
+            except CryptoError:
+                continue
+        return None
+
+    def known(self) -> list[tuple[str, Seen, str]]:
+        """Newest checkpoint of each other log, with how it is known, ascending by origin."""
+        found: dict[str, tuple[Seen, str]] = {origin: (seen, "relayed") for origin, seen in self.relayed.items()}
+        for origin, seen in self.proved.items():
+            found[origin] = (seen, "verified")
+        for origin, mirror in self.mirrors.items():
+            if mirror.checkpoint is not None:
+                found[origin] = (Seen(mirror.checkpoint, mirror.signature), "verified")
+        for origin, seen in self.relayed.items():
+            if seen.checkpoint.size > found[origin][0].checkpoint.size:
+                found[origin] = (seen, "relayed")
+        return [(origin, *found[origin]) for origin in sorted(found)]
+
+    def log_key(self, seen: Seen) -> bytes:
+        """Whose key of that log has signed: also one that was revoked since, for what it signed before."""
+        name, ring = seen.checkpoint.origin.split("/")[1], self._peer.membership.ring
+        sets = [keys for serial in ring.serials(name) if (keys := ring.keys(name, serial)) is not None]
+        for keys in sets:
+            try:
+                log_signature(
+                    checkpoint_note(seen.checkpoint, keys.log, seen.signature), seen.checkpoint.origin, keys.log
+                )
+            except CryptoError:
+                continue
+            return keys.log
+        raise CryptoError(f"a checkpoint of {name} that none of its keys has signed")
+
+    def may_read(self, name: str, leaf: bytes) -> bool:
+        """Whether an own entry may be read by a region: one of no study, or of one that it takes part in."""
+        study = decode_entry(leaf).study
+        proposal = self._peer.agreement.proposals.get(study) if study is not None else None
+        return study is None or (proposal is not None and name in proposal.plan.regions)
+
+    def note(self, seen: Seen) -> bytes:
+        """The signed note of a checkpoint of another log."""
+        return checkpoint_note(seen.checkpoint, self.log_key(seen), seen.signature)
+
+    def largest(self, origin: str) -> int:
+        """The largest size of a log that was verified here."""
+        mirror, proved = self.mirrors.get(origin), self.proved.get(origin)
+        return max(mirror.size if mirror is not None else 0, proved.checkpoint.size if proved is not None else 0)
