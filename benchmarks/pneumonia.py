@@ -1,6 +1,6 @@
 """Four regions' chest X-rays, Dirichlet(.5): the small CNN's AUROC at every node, beside pooled training.
 
-PneumoniaMNIST, 28 x 28; 23 585 parameters, AdamW with one cycle, 10 rounds of 30 steps of 64, shift 2, flip.
+PneumoniaMNIST, 28 x 28; 23 585 parameters, AdamW with one cycle, 16 rounds of 30 steps of 64, shift 2, flip.
 Real peers with masks under a virtual clock; the published test images score every node's model.
 Source of data: Yang et al. (2023), MedMNIST v2, CC BY 4.0.
 """
@@ -25,7 +25,7 @@ from node.learning.trainer import Agreed, Trainer
 FILE = Path(__file__).resolve().parents[2] / "shared" / "data" / "pneumoniamnist" / "pneumoniamnist.npz"
 NAMES = ("halland", "orebro", "skane", "vgr")
 SEEDS = (0, 1, 2, 3, 4)
-ROUNDS = 10
+ROUNDS = 16
 SETTINGS = {
     "model": "cnn", "optimizer": "adamw", "schedule": "onecycle", "lr": "0.002", "weight_decay": "0.01",
     "batch": 64, "local_steps": 30, "shift": 2, "flip": True,

@@ -28,6 +28,7 @@ class Draft:
         preprocess_bp: Share of epsilon for noise on the sum rounds, in 1e-4; with DP and 0 there are none.
         init: A safetensors file to begin with, which every region must hold.
         freeze: Patterns of parameters that neither train nor travel.
+        score: Have the regions' validation rows judge the first model, summed under masks; ``sums`` ends with it.
         edges_text: The edge list of topology ``edges``.
         topology: None for the cheapest in which any region may be away and every value hides.
         aggregation, fallback: Sums at each neighbour, or one of all (``network``) and what follows if that fails twice.
@@ -53,6 +54,7 @@ class Draft:
     preprocess_bp: int = 0
     init: Path | None = None
     freeze: Sequence[str] = ()
+    score: bool = False
     lab: bool = False
     title: str = ""
     purpose: str = "research"
@@ -98,7 +100,7 @@ def draft_plan(draft: Draft) -> Plan:
         "freeze": facts["freeze"],
         "settings": facts["settings"],
         "code_sha256s": [facts["code"]],
-        "sums": facts["sums"],
+        "sums": [*facts["sums"], *(["score"] if draft.score else [])],
         "rounds": draft.rounds,
         "round_timeout_s": draft.round_timeout_s,
         "round_min_s": draft.round_min_s,

@@ -9,10 +9,16 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from node.cli.output import Refusal
+
+if TYPE_CHECKING:
+    from node.learning.trainer import Trainer
+    from protocol.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +48,33 @@ def export_model(home: Path, study: str, path: Path, *, manifest: Path | None = 
         Refusal: The home holds no model of that study.
         ConfigError: The data's manifest or this installation is not what the plan says.
     """
+    held = held_model(home, study, manifest=manifest)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return Exported(path, study, held.round, held.trainer.export(held.vector, held.totals, path))
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The newest model that a home holds of a study, and what it was trained by.
+
+    Attributes:
+        totals: Of the sum rounds, in order.
+    """
+
+    plan: Plan
+    trainer: Trainer
+    vector: NDArray[np.float32]
+    totals: list[NDArray[np.int64]]
+    round: int
+
+
+def held_model(home: Path, study: str, *, manifest: Path | None = None) -> Held:
+    """Return the newest model of a study; arguments and errors as ``export_model``."""
     from gossip.context import Opened
     from node.cli.asking import ask
     from node.home import Home
     from node.learning.trainer import Agreed, Trainer
+    from node.policy import Policy
     from node.storage import StoreReader
     from node.training import first_model
     from protocol.plan import Plan
@@ -66,6 +95,7 @@ def export_model(home: Path, study: str, path: Path, *, manifest: Path | None = 
         else:
             raise _no_model(home, study)
     vector = np.frombuffer(stored, "<f4").astype(np.float32)
+    Policy.load(opened.path).admit()
     trainer = Trainer(
         Agreed(
             plan.task["name"],
@@ -88,8 +118,7 @@ def export_model(home: Path, study: str, path: Path, *, manifest: Path | None = 
         ledger=opened.path / "ledger.jsonl",
         model=first_model(opened.path, plan),
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return Exported(path, study, number, trainer.export(vector, totals, path))
+    return Held(plan, trainer, vector, totals, number)
 
 
 def _manifest(home: Path, study: str) -> Path | None:

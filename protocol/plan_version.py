@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MAX_RECOVERABLE = 64
 """Planned senders of a recoverable session: what ROUTED carries for them must fit into a control payload."""
 
-STAGES = ("count", "moment", "bin", "bin2", "category")
+STAGES = ("count", "moment", "bin", "bin2", "category", "score")
 
 
 def check_version(plan: Plan) -> None:

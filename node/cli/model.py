@@ -77,3 +77,64 @@ def export(study: str | None, home: Path, output: Path, as_json: bool) -> None:
     else:
         say(f"{done.path}: the model after round {done.round}")
         say(f"sha256 {done.sha256}")
+
+
+@model.command()
+@click.argument("study", metavar="[ID]", required=False)
+@home_option
+@click.option(
+    "--test",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE.csv",
+    help="Rows to judge on; left out, the region's own validation rows (settings.test_share).",
+)
+@click.option(
+    "--pooled",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE.safetensors",
+    help="A model trained on all rows in one place, where there is such a place.",
+)
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="An HTML page too.")
+@common
+def report(
+    study: str | None, home: Path, test: Path | None, pooled: Path | None, output: Path | None, as_json: bool
+) -> None:
+    """Judge a study's model: alone, together, pooled; calibration, subgroups; in a study that scores, all regions.
+
+    Trains as many local steps on this region's rows alone. Counts under 10 and figures of groups under 20 are
+    not shown; what is undefined says why.
+    """
+    from node.judging import judge
+    from node.learning.report import page, text
+
+    whole = study_id(home, study)
+    found, schema = judge(home, whole, test=test, pooled=pooled)
+    if output is not None:
+        output.write_text(page(found, f"Model of study {whole[:12]}", schema), encoding="utf-8")
+    if as_json:
+        emit({"study": whole, **found})
+        return
+    for line in text(found):
+        say(line)
+    if output is not None:
+        say(f"{output}: with calibration and subgroups")
+
+
+@model.command()
+@click.argument("study", metavar="[ID]", required=False)
+@home_option
+@click.option("--steps", type=click.IntRange(1), default=100, show_default=True, help="Local steps on own rows.")
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="FILE.safetensors")
+@common
+def tune(study: str | None, home: Path, steps: int, output: Path, as_json: bool) -> None:
+    """Go on training a study's model on this region's rows alone, and write that model; nothing is sent.
+
+    It knows this region's patients without noise: keep it at home.
+    """
+    from node.judging import tuned
+
+    sha256 = tuned(home, study_id(home, study), steps, output)
+    if as_json:
+        emit({"model": str(output), "steps": steps, "sha256": sha256})
+    else:
+        say(f"{output}: tuned by {steps} steps on this region's rows; keep it at home")

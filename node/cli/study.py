@@ -52,6 +52,11 @@ def study() -> None:
     help="With --dp: share of epsilon for noise on sums over all regions; 0: no sums, public ranges scale.",
 )
 @click.option("--init", "init", metavar="FILE|STUDY", help="Begin with this model; every region needs the same file.")
+@click.option(
+    "--score",
+    is_flag=True,
+    help="Train nothing: judge the model of --init on all regions' validation rows, summed under masks.",
+)
 @click.option("--freeze", multiple=True, metavar="PATTERN", help="Parameters that neither train nor travel: model.0.*")
 @click.option("--disclose", is_flag=True, help="Allow what cannot be masked to be shown to its neighbour; needs --dp.")
 @click.option("--masking", type=click.Choice(["auto", "strict"]), default="strict", show_default=True)
@@ -86,6 +91,7 @@ def new(
     dp: str | None,
     preprocess: float,
     init: str | None,
+    score: bool,
     freeze: tuple[str, ...],
     disclose: bool,
     masking: str,
@@ -123,9 +129,9 @@ def new(
             roster=bytes.fromhex(known["roster"]),
             regions=known["regions"],
             task=task,
-            settings=dict(_setting(one) for one in settings),
+            settings=dict(_setting(one) for one in settings) | ({"local_steps": 0} if score else {}),
             manifest=manifest,
-            rounds=rounds,
+            rounds=1 if score else rounds,
             topology=topology,
             min_coalition=min_coalition,
             edges_text=text,
@@ -136,6 +142,7 @@ def new(
             preprocess_bp=round(preprocess * 10_000),
             init=model,
             freeze=freeze,
+            score=score,
             lab=lab,
             title=title,
             purpose=purpose,

@@ -11,9 +11,9 @@ from node.learning.data.schema import Target
 from node.learning.errors import ConfigError
 from node.learning.own import About, begin
 from node.learning.registry import code_sha256, get_task, plan_name
-from node.learning.share import share
+from node.learning.share import share, vector_hash
 from node.learning.task import decimal_settings, json_hash, read_settings
-from node.learning.trainer import stages_of, vector_hash
+from node.learning.trainer import stages_of
 
 NO_SCHEMA = json_hash("SCHEMA", [])  # of a task without data
 

@@ -24,6 +24,7 @@ from node.learning.stages import (
     BINS,
     MAX_ROWS,
     SCALE,
+    SCORE,
     Columns,
     Integers,
     centre_and_half,
@@ -110,7 +111,11 @@ def global_stats(
         raise ConfigError(
             f"sums {list(stages)} with {len(totals)} totals", "one total a stage", "Correct `sums` in the plan."
         )
-    parts = {s: _split(schema, s, _denoised(schema, s, total, noise)) for s, total in zip(stages, totals, strict=True)}
+    parts = {
+        stage: _split(schema, stage, _denoised(schema, stage, total, noise))
+        for stage, total in zip(stages, totals, strict=True)
+        if stage != SCORE
+    }
     count = parts["count"]
     patients, rows = count["rows"]
     present = {column.name: count[column.name][0] for column in schema.features}

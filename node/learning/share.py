@@ -171,3 +171,8 @@ def first_arrays(
     if not used:
         raise ConfigError(f"{model.name} has no parameter of task {task.name}", "a model of it", "Name another file.")
     return arrays
+
+
+def vector_hash(vector: Floats) -> bytes:
+    """Return the SHA-256 by which a plan knows its first vector."""
+    return hashlib.sha256(np.ascontiguousarray(vector, "<f4").tobytes()).digest()

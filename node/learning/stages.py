@@ -7,6 +7,7 @@
 | bin | rows in each of 256 equal bins on the range | the .005 and .995 quantile |
 | bin2 | rows in each of 256 equal bins between these two | quantile knots |
 | category | patients of each category of the manifest's list | which categories are rare |
+| score | confusion table, histograms of the first model's predictions on validation rows | its figures |
 
 What the opened totals mean: ``preprocessing``. Under DP every region adds the whole noise to its own
 integers, and a patient counts with the first of its rows.
@@ -24,12 +25,14 @@ from numpy.typing import NDArray
 from node.learning.data.rows import Rows
 from node.learning.data.schema import NUMERIC, Column, Schema, Target
 from node.learning.errors import ConfigError
+from node.learning.metrics import BINS as SCORE_BINS
 from node.learning.task import tagged_hash
 
 if TYPE_CHECKING:
     from node.learning.preprocessing import GlobalStats
 
-ALL_STAGES = ("count", "moment", "bin", "bin2", "category")
+ALL_STAGES = ("count", "moment", "bin", "bin2", "category")  # of preprocessing
+SCORE = "score"  # how well the study's first model does on validation rows; last where it is asked for
 SCALE = 2**20
 BINS = 256
 MAX_ROWS = 2**23  # |q| <= 2^20, so the sum of squares stays below 2^63
@@ -51,11 +54,11 @@ def check_stages(stages: Sequence[str]) -> tuple[str, ...]:
     Raises:
         ConfigError: One is unknown, they stand in another order, or ``bin2`` lacks ``bin``.
     """
-    order = [stage for stage in ALL_STAGES if stage in stages]
+    order = [stage for stage in (*ALL_STAGES, SCORE) if stage in stages]
     if list(stages) != order or (order and order[0] != "count") or ("bin2" in order and "bin" not in order):
         raise ConfigError(
             f"sums {list(stages)}",
-            f"some of {', '.join(ALL_STAGES)}, in this order, count first, bin before bin2",
+            f"some of {', '.join((*ALL_STAGES, SCORE))}, in this order, count first, bin before bin2",
             "Correct `sums` in the plan.",
         )
     return tuple(order)
@@ -99,6 +102,9 @@ def columns_of(schema: Schema, stage: str) -> Columns:
         return tuple((column.name, BINS) for column in numeric(schema))
     if stage == "category":
         return tuple((column.name, len(column.categories)) for column in coded(schema))
+    if stage == SCORE:
+        classes = len(schema.classes)
+        return (("confusion", classes**2), ("histograms", 2 * SCORE_BINS * classes))
     raise ConfigError(f"sum stage {stage!r}", f"one of {', '.join(ALL_STAGES)}", "Correct `sums` in the plan.")
 
 

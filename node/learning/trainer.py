@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +18,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from node.learning.accounting import MICRO
+from node.learning.agreed import Agreed
 from node.learning.data import table
 from node.learning.data.manifest import Schema, load
 from node.learning.data.schema import Target
+from node.learning.device import device_of
 from node.learning.errors import ConfigError, GateError
 from node.learning.evaluate import FORMAT
+from node.learning.metrics import Counts
 from node.learning.own import About, begin
 from node.learning.preprocessing import Columns, Encoder, GlobalStats, columns_of, encoder, global_stats, measure
 from node.learning.privacy import DPContext, Ledger, Line, Terms, warnings_for
 from node.learning.registry import get_task
-from node.learning.share import share
-from node.learning.stages import check_stages, first_rows, noise
+from node.learning.share import share, vector_hash
+from node.learning.stages import SCORE, check_stages, first_rows, noise
 from node.learning.state import State, write_whole
+from node.learning.supervised import Supervised
 from node.learning.task import (
     Encoded,
     Floats,
@@ -45,34 +49,9 @@ from node.learning.task import (
     tagged_hash,
 )
 
+__all__ = ["Agreed", "Totals", "Trainer", "stages_of"]
+
 Totals = Sequence[NDArray[np.int64]]
-
-
-@dataclass(frozen=True, slots=True)
-class Agreed:
-    """What the plan says about learning; hashes and ``dim`` are None where there is no plan to hold them against.
-
-    Attributes:
-        sums: Stages of the sum rounds; None for those that the task asks for, under DP for none.
-        regions: How many take part: under DP each adds its noise to the sums.
-        rounds: Training rounds of the study, for a learning rate that follows them.
-        freeze: Patterns of parameters that neither train nor travel.
-        init: SHA-256 of the first vector.
-    """
-
-    task: str
-    version: str
-    settings: Mapping[str, object]
-    seed: int
-    schema: bytes | None = None
-    layout: bytes | None = None
-    dim: int | None = None
-    dp: Mapping[str, Any] | None = None
-    sums: Sequence[str] | None = None
-    regions: int = 1
-    rounds: int | None = None
-    freeze: Sequence[str] = ()
-    init: bytes | None = None
 
 
 def stages_of(task: Task, settings: Mapping[str, Any], schema: Schema | None) -> tuple[str, ...]:
@@ -83,30 +62,6 @@ def stages_of(task: Task, settings: Mapping[str, Any], schema: Schema | None) ->
 
 
 NEWEST = 2**63  # later than every round
-
-
-def vector_hash(vector: Floats) -> bytes:
-    """Return the SHA-256 by which a plan knows its first vector."""
-    return hashlib.sha256(np.ascontiguousarray(vector, "<f4").tobytes()).digest()
-
-
-def device_of(wanted: str) -> str:
-    """Return where torch computes: ``cpu``, ``cuda:N``; ``auto`` is the first GPU if there is one.
-
-    Raises:
-        ConfigError: There is no such device.
-    """
-    if wanted == "cpu":
-        return wanted
-    import torch
-
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if wanted == "auto":
-        return "cuda:0" if count else "cpu"
-    name, _, number = wanted.partition(":")
-    if name == "cuda" and number.isdigit() and int(number) < count:
-        return wanted
-    raise ConfigError(f"device {wanted!r} with {count} GPUs", "auto, cpu or cuda:N", "Correct device in policy.toml.")
 
 
 class Trainer:
@@ -131,6 +86,7 @@ class Trainer:
         device: str = "cpu",
     ) -> None:
         self.study, self.region, self.seed = study, region, agreed.seed
+        self.agreed, self.manifest = agreed, manifest
         self.task = get_task(agreed.task)
         if self.task.version != agreed.version:
             raise ConfigError(
@@ -142,7 +98,8 @@ class Trainer:
         self.terms = Terms.of_plan(agreed.dp) if agreed.dp is not None else None
         self.schema: Schema | None = None
         self.rows: table.Rows | None = None
-        self._validation: table.Rows | None = None
+        self.validation: table.Rows | None = None
+        self._guard: table.Guard | None = None
         self._data = b""
         if self.task.needs_data:
             self._read(manifest, agreed.schema)
@@ -153,7 +110,7 @@ class Trainer:
                     f"{' or '.join(target.value for target in self.task.targets)}",
                     "Choose the task for what the manifest marks as label: classifier, regression or survival.",
                 )
-        begin(self.task, About(region, self.seed, self.settings, manifest, self.schema), self.rows, self._validation)
+        begin(self.task, About(region, self.seed, self.settings, manifest, self.schema), self.rows, self.validation)
         self.sums = self._stages(agreed.sums)
         self.regions = agreed.regions
         self.rounds, self.device = agreed.rounds, device_of(device)
@@ -199,9 +156,10 @@ class Trainer:
                 "the same names, kinds, roles, units, ranges, categories and missing codes, in the same order",
                 "Bind the data set that the plan was made for.",
             )
+        self._guard = table.Guard(path)  # before reading: a change in between is noticed
         rows, sha256 = table.read(manifest, path.parent)
         held_out = table.in_validation(rows, self.seed, self.region, self.settings["test_share"])
-        self.rows, self._validation = rows.take(~held_out), rows.take(held_out)
+        self.rows, self.validation = rows.take(~held_out), rows.take(held_out)
         self._data = tagged_hash("data", sha256 + held_out.tobytes())
         if not len(self.rows):
             raise GateError(
@@ -223,6 +181,18 @@ class Trainer:
         if self.terms is None or self.rows is None:
             return []
         return warnings_for(self.terms, len(set(self.rows.patients)))
+
+    def without_privacy(self, local_steps: int | None = None) -> Trainer:
+        """Return the same study at this region for its own use: no noise, nothing paid, no state kept, no score.
+
+        What it learns knows the region's patients, and must not leave.
+        """
+        settings = dict(self.agreed.settings)
+        if local_steps is not None:
+            settings["local_steps"] = local_steps
+        sums = [stage for stage in self.sums if stage != SCORE]
+        agreed = replace(self.agreed, dp=None, sums=sums, settings=settings, init=None)
+        return Trainer(agreed, study=self.study, region=self.region, manifest=self.manifest, model=self.split.model)
 
     def initial(self) -> Floats:
         """Return the first vector, (dim,); the same bytes at every region."""
@@ -248,12 +218,27 @@ class Trainer:
         assert self.schema is not None
         assert self.rows is not None
         before = self._stats(totals)
+        if stage == SCORE:
+            return self._scored(totals)
         if self.terms is None:
             vector = measure(self.schema, self.rows, stage, before)
         else:
             vector = self._measure_with_noise(stage, before, totals)
         assert len(vector) == sum(width for _, width in columns)
         return vector
+
+    def _scored(self, totals: Totals) -> NDArray[np.int64]:
+        """Return the counts of the study's first model on the region's validation rows."""
+        assert self.schema is not None
+        if self.terms is not None or not isinstance(self.task, Supervised) or self.schema.target is not Target.CLASSES:
+            raise ConfigError(
+                "stage score with DP, or with a task that has no classes",
+                "a classifier without dp: figures on real rows carry no epsilon",
+                "Leave score out of `sums`.",
+            )
+        _, validation, _ = self._rows(totals)
+        said = self.task.predict(self.split.first(), validation, self.settings)
+        return Counts.of(said, validation.y).vector
 
     def _measure_with_noise(self, stage: str, before: GlobalStats | None, totals: Totals) -> NDArray[np.int64]:
         assert self.schema is not None
@@ -289,13 +274,13 @@ class Trainer:
     def _rows(self, totals: Totals) -> tuple[Encoded, Encoded, GlobalStats | None]:
         key = b"|".join(total.tobytes() for total in totals)
         if self._encoded is None or self._encoded[0] != key:
-            if self.schema is None or self.rows is None or self._validation is None:
+            if self.schema is None or self.rows is None or self.validation is None:
                 nothing = Encoded(np.empty((0, 0), np.float32), np.empty(0, np.int64))
                 self._encoded = (key, nothing, nothing, None)
             else:
                 encode = self.encoder(totals)
                 stats = self._stats(totals)
-                self._encoded = (key, encode.encode(self.rows), encode.encode(self._validation), stats)
+                self._encoded = (key, encode.encode(self.rows), encode.encode(self.validation), stats)
         return self._encoded[1:]
 
     def train(self, round: int, vector: Floats, totals: Totals = ()) -> tuple[Floats, TrainReport]:
@@ -304,8 +289,11 @@ class Trainer:
         Raises:
             BudgetError: The round would pass a privacy budget; nothing was trained.
             ConfigError: The vector or the totals do not fit, or training gave numbers that are not finite.
+            GateError: A file of the data has changed since it was added; nothing was trained.
         """
         check_vector(vector, self.layout.dim)
+        if self._guard is not None:
+            self._guard.check()
         rows, _, stats = self._rows(totals)
         base = tagged_hash("base", np.ascontiguousarray(vector, "<f4").tobytes())
         context, facts = self._pay(round, base)

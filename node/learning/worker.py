@@ -122,8 +122,8 @@ class Worker:
         self.studies[request["study"]] = trainer
         self.max_frame = max(self.max_frame, FRAME + 8 * trainer.layout.dim)
         columns = [column.name for column in trainer.schema.features] if trainer.schema else []
-        names, shapes = trainer.layout.names, trainer.layout.shapes
-        layout = [[name, math.prod(shape)] for name, shape in zip(names, shapes, strict=True)]
+        placed = zip(trainer.layout.names, trainer.layout.shapes, strict=True)
+        layout = [[name, math.prod(shape)] for name, shape in placed]
         vector = _bytes(trainer.initial(), "<f4")
         return {"vector": vector, "layout": layout, "columns": columns, "warnings": trainer.warnings}
 

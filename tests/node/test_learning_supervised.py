@@ -13,6 +13,7 @@ from node.learning import ConfigError, get_task
 from node.learning.baselines import average, own_totals
 from node.learning.data.manifest import to_toml
 from node.learning.describe import describe
+from node.learning.device import device_of
 from node.learning.evaluate import read_model
 from node.learning.models import network
 from node.learning.models.network import Form
@@ -21,7 +22,7 @@ from node.learning.share import share
 from node.learning.supervised import Supervised
 from node.learning.survival import Survival
 from node.learning.task import Encoded, Local, read_settings
-from node.learning.trainer import Agreed, Trainer, device_of
+from node.learning.trainer import Agreed, Trainer
 
 TABLE = Form("tabular", 5, None, 2, 8, 2)
 FORMS = {

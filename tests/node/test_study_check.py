@@ -29,7 +29,8 @@ def checked(home: Path, plan: Plan, folder: Path, *options: str) -> Result:
     """Run ``study check`` on a plan."""
     file = folder / "plan.toml"
     file.write_text(plan.to_toml())
-    return CliRunner().invoke(command, ["check", str(file), "--home", str(home), "--json", *options], standalone_mode=False)
+    args = ["check", str(file), "--home", str(home), "--json", *options]
+    return CliRunner().invoke(command, args, standalone_mode=False)
 
 
 def test_the_forecast_is_within_a_third_of_the_real_run(tmp_path: Path) -> None:

@@ -1,0 +1,149 @@
+"""A model's report: small groups say nothing, the undefined says why; and what all regions score together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from node.learning import ConfigError
+from node.learning.baselines import own_totals
+from node.learning.data.manifest import load, to_toml
+from node.learning.data.rows import Rows
+from node.learning.data.table import read
+from node.learning.evaluate import Model, read_model
+from node.learning.metrics import Counts
+from node.learning.report import page, report, text
+from node.learning.stages import columns_of
+from node.learning.trainer import Agreed, Trainer
+
+COLUMNS = [
+    {"name": "age", "kind": "number", "role": "quasi_identifier", "range": [20, 100], "band": 20.0},
+    {"name": "sex", "kind": "category", "categories": ["f", "m", "x"]},
+    {"name": "lab", "kind": "number", "range": [-4, 4]},
+    {"name": "ill", "kind": "boolean", "role": "label"},
+]
+
+
+def table(folder: Path, n: int, seed: int, only: int | None = None) -> Path:
+    """Write n rows, five of them of sex x; ``only``: all of one class."""
+    rng = np.random.default_rng(seed)
+    lab = rng.normal(size=n).clip(-4, 4)
+    age = rng.integers(20, 79, n)
+    sex = np.where(np.arange(n) < 5, "x", rng.choice(["f", "m"], n))
+    ill = (lab + rng.normal(size=n) > 0).astype(int) if only is None else np.full(n, only)
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [f"{a},{s},{b:.3f},{y}" for a, s, b, y in zip(age, sex, lab, ill, strict=True)]
+    (folder / "t.csv").write_text("\n".join(["age,sex,lab,ill", *lines]) + "\n")
+    (folder / "t.toml").write_text(to_toml({"id": "t", "file": [{"path": "t.csv"}], "column": COLUMNS}))
+    return folder / "t.toml"
+
+
+def rows_of(manifest: Path) -> Rows:
+    """Return a table's typed rows."""
+    return read(load(manifest), manifest.parent)[0]
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Model:
+    """A model that has learned from 300 rows."""
+    trainer = Trainer(Agreed("classifier", "1", {"hidden": 0}, 1), study="s", region="a",
+                      manifest=table(tmp_path / "train", 300, 1))  # fmt: skip
+    totals = own_totals(trainer, trainer.sums)
+    vector, _ = trainer.train(2, trainer.initial(), totals)
+    trainer.export(vector, totals, tmp_path / "m.safetensors")
+    return read_model(tmp_path / "m.safetensors")
+
+
+def test_a_group_of_few_shows_no_count_and_no_figure(model: Model, tmp_path: Path) -> None:
+    found = report(model, rows_of(table(tmp_path / "test", 200, 2)))
+
+    groups = {(one["column"], one["group"]): one for one in found["subgroups"]}
+    assert groups["sex", "x"]["rows"] is None
+    assert groups["sex", "x"]["auroc"] is None
+    assert groups["sex", "f"]["rows"] > 60
+    assert groups["sex", "f"]["auroc"] > 0.6
+    assert groups["age", "20 to 40"]["rows"] is not None
+    assert ("sex", "other") not in groups  # nobody
+
+
+def test_small_cells_of_the_confusion_table_are_not_shown(model: Model, tmp_path: Path) -> None:
+    found = report(model, rows_of(table(tmp_path / "test", 30, 2)))
+
+    assert all(n is None or n == 0 or n >= 10 for row in found["confusion"] for n in row)
+
+
+def test_what_is_undefined_says_why(model: Model, tmp_path: Path) -> None:
+    found = report(model, rows_of(table(tmp_path / "test", 60, 2, only=1)), alone=model)
+
+    lines = text(found)
+    assert "auroc undefined: not every class has a row" in lines[0]
+    assert lines[2] == "pooled     undefined: no place holds the rows of all regions"
+
+
+def test_the_page_stands_alone_and_escapes_what_it_is_given(model: Model, tmp_path: Path) -> None:
+    found = report(model, rows_of(table(tmp_path / "test", 200, 2)))
+
+    html = page(found, "<model>", model.encoder.schema)
+
+    assert "<svg" in html
+    assert html.count("<circle") == sum(one["rows"] is not None for one in found["calibration"]) > 3
+    assert "&lt;model&gt;" in html
+    assert "http" not in html
+
+
+def test_regions_that_score_together_get_the_figures_of_all_their_validation_rows(tmp_path: Path) -> None:
+    settings = {"hidden": 0, "test_share": "0.5", "local_steps": 0}
+    sums = ("count", "moment", "score")
+    nodes = [
+        Trainer(Agreed("classifier", "1", settings, 1, sums=sums), study="s", region=r,
+                manifest=table(tmp_path / r, 200, i))
+        for i, r in enumerate(("a", "b", "c"))
+    ]  # fmt: skip
+    totals: list[np.typing.NDArray[np.int64]] = []
+    for stage in sums:
+        totals.append(np.sum([node.measure(stage, totals) for node in nodes], axis=0))
+
+    counted = Counts.of_vector(totals[2], 2)
+
+    parts = [node._rows(totals) for node in nodes]
+    assert counted.rows == sum(len(validation) for _, validation, _ in parts)
+    assert len(totals[2]) == sum(width for _, width in columns_of(nodes[0].schema, "score"))  # type: ignore[arg-type]
+    x = np.concatenate([validation.x for _, validation, _ in parts])
+    y = np.concatenate([validation.y for _, validation, _ in parts])
+    from node.learning.classifier import chances
+    from node.learning.metrics import figures
+    from node.learning.models import mlp
+
+    exact = figures(chances(mlp.forward(nodes[0].split.first()["model"], x)), y)
+    summed = counted.figures()
+    assert summed["accuracy"] == exact["accuracy"]
+    assert abs(summed["auroc"] - exact["auroc"]) <= summed["auroc_error"]  # type: ignore[operator] # all defined
+    after, _ = nodes[0].train(3, nodes[0].initial(), totals)
+    np.testing.assert_array_equal(after, nodes[0].initial())  # no step is taken
+
+
+def test_a_score_beside_dp_is_refused(tmp_path: Path) -> None:
+    terms = {"eps_max_u": 10**9, "delta_u12": 10**9, "clip_u": 10**6, "q_u": 500_000, "sigma_min_u": 10**6,
+             "preprocess_bp": 1000}  # fmt: skip
+    node = Trainer(
+        Agreed("classifier", "1", {"hidden": 0}, 1, dp=terms, sums=("count", "score")), study="s", region="a",
+        manifest=table(tmp_path, 50, 1), ledger=tmp_path / "ledger",
+    )  # fmt: skip
+    totals = [node.measure("count")]
+
+    with pytest.raises(ConfigError, match="figures on real rows carry no epsilon"):
+        node.measure("score", totals)
+
+
+def test_a_model_tuned_at_home_differs_and_pays_nothing(tmp_path: Path) -> None:
+    node = Trainer(Agreed("classifier", "1", {"hidden": 0}, 1), study="s", region="a", manifest=table(tmp_path, 100, 1))
+    totals = own_totals(node, node.sums)
+
+    single = node.without_privacy(local_steps=7)
+    vector, facts = single.train(9, node.initial(), totals)
+
+    assert facts.steps == 7
+    assert facts.dp is None
+    assert (vector != node.initial()).any()
