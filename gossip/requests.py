@@ -179,6 +179,7 @@ def status(peer: Peer, now_ms: int) -> dict[str, object]:
         "study": study.id.hex() if study is not None else None,
         "lab": study.context.plan.lab if study is not None else None,
         "masking": study.context.plan.masking["mode"] if study is not None else None,
+        "disclosed": study.context.plan.sentences() if study is not None else [],
         "round": study.round if study is not None else None,
         "end_round": study.context.plan.end_round if study is not None else None,
         "first_round": study.context.plan.sum_rounds if study is not None else None,
