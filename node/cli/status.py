@@ -105,6 +105,8 @@ def in_words(now: dict[str, Any]) -> str:
         first, end = now.get("first_round"), now.get("end_round")
         of = f" of {end - 1} (training begins with {first})" if isinstance(end, int) else ""
         lines.append(fact("round", f"{now['round']}{of}, mixed in {now.get('rounds_mixed', 0)}"))
+    for sentence in now.get("disclosed") or []:
+        lines.append(fact("disclosed", f"{sentence}; differential privacy alone protects it"))
     for study, missing in (now.get("unanswered") or {}).items():
         mine = now.get("region") in missing
         whose = "your answer" if mine else f"the answer of {', '.join(missing)}"
