@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gossip.events import Send
+from gossip.inbox import FROM_RECEIVERS
 from gossip.network import Network
 from gossip.recoverable_member import RecoverableMember
 from gossip.recoverable_receiver import RecoverableReceiver
@@ -277,3 +278,39 @@ def test_a_group_is_left_out_as_a_whole(make_network: Make, codes: Codes) -> Non
         out = said(net, name, "SURVIVORS")[0].fields.body["left_out"]
         assert out == [[silent, "lost"], [twin, "group"]]
     assert all(len(e.body["survivors"]) == 6 for e in entries(net, twin, "session.sum"))
+
+
+@pytest.mark.attack("S18")
+def test_who_waits_with_its_value_hears_nothing_of_the_others(make_network: Make) -> None:
+    """A member may wait, see the sum that it receives itself, and correlate; that is inherent, and only noise bounds it.
+
+    As a member it gains nothing by waiting. Two runs in which the others hold other values: whatever receivers say to
+    it until it speaks is the same.
+    """
+    late = "region-e"
+
+    def heard_by_it(shift: float) -> list[tuple[str, dict[str, Any]]]:
+        net, worker, _ = make_network(
+            5, rounds=1, round_timeout_s=20, masking=AUTO,
+            network={"train_ms": lambda region, _round: 5_000 if region == late else 20},
+        )
+        for name in net.names[:4]:
+            worker.targets[name] = worker.targets[name] + shift
+        found: list[tuple[str, dict[str, Any]]] = []
+        spoken: list[str] = []
+
+        def listen(sender: str, send: Send) -> list[Send]:
+            fields = parse(send.header, send.signature).fields
+            if sender == late and fields.type == "MASKED":
+                spoken.append(send.link)
+            if send.link == late and not spoken and fields.type in ("ADVERT", "PING", *FROM_RECEIVERS):
+                found.append((fields.type, {k: v for k, v in fields.body.items() if k not in ("seq", "echo")}))
+            return [send]
+
+        net.on_send = listen
+        assert net.run()
+        return found
+
+    first, second = heard_by_it(0.0), heard_by_it(3.0)
+    assert {"ADVERT", "COHORT", "ROUTED", "PING"} <= {type for type, _ in first}
+    assert first == second
