@@ -15,14 +15,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from node.learning.baselines import average
 from node.learning.data.adapters import fhir, folder, heart, isic, medmnist, meds, mimic, omop
-from node.learning.data.adapters.icu import ITEMS, Stays, Window
+from node.learning.data.adapters.icu import ITEMS, UNITS, Stays, Window
 from node.learning.data.check import Sheet, inspect
 from node.learning.data.manifest import Manifest, parse, to_toml
 from node.learning.data.rows import Rows, in_validation
 from node.learning.data.schema import Target
 from node.learning.data.table import read
 from node.learning.errors import ConfigError, GateError
+from node.learning.trainer import Agreed, Trainer
 from tests.node.data_tables import found, shared
 
 
@@ -134,6 +136,32 @@ def test_a_mimic_table_that_is_none_is_refused_without_its_cells(tmp_path: Path)
     (tmp_path / "m" / "icu" / "icustays.csv").unlink()
     with pytest.raises(ConfigError, match=r"has no icu/icustays.csv or .csv.gz"):
         mimic.draft(tmp_path / "m")
+
+
+def test_two_regions_by_their_care_units_train_on_the_mimic_cohort(tmp_path: Path) -> None:
+    place = shared("mimic-iv-demo-relayout")
+    whole = read_of(drafted(mimic.draft, place))
+    medical = [unit for unit in UNITS if "Medical" in unit or "Coronary" in unit]
+    paths = {"north": medical, "south": [unit for unit in UNITS if unit not in medical]}
+    regions = []
+    for name, only in paths.items():
+        raw = {**mimic.draft(place), "hospital": "first_careunit", "only": only}
+        (tmp_path / f"{name}.toml").write_text(to_toml(raw))
+        agreed = Agreed("classifier", "1", {"hidden": 0, "test_share": "0.2"}, seed=1)
+        regions.append(Trainer(agreed, study="mimic", region=name, manifest=tmp_path / f"{name}.toml"))
+
+    before = regions[0].initial()
+    vector, totals = average(regions, rounds=3)
+
+    parts = [read_of(parse((tmp_path / f"{name}.toml").read_text(), tmp_path / "m.toml")) for name in paths]
+    assert sorted(parts[0].patients + parts[1].patients) == sorted(whole.patients)
+    assert regions[0].schema is not None
+    assert regions[1].schema is not None
+    assert regions[0].schema.hash == regions[1].schema.hash
+    assert np.isfinite(vector).all()
+    assert not np.array_equal(vector, before)
+    auroc = regions[0].evaluate(vector, totals)["train_auroc"]  # 7 deaths prove that it runs, and no performance
+    assert auroc is not None
 
 
 def test_a_days_events_of_one_stay_by_hand() -> None:
