@@ -282,7 +282,7 @@ def test_a_group_is_left_out_as_a_whole(make_network: Make, codes: Codes) -> Non
 
 @pytest.mark.attack("S18")
 def test_who_waits_with_its_value_hears_nothing_of_the_others(make_network: Make) -> None:
-    """A member may wait, see the sum that it receives itself, and correlate; that is inherent, and only noise bounds it.
+    """A member may wait, see the sum that it receives itself, and correlate: only noise bounds that.
 
     As a member it gains nothing by waiting. Two runs in which the others hold other values: whatever receivers say to
     it until it speaks is the same.
