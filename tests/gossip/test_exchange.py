@@ -117,7 +117,7 @@ def test_a_share_of_the_blocks_leads_there_too_and_costs_that_share(make_network
 
 
 def test_a_region_that_lost_all_it_has_said_is_taken_back_by_a_whole_state(make_network: Make) -> None:
-    net, worker, _ = make_network(5, rounds=60, **DIFF)
+    net, worker, _ = make_network(5, rounds=45, **DIFF)
     assert net.run(lambda: round_of(net, "region-b") >= 9)
     net.kill("region-b")
     for name in [n for n in net.regions["region-b"].store.blobs if n.startswith("diff/")]:
@@ -129,11 +129,11 @@ def test_a_region_that_lost_all_it_has_said_is_taken_back_by_a_whole_state(make_
         kinds = [kind for _, kind in cohorts(net, name)]
         assert 1 <= kinds.count("state") <= 3
         assert kinds[-10:] == ["mix"] * 10
-        np.testing.assert_allclose(net.models[name], worker.optimum, atol=0.02)
+        np.testing.assert_allclose(net.models[name], worker.optimum, atol=0.05)
 
 
 def test_a_region_that_was_only_down_goes_on_with_what_it_has_kept(make_network: Make) -> None:
-    net, worker, _ = make_network(5, rounds=60, **DIFF)
+    net, worker, _ = make_network(5, rounds=45, **DIFF)
     assert net.run(lambda: round_of(net, "region-b") >= 9)
     net.kill("region-b")
     assert net.run(lambda: round_of(net, "region-a") >= 12)
@@ -141,7 +141,7 @@ def test_a_region_that_was_only_down_goes_on_with_what_it_has_kept(make_network:
     assert net.run()
     for name in net.names:
         assert {kind for _, kind in cohorts(net, name)} == {"mix"}
-        np.testing.assert_allclose(net.models[name], worker.optimum, atol=0.02)
+        np.testing.assert_allclose(net.models[name], worker.optimum, atol=0.05)
 
 
 def test_nothing_of_the_exchange_is_left_on_disk_when_the_study_ends(make_network: Make) -> None:
@@ -151,11 +151,14 @@ def test_nothing_of_the_exchange_is_left_on_disk_when_the_study_ends(make_networ
         assert not [n for n in net.regions[name].store.blobs if n.startswith("diff/")]
 
 
-def test_what_each_holds_is_what_the_others_have_said_less_what_is_pending(make_network: Make) -> None:
+@pytest.mark.parametrize("mode", ["strict", "recoverable"])
+def test_what_each_holds_is_what_the_others_have_said_less_what_is_pending(make_network: Make, mode: str) -> None:
     """Lines that break and regions that die: the sums of all, to the integer, in the middle of the study."""
-    net, _, plan = make_network(5, rounds=40, **DIFF, network={"train_ms": lambda _region, _round: 3000})
+    net, _, plan = make_network(
+        5, rounds=30, **DIFF, masking={"mode": mode}, network={"train_ms": lambda _region, _round: 3000}
+    )
     rng = np.random.default_rng(3)
-    for round in range(3, 30, 3):
+    for round in range(3, 21, 3):
         net.run(lambda at=round: any(s is not None and s.round >= at for s in studies(net).values()))  # type: ignore[misc]
         a, b = rng.choice(net.names, 2, replace=False)
         if round % 2:
@@ -166,7 +169,7 @@ def test_what_each_holds_is_what_the_others_have_said_less_what_is_pending(make_
             net.start(a)
         net.run(limit_ms=5_000)
         net.heal(a, b)
-    assert net.run(lambda: all(s is not None and s.round >= 34 for s in studies(net).values()))
+    assert net.run(lambda: all(s is not None and s.round >= 26 for s in studies(net).values()))
     assert all(net.regions[name].peer is not None for name in net.names)
     for receiver in net.names:
         held = exchange(net, receiver).held
