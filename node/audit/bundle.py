@@ -107,16 +107,17 @@ def write_bundle(
         checkpoint: The signed note over just these leaves.
         payload: Gives kept bytes by their SHA-256, None where there are none.
         study: Only this study's entries as bytes, those of others as hashes; None: all.
-        payloads: ``none`` or ``kept`` (carriers, rosters, plans, evidence).
+        payloads: ``none``, ``kept`` (carriers, rosters, plans, evidence) or ``all``: masked values of training
+            rounds too, as far as ``payload`` still gives them. Those of sum rounds never leave.
         mirrors: Verified copies of neighbours' logs.
         with_mirrors: Their entries as bytes, not as hashes alone.
 
     Raises:
-        ValueError: Leaves and checkpoint are not of one log, or an unknown value of ``payloads``.
+        ValueError: Leaves and checkpoint are not of one log, or another word for ``payloads``.
         OSError: The file cannot be written.
     """
-    if payloads not in ("none", "kept"):
-        raise ValueError(f"payloads is {payloads!r}; this version knows none and kept")
+    if payloads not in ("none", "kept", "all"):
+        raise ValueError(f"payloads is {payloads!r}; expected none, kept or all")
     _, region, epoch = origin.split("/")
     head = parse_checkpoint(parse_note(checkpoint).body)
     if head.origin != origin:
@@ -176,6 +177,7 @@ class _Wanted:
     studies: set[bytes] = field(default_factory=set)
     rosters: set[bytes] = field(default_factory=set)
     kept: set[bytes] = field(default_factory=set)
+    bulk: set[tuple[bytes, int, bytes]] = field(default_factory=set)
 
 
 def _log_files(
@@ -218,6 +220,8 @@ def _collect(wanted: _Wanted, kind: str, body: Mapping[str, object]) -> None:
             row = TYPES[fields["type"]]
             if fields["sha256"] is not None and (row.carrier or row.flooded):
                 wanted.kept.add(fields["sha256"])
+            if fields["type"] in ("MASKED", "PARTIAL", "DELTA"):
+                wanted.bulk.add((fields["study"], fields["round"], fields["sha256"]))
             if fields["type"] == "PROPOSE":
                 wanted.studies.add(fields["study"])
 
@@ -230,12 +234,15 @@ def _named(
 
     files: dict[str, bytes] = {}
     rosters: set[bytes] = set()
+    bulk: set[bytes] = set()
     for name in sorted(wanted.studies if study is None else wanted.studies & {study}):
         data = payload(name)
         if data is None:
             continue
         try:
-            rosters.add(Plan.decode(data).roster)
+            plan = Plan.decode(data)
+            rosters.add(plan.roster)
+            bulk |= {sha for study_, round, sha in wanted.bulk if study_ == name and round >= plan.first_round}
         except PlanError:  # a proposal that this version cannot read started nothing
             continue
         files[f"plans/{name.hex()}.bin"] = data
@@ -244,8 +251,8 @@ def _named(
         data = payload(name)
         if data is not None:
             files[f"rosters/{name.hex()}.bin"] = data
-    if payloads == "kept":
-        for sha in sorted(wanted.kept):
+    if payloads != "none":
+        for sha in sorted(wanted.kept | (bulk if payloads == "all" else set())):
             data = payload(sha)
             if data is not None:
                 files[f"payloads/{sha.hex()}"] = data

@@ -42,6 +42,7 @@ class Context:
         accepts: By study, the regions whose signed ACCEPT was seen.
         unchecked: Envelopes whose sender this context has no key for.
         inside: What carriers' payloads hold, by their SHA-256; each is read once.
+        agreed: Indices of messages that need no check of their signature (``--fast``).
         judged: By index in ``statements``, what ``judge`` said.
     """
 
@@ -56,6 +57,7 @@ class Context:
     unchecked: set[bytes] = field(default_factory=set)
     inside: dict[bytes, list[int]] = field(default_factory=dict)
     judged: dict[int, bool | None] = field(default_factory=dict)
+    agreed: frozenset[int] = frozenset()
 
     @property
     def roster_hash(self) -> bytes | None:
@@ -71,13 +73,15 @@ class Context:
     def judge(self, index: int) -> bool | None:
         """Return whether a message is its sender's; None where this context cannot tell."""
         if index not in self.judged:
-            self.judged[index] = self._judge(self.statements.all[index])
+            self.judged[index] = self._judge(self.statements.all[index], index in self.agreed)
         return self.judged[index]
 
-    def _judge(self, statement: Statement) -> bool | None:
+    def _judge(self, statement: Statement, is_agreed: bool) -> bool | None:
         keys = self.keys.get(statement.sender)
         if keys is None or statement.log.rpartition("/")[0] != f"{self.network}/{statement.sender}":
             return None
+        if is_agreed:
+            return True
         statement.judged = True
         if self.signatures.statement(statement, keys.sign):
             return True

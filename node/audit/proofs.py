@@ -242,6 +242,12 @@ def _lost(exhibit: Exhibit) -> str:
     return f"entry {at} stands in the log of {exhibit.subject} as a fingerprint; that it is lost is seen in the bundle"
 
 
+def _recomputed(exhibit: Exhibit) -> str:
+    if exhibit.entry().kind != "session.sum" or not exhibit.payloads:
+        raise EvidenceError("the entry with the sum, or the names of its inputs, are missing")
+    raise NeedsBundleError("the sum is computed again from payloads: this needs the bundle that holds them")
+
+
 def _absence(exhibit: Exhibit) -> str:
     if not exhibit.logs:
         raise EvidenceError("what the log lacks is not said")
@@ -259,6 +265,7 @@ _SHOWS: Mapping[str, Callable[[Exhibit], str]] = {
     "LS-BACKDATED": _backdated,
     "LS-COSIG-LAG": _absence,
     "LS-EPOCH-GAP": _epoch,
+    "LS-RECOMPUTE-SUM": _recomputed,
     "LS-LEAF-LOST": _lost,
     "LS-EXPORT-UNLOGGED": _export,
     "LS-ENTRY-FORMAT": _entry_form,

@@ -19,11 +19,12 @@ from node.audit.bundle import MANIFEST, NOTE, Bundle
 from node.audit.leaves import LeafReader, RawLog, Reader
 from node.audit.shapes import Shapes
 from node.audit.statements import Statement, Statements
-from protocol.codec import MAX_CONTROL, MAX_PLAN
+from protocol.codec import MAX_PLAN
 
 MAX_NOTE = 64 * 1024
 MAX_README = 64 * 1024
 MAX_MANIFEST = 16 * 2**20
+MAX_BULK = 2**28  # one masked vector; carriers are judged by the codec's own limit
 MAX_PAYLOADS = 2**30  # together: they are held while the audit runs
 
 _HEX = r"[0-9a-f]{64}"
@@ -37,7 +38,7 @@ _NAMES: tuple[tuple[re.Pattern[str], int], ...] = (
     (re.compile(r"README\.txt"), MAX_README),
     (re.compile(rf"plans/{_HEX}\.bin"), MAX_PLAN),
     (re.compile(rf"rosters/{_HEX}\.bin"), MAX_PLAN),
-    (re.compile(rf"payloads/{_HEX}"), MAX_CONTROL),
+    (re.compile(rf"payloads/{_HEX}"), MAX_BULK),
     (re.compile(r"logs/[a-z0-9-]{1,40}\.[1-9]\d{0,5}/leaves\.(bin|jsonl)"), 2**30),
     (re.compile(r"(logs|mirrors)/[a-z0-9-]{1,40}\.[1-9]\d{0,5}/checkpoint\.note"), MAX_NOTE),
     (re.compile(r"mirrors/[a-z0-9-]{1,40}\.[1-9]\d{0,5}/leaves\.bin"), 2**30),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from node.audit.catalogue import phrase
 from node.audit.checks.cross import Match
 from node.audit.checks.logs import CheckedLog
+from node.audit.checks.study import StudyRecord
 from node.audit.findings import Finding, Json, Severity
 from node.audit.telling import Question, StudyRow, Teller
 
@@ -150,7 +151,7 @@ def report(
     absent: Sequence[str],
     studies: Sequence[StudyRow],
     confirmed: bool,
-    asked: bytes | None,
+    records: Mapping[bytes, StudyRecord],
     signatures: int,
     unchecked: int,
     require: Sequence[str] = (),
@@ -158,9 +159,10 @@ def report(
 ) -> Report:
     """Put an audit's outcome into words and a verdict; see ``Report`` for what is what."""
     entries = sum({(log.origin, log.tree.size, log.tree.root()): log.tree.size for log in logs}.values())
+    teller = Teller(lang, findings, logs, absent, studies, confirmed, entries, signatures, bundles, records)
     lacking = list(absent) if "all-logs" in require else []
+    lacking += teller.lacking(require)
     verdict, code = _verdict(findings, lacking)
-    teller = Teller(lang, findings, logs, absent, studies, confirmed, entries, signatures, bundles)
     modes = sorted({row.masking for row in studies})
     return Report(
         verdict=verdict,

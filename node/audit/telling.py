@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from node.audit.catalogue import phrase, words
 from node.audit.checks.cross import Match
 from node.audit.checks.logs import CheckedLog
+from node.audit.checks.study import StudyRecord
 from node.audit.findings import Finding, Severity
 
 PROVEN, CONTRADICTED, NOT_CHECKED, UNDECIDABLE = "PROVEN", "CONTRADICTED", "NOT CHECKED", "UNDECIDABLE"
 
 _HISTORY = {"LS-FORK", "LS-OMITTED", "LS-HEAD-SELF", "LS-EQUIVOCATION"}
+_MODEL = {"LS-RECOMPUTE-SUM", "LS-RECOMPUTE-MIX", "LS-MATCH", "LS-STALE", "LS-WEIGHT", "LS-LINEAGE", "LS-OPENING"}
 _ENTRIES = {"LS-LOG-ROOT", "LS-CHECKPOINT-FORMAT", "LS-CHECKPOINT-SIG", "LS-ENTRY-FORMAT", "LS-ENTRY-SCHEMA"}
 _ENTRIES |= {"LS-ENTRY-SEQ", "LS-ENV-SIG", "LS-TIME-ORDER"}
 
@@ -29,6 +31,7 @@ class StudyRow:
     lab: bool
     accepted: tuple[str, ...]
     confirmed: bool
+    dp: bool = False
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -59,6 +62,7 @@ class Teller:
         entries: int,
         signatures: int,
         bundles: int,
+        records: Mapping[bytes, StudyRecord],
     ) -> None:
         self._lang = lang
         self._findings = findings
@@ -69,6 +73,7 @@ class Teller:
         self._entries = entries
         self._signatures = signatures
         self._bundles = bundles
+        self._records = records
 
     def _say(self, key: str, **values: str | int) -> str:
         return phrase(key, self._lang).format_map(values)
@@ -149,10 +154,43 @@ class Teller:
             self._accepted(),
             Question(self._say("question.histories"), histories, self._matched(matches)),
             Question(self._say("question.entries"), entries, ""),
-            Question(self._say("question.model"), NOT_CHECKED, self._say("note.model")),
-            Question(self._say("question.budget"), NOT_CHECKED, self._say("note.budget")),
+            self._model(codes),
+            self._budget(codes),
             Question(self._say("question.data"), UNDECIDABLE, self._say("note.data")),
         ]
+
+    def lacking(self, require: Sequence[str]) -> list[str]:
+        """Return in words what of ``require`` could not be done: sums computed again, values opened."""
+        sums = sum(record.sums for record in self._records.values())
+        again = sum(record.recomputed for record in self._records.values())
+        lacking = []
+        if "replay" in require and (again < sums or not sums):
+            lacking.append(self._say("lacking.replay", again=again, sums=sums))
+        if "openings" in require:
+            lacking.append(self._say("lacking.openings"))
+        return lacking
+
+    def _model(self, codes: set[str]) -> Question:
+        """Whether sums and mixes follow: contradicted, recomputed as a whole, or in part."""
+        question = self._say("question.model")
+        again = sum(record.recomputed for record in self._records.values())
+        sums = sum(record.sums for record in self._records.values())
+        if codes & _MODEL:
+            return Question(question, CONTRADICTED, "")
+        return Question(question, NOT_CHECKED, self._say("note.model", again=again, sums=sums))
+
+    def _budget(self, codes: set[str]) -> Question:
+        question = self._say("question.budget")
+        if codes & {"LS-DP-BUDGET", "LS-DP-MATH"}:
+            return Question(question, CONTRADICTED, "")
+        stated = {name for record in self._records.values() for name in record.epsilon_u}
+        if not any(row.dp for row in self._studies):
+            return Question(question, NOT_CHECKED, self._say("note.budget.none"))
+        missing = sorted({name for row in self._studies for name in row.regions} - stated)
+        if missing or not all(log.is_sound for log in self._logs):
+            return Question(question, NOT_CHECKED, self._say("note.budget.missing", regions=_and(missing)))
+        most = max(value for record in self._records.values() for value in record.epsilon_u.values())
+        return Question(question, PROVEN, self._say("note.budget", most=f"{most / 1e6:.3f}"))
 
     def _matched(self, matches: Mapping[str, Match]) -> str:
         held = sum(match.held for match in matches.values())

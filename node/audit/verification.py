@@ -20,6 +20,7 @@ from node.audit.checks.study import StudyCheck, StudyRecord
 from node.audit.checks.witness import times
 from node.audit.context import Context, contexts
 from node.audit.findings import Finding, Severity, ordered
+from node.audit.leaves import positions
 from node.audit.reading import Register, label_of, read_bundle
 from node.audit.report import Report, report
 from node.audit.signatures import Signatures
@@ -55,6 +56,7 @@ def verify(
     study: bytes | None = None,
     require: Sequence[str] = (),
     lang: str = "en",
+    fast: bool = False,
     as_of: int | None = None,
     jobs: int = 1,
     progress: Callable[[str], None] = lambda _: None,
@@ -63,23 +65,34 @@ def verify(
 
     Args:
         bundles: Files, at least one; their order does not matter.
-        study: Study id, 32 bytes: the auditor's one trust input. None: every study found is checked,
-            and none is confirmed.
-        require: ``all-logs``: a missing log makes the verdict ``incomplete``.
+        study: Study id, 32 bytes: the auditor's one trust input. Its first bytes name a study and confirm none.
+            None: every study found is checked, and none is confirmed.
+        require: ``all-logs``, ``replay``, ``openings``: what is missing of it makes the verdict ``incomplete``.
+        fast: A message that its sender's and a receiver's log both hold at its place is not checked by its
+            signature: where both agree, nobody is accused.
         lang: A language of ``catalogue``.
         as_of: The last round that is looked at: later statements miss nothing, later rounds are not asked for.
         jobs: How many processes check signatures.
         progress: Is told in words how far the audit is, where it takes its time.
+
+    Raises:
+        StudyError: The first bytes of a study id fit none, or several.
     """
     outcome = _Outcome()
-    signatures, statements = Signatures(jobs), Statements()
+    signatures, statements = Signatures(jobs, eager=not fast), Statements()
     try:
         read = _read(bundles, outcome, Register(statements, check=signatures.own, progress=progress))
     finally:
         signatures.settle()
+    whole = study if study is None or len(study) == 32 else _named(read, study)
+    named, study = study, whole
     held, findings = gather(read, study)
     outcome.findings += findings
     under = contexts(signatures, statements, held.plans, held.rosters, study, held.rivals)
+    if fast:
+        agreed = _agreed(read, statements)
+        for context in under:
+            context.agreed = agreed
     found = [(bundle, key) for bundle in read for key in bundle.logs]
     homes = [_contexts_of(under, bundle, key) for bundle, key in found]
     for context in under:
@@ -96,9 +109,9 @@ def verify(
         logs=list(outcome.logs.values()),
         matches=outcome.matches,
         absent=sorted(outcome.absent),
-        studies=_studies(under, study),
-        confirmed=study is not None and study in held.plans,
-        asked=study,
+        studies=_studies(under, named),
+        confirmed=named is not None and named in held.plans,
+        records=outcome.records,
         signatures=signatures.valid + statements.valid,
         unchecked=len(outcome.unchecked),
         require=require,
@@ -123,6 +136,34 @@ def _read(paths: Sequence[Path], outcome: _Outcome, register: Register) -> list[
         bundle.label = label
         read.append(bundle)
     return read
+
+
+class StudyError(ValueError):
+    """The first bytes of a study id that fit no study of the bundles, or several."""
+
+
+def _named(read: Sequence[Bundle], prefix: bytes) -> bytes:
+    """Return the one study whose id begins so."""
+    found = sorted({name for bundle in read for name in bundle.plans if name.startswith(prefix)})
+    if len(found) != 1:
+        listed = ", ".join(name.hex()[:16] for name in found) or "no study at hand"
+        raise StudyError(f"{prefix.hex()} begins the id of {listed}; expected just one")
+    return found[0]
+
+
+def _agreed(read: Sequence[Bundle], statements: Statements) -> frozenset[int]:
+    """Return the messages that stand at their own place in their sender's log, and as received in another."""
+    own: set[int] = set()
+    heard: set[int] = set()
+    for bundle in read:
+        for log in bundle.logs.values():
+            for seq, index, received in positions(log):
+                statement = statements.all[index]
+                if received:
+                    heard.add(index)
+                elif statement.size == seq and statement.log == log.origin:
+                    own.add(index)
+    return frozenset(own & heard)
 
 
 def _contexts_of(under: Sequence[Context], bundle: Bundle, key: tuple[str, int]) -> list[Context]:
@@ -164,7 +205,7 @@ def _audit(
     for study in sorted(context.studies):
         for log in logs:
             outcome.findings += times(context, log, study)
-        check = StudyCheck(context, study, logs, as_of)
+        check = StudyCheck(context, study, logs, held.payloads, as_of)
         outcome.findings += check.run()
         outcome.records[study] = check.record
     absent = set(context.regions) - {log.region for log in logs}
@@ -216,6 +257,7 @@ def _studies(under: Sequence[Context], asked: bytes | None) -> list[StudyRow]:
                     lab=plan.lab,
                     accepted=tuple(accepted),
                     confirmed=study == asked,
+                    dp=plan.dp is not None,
                 )
             )
     return sorted(rows, key=lambda row: row.study)

@@ -16,7 +16,8 @@ from typing import Any, NoReturn
 import click
 
 USAGE, REFUSED, INTERNAL = 64, 65, 70
-_STUDY = re.compile(r"(0x)?([0-9a-f]{64})")
+_STUDY = re.compile(r"(0x)?((?:[0-9a-f]{2}){4,32})")
+REQUIRE = ("all-logs", "replay", "openings")
 
 
 class AuditGroup(click.Group):
@@ -56,34 +57,50 @@ def _study_id(ctx: click.Context, param: click.Parameter, value: str | None) -> 
         return None
     match = _STUDY.fullmatch(value.strip().lower())
     if match is None:
-        raise click.BadParameter(f"{value[:80]!r} is no study id; expected 64 hex digits, as on the annex", ctx, param)
+        expected = "expected 64 hex digits, as on the annex, or the first 8 or more of them"
+        raise click.BadParameter(f"{value[:80]!r} is no study id; {expected}", ctx, param)
     return bytes.fromhex(match[2])
 
 
 @audit.command()
 @click.argument("bundles", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="BUNDLE...")
 @click.option("--study", callback=_study_id, metavar="ID", help="The study you mean: its id, as on the annex.")
-@click.option("--require", default="", metavar="WHAT", help="all-logs: exit 4 if a region's log was not handed over.")
+@click.option("--require", default="", metavar="WHAT", help="all-logs,replay,openings: exit 4 if it is not there.")
+@click.option("--as-of", type=click.IntRange(0), metavar="ROUND", help="The last round that is looked at.")
+@click.option("--fast", is_flag=True, help="Do not check signatures of what sender and receiver both logged.")
 @click.option("--lang", default="en", show_default=True, metavar="LANG", help="Language of the words.")
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes to check with.")
 @_common
 def verify(
-    bundles: Sequence[Path], study: bytes | None, require: str, lang: str, jobs: int, as_json: bool
+    bundles: Sequence[Path],
+    study: bytes | None,
+    require: str,
+    as_of: int | None,
+    fast: bool,
+    lang: str,
+    jobs: int,
+    as_json: bool,
 ) -> None:
     """Check evidence bundles and say what they prove.
 
-    Without --study every study found is checked, and none is confirmed.
+    Without --study every study found is checked, and none is confirmed; the first digits of an id name a
+    study, and only the whole id confirms it.
     """
     from node.audit.catalogue import LANGUAGES
+    from node.audit.verification import StudyError
     from node.audit.verification import verify as run
 
     asked = [word for word in require.split(",") if word]
     for word in asked:
-        if word != "all-logs":
-            raise click.UsageError(f"--require {word} is not in this version; it knows all-logs")
+        if word not in REQUIRE:
+            raise click.UsageError(f"--require {word}: it knows {', '.join(REQUIRE)}")
     if lang not in LANGUAGES:
         raise click.UsageError(f"--lang {lang} is not in this version; it knows {', '.join(LANGUAGES)}")
-    report = run(bundles, study=study, require=asked, lang=lang, jobs=jobs, progress=_progress)
+    options = {"require": asked, "lang": lang, "fast": fast, "as_of": as_of, "jobs": jobs, "progress": _progress}
+    try:
+        report = run(bundles, study=study, **options)  # type: ignore[arg-type]
+    except StudyError as error:
+        raise click.UsageError(f"--study {error}") from error
     if as_json:
         click.echo(json.dumps(report.to_json(), indent=2, ensure_ascii=False))
     else:

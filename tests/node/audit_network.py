@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from crypto.keys import PrivateKeys
 from crypto.merkle import Tree, leaf_hash
 from crypto.note import Checkpoint, checkpoint_body, parse_checkpoint, parse_note, sign_note
@@ -116,6 +118,8 @@ class Small:
         self.plan = self._plan()
         self.study = self.plan.study
         self.cohorts: dict[tuple[str, int], Envelope] = {}
+        self.sums: dict[tuple[str, int], bytes] = {}
+        self.keep_values = False
         self.before_receive: Callable[[Home, Envelope], bool] = lambda _home, _envelope: True
 
     def _plan(self) -> Plan:
@@ -233,7 +237,7 @@ class Small:
         return {"members": members, "eph": eph, "kind": "mix", "variant": "strict"}
 
     def session(self, receiver: str, round: int) -> None:
-        """One secure sum; the vectors are made up, their hashes and places are real."""
+        """One secure sum; the masked vectors are made up, their sum, hashes and places are real."""
         sid = self.sid(receiver, round)
         adverts = {name: self.advert(name, receiver, round) for name in self.others(receiver)}
         cohort = self.say(
@@ -247,8 +251,12 @@ class Small:
             payload=encode_carried([(advert, None) for advert in adverts.values()]),
         )
         self.cohorts[receiver, round] = cohort
+        total = np.zeros(4, "<u4")
         for name in self.others(receiver):
             vector = hashlib.sha256(f"{name} {receiver} {round}".encode()).digest()[:16]
+            total += np.frombuffer(vector, "<u4")
+            if self.keep_values:
+                self.homes[receiver].kept[hashlib.sha256(vector).digest()] = vector
             masked: dict[str, Value] = {"view": cohort.eid, "self_commit": b""}
             place = {"study": self.study, "round": round, "session": sid}
             self.say(name, "MASKED", masked, [receiver], payload=vector, keep=False, **place)  # type: ignore[arg-type]
@@ -256,9 +264,10 @@ class Small:
             "session": sid,
             "receiver": receiver,
             "survivors": list(self.others(receiver)),
-            "sum": bytes(32),
+            "sum": hashlib.sha256(total.tobytes()).digest(),
             "opened": [],
         }
+        self.sums[receiver, round] = hashlib.sha256(total.tobytes()).digest()
         self.add(receiver, "session.sum", result)
 
     def round(self, round: int) -> None:
@@ -269,7 +278,7 @@ class Small:
             weights: dict[str, Value] = dict.fromkeys(self.names, 1)
             mix: dict[str, Value] = {
                 "round": round,
-                "in": [{"session": self.sid(name, round), "sum": bytes(32)}],
+                "in": [{"session": self.sid(name, round), "sum": self.sums[name, round]}],
                 "missing": [],
                 "weights": weights,
                 "den": n,

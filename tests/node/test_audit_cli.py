@@ -102,7 +102,7 @@ def test_a_refused_bundle_exits_65_and_says_where(tmp_path: Path, bundles: list[
         ["verify"],
         ["verify", "no-such-file.bundle"],
         ["verify", __file__, "--study", "xyz"],
-        ["verify", __file__, "--require", "replay"],
+        ["verify", __file__, "--require", "nonsense"],
         ["verify", __file__, "--lang", "tlh"],
         ["verify", __file__, "--nonsense"],
         ["explain", "LS-NONSENSE"],

@@ -6,14 +6,15 @@ sound log accuses its region of what it holds; messages accuse their signer wher
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from node.audit.checks.logs import CheckedLog
 from node.audit.context import Context
-from node.audit.evidence import log_piece, plan_piece
+from node.audit.evidence import log_piece, payload_piece, plan_piece
 from node.audit.findings import Finding, Json
 from node.audit.leaves import Told
+from node.audit.replay import sum_hash
 from node.audit.rules import RULES, Item, Sessions
 from node.audit.statements import Statement
 from protocol.plan import Plan
@@ -39,12 +40,16 @@ class StudyRecord:
     Attributes:
         rounds: By region, rounds that ended, by outcome.
         sums: How many sums were looked at.
+        recomputed: How many of them were computed again from their payloads, and agree.
+        absent: By region, how many sums could not be, since payloads are not at hand.
         epsilon_u: By region, the largest epsilon stated for the study, in 1e-6.
         disputes: By (receiver, sender), rounds in which a sent value is said never to have come.
     """
 
     rounds: dict[str, dict[str, int]] = field(default_factory=dict)
     sums: int = 0
+    recomputed: int = 0
+    absent: dict[str, int] = field(default_factory=dict)
     epsilon_u: dict[str, int] = field(default_factory=dict)
     disputes: dict[tuple[str, str], int] = field(default_factory=dict)
 
@@ -52,7 +57,14 @@ class StudyRecord:
 class StudyCheck:
     """Checks one study under one context."""
 
-    def __init__(self, context: Context, study: bytes, logs: Sequence[CheckedLog], as_of: int | None = None) -> None:
+    def __init__(
+        self,
+        context: Context,
+        study: bytes,
+        logs: Sequence[CheckedLog],
+        payloads: Mapping[bytes, bytes],
+        as_of: int | None = None,
+    ) -> None:
         self.findings: list[Finding] = []
         self.record = StudyRecord()
         self._context = context
@@ -60,6 +72,7 @@ class StudyCheck:
         self._study = study
         self._logs = logs
         self._as_of = as_of
+        self.payloads = payloads
         self._sessions = Sessions(self._plan)
         self._said: set[tuple[str, str]] = set()
         self._statements = [s for s in context.true() if s.study == study]
@@ -206,9 +219,9 @@ class StudyCheck:
         """What session ids stand for."""
         return self._sessions
 
-    def message(self, index: int) -> Statement:
-        """Return a message by its index."""
-        return self._context.statements.all[index]
+    def message(self, index: int) -> Statement | None:
+        """Return a message by its index; None where its signature does not hold."""
+        return self._context.statements.all[index] if self._context.judged.get(index) else None
 
 
 class _Log:
@@ -325,6 +338,7 @@ class _Log:
                 named = [s for s in (cohorts.get(session), survivors.get(session)) if s is not None]
                 self._apply("LS-COHORT", [told], named)
                 self._carried(told, heard, named)
+                self._recomputed(told, heard, named)
             elif told.kind == "round.mix":
                 used = [sums[each["session"]] for each in told.body["in"] if each["session"] in sums]
                 self._apply("LS-MATCH", [*used, told])
@@ -355,7 +369,7 @@ class _Log:
         raw = self._log.raw
         for seq, code in zip(raw.places, raw.messages, strict=True):
             statement = self._check.message(code >> 1)
-            if statement.study != self._check.study or statement.session is None or not statement.valid:
+            if statement is None or statement.study != self._check.study or statement.session is None:
                 continue
             if code & 1:
                 if statement.type in ("MASKED", "DELTA", "PARTIAL"):
@@ -387,6 +401,31 @@ class _Log:
                 self._lacks("LS-STALE", f"{detail}, which sent none in it but in {last.round}", [told], round)
             else:
                 self._lacks("LS-MATCH", f"{detail} that never came", [told], round)
+
+    def _recomputed(
+        self, told: Told, heard: dict[tuple[str, bytes], tuple[int, Statement]], named: Sequence[Statement]
+    ) -> None:
+        """A strict sum follows from the payloads that travelled; what is not at hand is counted."""
+        check, session = self._check, told.body["session"]
+        plan = check.plan
+        cohort = next((statement for statement in named if statement.type == "COHORT"), None)
+        if cohort is None or cohort.round is None or cohort.round < plan.first_round:
+            return  # sums of sum rounds are committed to, never opened
+        names = [name for name in told.body["survivors"] if (name, session) in heard]
+        row = plan.row(self._region, cohort.round)
+        values = [heard[name, session][1].sha256 for name in names]
+        payloads = [check.payloads[sha] for sha in values if sha is not None and sha in check.payloads]
+        strict = cohort.body["variant"] != "recoverable" and all(name in row.of for name in names)
+        if not strict or len(payloads) < len(told.body["survivors"]):
+            check.record.absent[self._region] = check.record.absent.get(self._region, 0) + 1
+            return
+        found = sum_hash(payloads, [row.of[name] for name in names], plan.ring_at(cohort.round))
+        if found == told.body["sum"]:
+            check.record.recomputed += 1
+            return
+        pieces = [*self._pieces([told.seq]), *(payload_piece(sha) for sha in values if sha is not None)]
+        detail = f"round {cohort.round}: another sum than that of the {len(payloads)} payloads"
+        check.accuse("LS-RECOMPUTE-SUM", self._region, detail, told.seq, pieces, None, cohort.round)
 
     # ------------------------------------------------------------ releases
 
