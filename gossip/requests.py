@@ -63,6 +63,13 @@ def _answer(peer: Peer, step: Step, op: str, args: dict[str, object]) -> dict[st
             return peer.rotation.approve(args)
         case "roster_withdraw":
             return membership.withdraw(step, str(args.get("roster") or ""))
+        case "leave":
+            study = _study(peer, args)
+            running = peer.studies.get(study)
+            if running is None or running.outcome is not None:
+                raise Refusal("STUDY", "this study does not run here", "one that does", "landsting study list")
+            running.leave(step)
+            return agreement.describe(study)
         case "record":
             return upkeep.record(peer, step, args)
         case "redact":

@@ -415,6 +415,17 @@ class Study(Record):
         if self._current is not None:
             self._current.resend(step, name)
 
+    def leave(self, step: Step) -> None:
+        """The region leaves: it excuses itself from all rounds in which it has announced nothing, and ends here."""
+        if self.phase is Phase.ENDED:
+            return
+        plan, first = self.context.plan, max(self.round, self.context.plan.sum_rounds)
+        if self._sender.has_announced(first):
+            first += 1
+        if first < plan.end_round:
+            self._training.excuse(step, first, plan.end_round - 1)
+        self.end(step, "left", "operator")
+
     def end(self, step: Step, outcome: str, reason: str | None) -> None:
         """The study is over here."""
         if self.phase is Phase.ENDED:

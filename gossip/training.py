@@ -24,6 +24,7 @@ from gossip.round import TrainingRound, stored_model
 from gossip.sender import Sender
 from gossip.step import Step
 from gossip.weighting import weighted
+from protocol.codec import Value
 from protocol.envelope import Envelope
 
 
@@ -92,6 +93,8 @@ class Training:
         kind = NetworkRound if context.plan.aggregation == "network" else TrainingRound
         self.current = kind(context, self._sender, number, step.now_ms, self.model)
         step.blob(self._begun_name, number.to_bytes(8, "big"))
+        edges: list[Value] = [*sorted(context.plan.neighbours(context.me, number))]
+        step.add("round.start", {"round": number, "base": model_hash(self.model), "edges": edges}, context.study)
         self.current.open(step, early)
         if ready is None:
             self.current.train(step)
@@ -156,7 +159,9 @@ class Training:
         self.model, self._context.last, self.current = current.model, current.number, None
         if current.outcome == "mixed":
             self._record.rounds_mixed += 1
-        self._record.alone = current.reason == "too-few"
+        # Who rests in this round of a schedule is not alone.
+        plans_some = bool(self._context.plan.neighbours(self._context.me, current.number))
+        self._record.alone = current.reason == "too-few" and plans_some
         self._record.note(current.number, current.outcome, current.reason, current.missing, current.senders)
 
     def excuse(self, step: Step, first: int, last: int) -> None:

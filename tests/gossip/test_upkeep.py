@@ -104,3 +104,35 @@ def test_carried_payloads_go_when_their_years_are_over_and_not_before(make_netwo
     plan = next(iter(net.peer("region-a").agreement.proposals.values()))
     assert all(sha in kept for sha in gone)
     assert plan.envelope.fields.sha256 not in gone  # a plan stays
+
+
+# ---------------------------------------------------------------- leaving, and where rounds begin
+
+
+def test_a_region_that_leaves_excuses_itself_and_the_others_go_on_without_waiting(make_network: Make) -> None:
+    net, _, plan = make_network(5, rounds=12, round_min_s=2)
+    assert net.run(lambda: (study := net.peer("region-a").current) is not None and study.round >= 3, limit_ms=60_000)
+    left = net.ask("region-e", "leave", study=plan.study)
+    assert (left["outcome"], left["reason"]) in ((None, None), ("left", "operator"))
+    begun = net.now_ms
+    assert net.run(limit_ms=120_000)
+    assert net.now_ms - begun < 12 * 4_000  # nobody waits out a deadline for it
+    assert str(net.ended["region-e"].outcome) == "left"
+    for name in net.names[:4]:
+        assert str(net.ended[name].outcome) == "done"
+        entries = [decode_entry(leaf) for leaf in net.regions[name].store.leaves]
+        assert [e for e in entries if e.kind == "round.mix"][-1].body["missing"] == ["region-e"]
+        assert not [e for e in entries if e.kind == "fault"]
+    with pytest.raises(ValueError, match="does not run here"):
+        net.ask("region-e", "leave", study=plan.study)
+
+
+def test_each_training_round_begins_with_its_base_and_its_edges(make_network: Make) -> None:
+    net, _, _ = make_network(4, rounds=3)
+    assert net.run(limit_ms=60_000)
+    entries = [decode_entry(leaf) for leaf in net.regions["region-a"].store.leaves]
+    begun = [e.body for e in entries if e.kind == "round.start"]
+    mixed = {e.body["round"]: e.body["model"] for e in entries if e.kind == "round.mix"}
+    assert [b["round"] for b in begun] == [0, 1, 2]
+    assert [b["base"] for b in begun[1:]] == [mixed[0], mixed[1]]
+    assert all(b["edges"] == ["region-b", "region-c", "region-d"] for b in begun)
