@@ -123,3 +123,5 @@ def test_pairs_are_refused_under_masks_and_run_where_they_are_disclosed(make_net
     for name in net.names:
         met = {other for mix in _mixes(net, name) for other in mix["weights"]} - {name}
         assert met == {other for round in range(turn) for other in plan.neighbours(name, round)}
+        # Who rests in a round is not alone.
+        assert not net.peer(name).current.alone  # type: ignore[union-attr]

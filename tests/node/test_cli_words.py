@@ -40,6 +40,11 @@ def test_status_in_words_names_whom_it_waits_for():
     assert "waits for   skane: its announcement, since 3 s" in text
 
 
+def test_status_in_words_says_who_sees_whose_updates():
+    text = status.in_words({**RESTING, "study": "ab" * 32, "round": 4, "disclosed": ["vgr sees every update of skane"]})
+    assert "vgr sees every update of skane; differential privacy alone protects it" in text
+
+
 def test_status_in_words_says_laboratory_and_undefined():
     text = status.in_words({**RESTING, "study": "ab" * 32, "round": 4, "lab": True, "metrics": {"auroc": None}})
     assert "laboratory: not for patients" in text
