@@ -354,7 +354,9 @@ class _Log:
             return None
         for code in self._log.raw.messages:
             statement = self._check.message(code >> 1)
-            if (statement.type, statement.session) == ("RESULT", session) and statement.valid and code & 1:
+            if statement is None or not code & 1:
+                continue
+            if (statement.type, statement.session) == ("RESULT", session):
                 found = statement.body["sum"]
                 return found if isinstance(found, bytes) else None
         return None
