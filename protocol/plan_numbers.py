@@ -6,6 +6,7 @@ bound that cannot be computed exactly.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from protocol.errors import PlanError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from protocol.plan import Plan
 
 LEAST_X_MAX = 15
+LEAST_REACH = {"full": 0.5, "diff": 1 / 64}
 FINEST = 40  # a model may move 2^62 / 2^40 from where the study began
 WIDEST = 24  # between the finest and the coarsest step
 LONGEST = (1 << 32) - 1  # coordinates of a step are bounded by this before its length is taken
@@ -46,7 +48,7 @@ def check_numbers(plan: Plan) -> None:
 
 
 def check_range(plan: Plan) -> None:
-    """Refuse a ring that leaves one region fewer than 15 steps on either side of 0."""
+    """Refuse a ring that leaves one region fewer than 15 steps on either side of 0, or none that reach far enough."""
     reach = plan.x_max(plan.first_round)
     if reach < LEAST_X_MAX:
         larger = next((w for w in (16, 32, 64) if w > plan.ring), 64)
@@ -57,6 +59,18 @@ def check_range(plan: Plan) -> None:
             " on either side of 0",
             expected=f"at least {LEAST_X_MAX}",
             fix=f"Use a larger ring ({larger}), or a topology with fewer neighbours{fewer}.",
+        )
+    finest_of_all = max(k for _, prefix, k in plan.step_log2 if not prefix)
+    least = LEAST_REACH[plan.exchange]
+    if reach < least * 2.0**finest_of_all:
+        coarser = math.floor(math.log2(reach / least))
+        what = "from where the study began" if plan.exchange == "full" else "in a round"
+        raise PlanError(
+            rule="reach",
+            found=f"steps of 2^-{finest_of_all}, of which ring = {plan.ring} holds {reach} on either side of 0:"
+            f" a parameter can be told to have moved {reach / 2.0**finest_of_all:.2g} {what}",
+            expected=f"at least {least:g}",
+            fix=f"Set step_log2 = {coarser} or less, or use a larger ring.",
         )
 
 
