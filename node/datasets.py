@@ -191,7 +191,7 @@ class Datasets:
     ) -> Sheet:
         name = raw["id"]
         manifest = parse(to_toml(raw), self._folder / f"{name}.toml")
-        key = self._key() or secrets.token_bytes(KEY_BYTES)
+        key = self._key() or secrets.token_bytes(KEY_BYTES)  # written once something is bound
         rules = Rules(key, self._k_blocks, overrides, knots)
         sheet = replace(inspect(manifest, self._folder, rules), version=before + 1)
         if not sheet.passed:
@@ -239,6 +239,15 @@ class Datasets:
     def _key(self) -> bytes | None:
         path = self._folder / "key"
         return path.read_bytes() if path.is_file() else None
+
+    def key(self) -> bytes:
+        """Return the region's key for rows and images; made if there is none yet."""
+        if self._key() is None:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            _write(self._folder / "key", secrets.token_bytes(KEY_BYTES))
+        key = self._key()
+        assert key is not None
+        return key
 
     def log_value(self, name: str) -> dict[str, Any]:
         """Return the body of the update log's entry ``data.sheet`` for the newest version."""

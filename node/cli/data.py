@@ -7,42 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from node.cli.data_words import done, facts, in_words, write_report
+from node.cli.data_words import MANIFEST, done, facts, in_words, write_report
 from node.cli.output import Refusal, emit, say, table
 from node.cli.root import common, home_option
 
 if TYPE_CHECKING:
     from node.datasets import Datasets
     from node.learning.data.sheet import Sheet
-
-# The \b keeps click from joining these lines.
-MANIFEST = """\b
-A manifest, FILE.toml beside FILE.csv, says what the columns hold:
-
-\b
-  id = "heart"              # the name it is bound under
-  patient = "pid"           # whose values define a patient
-  purposes = ["research"]   # research, quality, planning, statistics, education
-  approval = "RS 2026-0117" # diary number of the decision
-  opt_out = "no.txt"        # patients whose rows are never read, one id a line
-  [[file]]
-  path = "heart.csv"        # .csv, .csv.gz, .parquet; encoding, delimiter, decimal
-  [[column]]
-  name = "chol"
-  kind = "number"           # number integer boolean category date time_to_event text image
-  role = "feature"          # feature label quasi_identifier direct_identifier ignore
-  unit = "mg/dL"
-  range = [50, 700]         # plausible, public, agreed between regions; not from the data
-  missing = ["?", "0"]      # cells that mean: not measured
-  [[column]]
-  name = "ill"
-  kind = "category"
-  role = "label"            # what is learned
-  categories = ["0", "1"]   # the last is the positive one
-
-'data init FILE' drafts one. Layouts: uci-heart, mimic-iv, omop, meds, siim-isic, medmnist,
-image-folder, fhir. node/learning/data/README.md has every key and every check.
-"""
 
 
 @click.group(epilog=MANIFEST)
@@ -252,6 +223,28 @@ def init(path: Path, layout: str | None, output: Path | None, as_json: bool) -> 
         say(f"{output}: a draft; read it, and then landsting data add")
     for hint in hints:
         say(f"{'# ' if output is None else '  '}to do: {hint}")
+
+
+@data.command()
+@click.argument("source", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("target", type=click.Path(path_type=Path))
+@home_option
+@common
+def scrub(source: Path, target: Path, home: Path, as_json: bool) -> int:
+    """Copy the images of SOURCE to TARGET without DICOM tags, EXIF and comments that identify.
+
+    Pixels stay as they are: text burnt into them is not removed. Exit code 1 if a file was not copied.
+    """
+    from node.learning.data.scrub import scrub as copy
+
+    made = copy(source, target, datasets(home).key())
+    if as_json:
+        emit({"copied": made.copied, "left": made.left})
+    else:
+        say(f"{made.copied} images copied to {target}")
+        for words, names in made.left.items():
+            say(f"  not copied, {words}: {len(names)} (first: {names[0]})")
+    return 1 if made.left else 0
 
 
 @data.command()

@@ -12,6 +12,36 @@ if TYPE_CHECKING:
     from node.learning.data.sheet import Sheet
 
 
+# The \b keeps click from joining these lines.
+MANIFEST = """\b
+A manifest, FILE.toml beside FILE.csv, says what the columns hold:
+
+\b
+  id = "heart"              # the name it is bound under
+  patient = "pid"           # whose values define a patient
+  purposes = ["research"]   # research, quality, planning, statistics, education
+  approval = "RS 2026-0117" # diary number of the decision
+  opt_out = "no.txt"        # patients whose rows are never read, one id a line
+  [[file]]
+  path = "heart.csv"        # .csv, .csv.gz, .parquet; encoding, delimiter, decimal
+  [[column]]
+  name = "chol"
+  kind = "number"           # number integer boolean category date time_to_event text image
+  role = "feature"          # feature label quasi_identifier direct_identifier ignore
+  unit = "mg/dL"
+  range = [50, 700]         # plausible, public, agreed between regions; not from the data
+  missing = ["?", "0"]      # cells that mean: not measured
+  [[column]]
+  name = "ill"
+  kind = "category"
+  role = "label"            # what is learned
+  categories = ["0", "1"]   # the last is the positive one
+
+'data init FILE' drafts one. Layouts: uci-heart, mimic-iv, omop, meds, siim-isic, medmnist,
+image-folder, fhir. node/learning/data/README.md has every key and every check.
+"""
+
+
 def facts(sheet: Sheet) -> dict[str, Any]:
     """Return what ``--json`` says of a sheet: its counts, findings and warnings."""
     columns = len(sheet.facts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,14 +39,14 @@ def manifest(*columns: Mapping[str, Any], id: str = "clinic", file: Any = "clini
     return parse(to_toml(raw), Path(f"{id}.toml"))
 
 
-def write(folder: Path, columns: Mapping[str, Sequence[object]], name: str = "clinic.csv") -> Path:
+def write(folder: Path, columns: Mapping[str, Any], name: str = "clinic.csv") -> Path:
     """Write columns as a CSV."""
     lines = [",".join(columns), *(",".join(map(str, row)) for row in zip(*columns.values(), strict=True))]
     (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder / name
 
 
-def sheet_of(folder: Path, values: Mapping[str, Sequence[object]], *columns: Mapping[str, Any], **more: Any) -> Sheet:
+def sheet_of(folder: Path, values: Mapping[str, Any], *columns: Mapping[str, Any], **more: Any) -> Sheet:
     """Return the sheet of a column or some, with a label beside them that is half of each class."""
     rules: Rules | None = more.pop("rules", None)
     count = len(next(iter(values.values())))

@@ -168,7 +168,7 @@ def test_a_manifest_is_corrected_by_an_update(home: Path, capfd: pytest.CaptureF
     text = schema(home.parent).read_text().replace("[-500, 500]", "[-50, 50]")
     (home.parent / "new.toml").write_text(text)
 
-    words = ["data", "update", "clinic", "--schema", home.parent / "new.toml", "--home", home]
+    words: list[str | Path] = ["data", "update", "clinic", "--schema", home.parent / "new.toml", "--home", home]
     [one] = run(capfd, *words)["data"]
 
     assert one["version"] == 2

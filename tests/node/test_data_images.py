@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 
@@ -20,6 +21,7 @@ from node.learning.data import dicom, images
 from node.learning.data.check import Sheet, inspect
 from node.learning.data.dicom import dicom_picture, identifying, marks_of, scrubbed
 from node.learning.data.images import dhash, fit, has_text_at_border, open_picture, picture_of
+from node.learning.data.scrub import clean, scrub
 from node.learning.errors import GateError
 from tests.node.data_tables import LABEL, column, found, manifest, shared, write
 
@@ -290,3 +292,47 @@ def test_a_file_that_holds_no_pixels_is_refused() -> None:
 
 def test_what_stays_in_a_scrubbed_file_identifies_nobody() -> None:
     assert not set(dicom.KEPT) & set(dicom.IDENTIFYING)
+
+
+# ---------------------------------------------------------------- scrubbing
+
+
+def test_scrubbed_copies_pass_the_gates_with_the_same_pixels(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x8825] = {1: "N", 2: (55.0, 42.0, 0.0)}
+    source = tmp_path / "raw"
+    (source / "ct").mkdir(parents=True)
+    ct = real("CT_small.dcm")
+    ct.BurnedInAnnotation = "NO"
+    (source / "ct" / "a.dcm").write_bytes(saved(ct))
+    (source / "b.jpg").write_bytes(encoded(noise(1), "jpeg", exif=exif, comment=b"Berg, Anna"))
+    (source / "c.png").write_bytes(encoded(noise(2), pnginfo=_note("Author", "Berg, Anna")))
+    (source / "d.jpg").write_bytes(b"\xff\xd8 cut off")
+    ct.BurnedInAnnotation = "YES"
+    (source / "e.dcm").write_bytes(saved(ct))
+
+    done = scrub(source, tmp_path / "clean", b"k" * 32)
+
+    assert done.copied == 3
+    assert sorted(name for names in done.left.values() for name in names) == ["d.jpg", "e.dcm"]
+    for name in ("ct/a.dcm", "b.jpg", "c.png"):
+        before, after = (open_picture(tmp_path / one / name, tmp_path) for one in ("raw", "clean"))
+        np.testing.assert_array_equal(before.pixels, after.pixels)
+        assert after.marks == ()
+        assert b"Anna" not in (tmp_path / "clean" / name).read_bytes()
+
+
+def _note(key: str, words: str) -> PngInfo:
+    info = PngInfo()
+    info.add_text(key, words)
+    return info
+
+
+def test_new_identifiers_follow_from_the_regions_key_alone() -> None:
+    data = saved(real("CT_small.dcm"))
+
+    def uid(key: bytes) -> str:
+        return str(pydicom.dcmread(io.BytesIO(clean(data, "x.dcm", key))).SOPInstanceUID)
+
+    assert uid(b"a" * 32) == uid(b"a" * 32) != uid(b"b" * 32)
+    assert str(real("CT_small.dcm").SOPInstanceUID).encode() not in clean(data, "x.dcm", b"a" * 32)
