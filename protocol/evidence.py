@@ -31,7 +31,7 @@ def excludes(first: Envelope, second: Envelope) -> str | None:
 
     ``LS-FORK``: one log with two roots for one size, or two entries at one place. ``LS-EQUIVOCATION``: two statements
     where a session has room for one. ``LS-FALSE-DROPOUT``: a member was given a RECEIPT for its value and then named
-    as lost. Signatures are not looked at.
+    as lost, or (whole-network rounds) is not in what its parent sent on. Signatures are not looked at.
     """
     a, b = first.fields, second.fields
     if a.sender != b.sender or first.eid == second.eid:
@@ -43,18 +43,24 @@ def excludes(first: Envelope, second: Envelope) -> str | None:
     if place is not None and place == place_of(b):
         return "LS-EQUIVOCATION"
     for receipt, survivors in ((a, b), (b, a)):
-        if (receipt.type, survivors.type) == ("RECEIPT", "SURVIVORS") and _denies(receipt, survivors):
+        if receipt.type == "RECEIPT" and survivors.type in ("SURVIVORS", "PARTIAL") and _denies(receipt, survivors):
             return "LS-FALSE-DROPOUT"
     return None
 
 
 def _denies(receipt: Header, survivors: Header) -> bool:
-    left_out: Value = survivors.body["left_out"]
-    assert isinstance(left_out, list)
     same = (receipt.study, receipt.session) == (survivors.study, survivors.session)
     # Said before the SURVIVORS: a receipt for what came too late denies nothing.
     before = receipt.log == survivors.log and receipt.head_size < survivors.head_size
-    return same and before and [receipt.body["about"], "lost"] in left_out
+    if survivors.type == "PARTIAL":
+        members: Value = survivors.body["members"]
+        assert isinstance(members, list)
+        is_out = [receipt.body["about"], receipt.body["masked"]] not in members
+    else:
+        left_out: Value = survivors.body["left_out"]
+        assert isinstance(left_out, list)
+        is_out = [receipt.body["about"], "lost"] in left_out
+    return same and before and is_out
 
 
 def verify_evidence(payload: bytes, key_of: Callable[[Envelope], bytes | None]) -> tuple[str, Envelope, Envelope]:

@@ -14,6 +14,7 @@ from gossip.network_round import adopted, falls_back
 from gossip.tree import counts_rightly, root_of, tree_of
 from protocol.entries import decode_entry
 from protocol.envelope import Envelope, parse
+from protocol.evidence import encode_evidence, excludes, verify_evidence
 from protocol.plan import Plan
 from protocol.steps import Part
 from tests.gossip.conftest import Hostile
@@ -290,6 +291,37 @@ def test_an_honest_parent_can_account_for_its_sum_and_a_false_one_cannot(make_ne
     assert len(kept) == 3
     assert counts_rightly(said[0], kept, plan.ring_at(0))
     assert not counts_rightly(said[0], kept[:2], plan.ring_at(0))
+
+
+@pytest.mark.attack("S28")
+def test_a_parent_that_leaves_out_whom_it_gave_a_receipt_accuses_itself(make_network: Make) -> None:
+    net, worker, plan = make_network(7, rounds=1, **NETWORK)
+    _once(worker)
+    parent = _places(plan, 0).order[1]
+    child = _places(plan, 0).children(parent)[0]
+    said: dict[str, list[Envelope]] = {"RECEIPT": [], "PARTIAL": []}
+
+    def keep(who: str, send: Send) -> list[Send]:
+        envelope = parse(send.header, send.signature)
+        if who == parent and envelope.fields.type in said:
+            said[envelope.fields.type].append(envelope)
+        return [send]
+
+    net.on_send = keep
+    assert net.run()
+    (receipt,) = [one for one in said["RECEIPT"] if one.fields.body["about"] == child]
+    (honest,) = said["PARTIAL"]
+    assert excludes(receipt, honest) is None
+    liar = Hostile.liar(net, parent)
+    rows: Any = honest.fields.body["members"]
+    body = {"view": honest.fields.body["view"], "members": [row for row in rows if row[0] != child]}
+    false = liar.log.seal(
+        "PARTIAL", body, to=[root_of(plan, 0)], now_ms=net.now_ms, study=plan.study, round=0,
+        session=honest.fields.session, payload=bytes(48),
+    )  # fmt: skip
+    key = net.regions[parent].card.keys.sign
+    code, first, second = verify_evidence(encode_evidence(receipt, false), lambda _: key)
+    assert (code, first.fields.sender, second.fields.sender) == ("LS-FALSE-DROPOUT", parent, parent)
 
 
 def test_a_result_over_others_than_were_shown_as_survivors_is_not_adopted(make_network: Make) -> None:
