@@ -166,7 +166,10 @@ class Plan(PlanRecord):
 
     def needed(self, name: str, round: int) -> int:
         """Return h + c, the fewest senders that a masked cohort needs."""
-        return self.neighbourhood(name, round).needed
+        around = self.neighbourhood(name, round)
+        if round < self.sum_rounds and not around.is_maskable:
+            return 1  # only where the plan discloses under dp: the noise of each region is what protects it
+        return around.needed
 
     def is_disclosed(self, name: str, round: int) -> bool:
         """Whether those who send to this receiver do so in the clear, since their sum would hide nobody."""
