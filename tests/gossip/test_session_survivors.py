@@ -112,6 +112,8 @@ def test_a_second_survivors_is_not_looked_at() -> None:
     assert not member.awaits(second[0])
     member.confirm()
     assert not member.awaits(second[0])
+    with pytest.raises(ValueError, match="follows checked survivors"):
+        member.confirm()
 
 
 @pytest.mark.parametrize("when", ["before SURVIVORS", "before CONFIRMS"])
