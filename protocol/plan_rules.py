@@ -137,13 +137,14 @@ def _sums(plan: Plan) -> None:
             fix="Set sums = [] and use the public ranges of the task.",
         )
     around = plan.neighbourhood(plan.regions[0], 0)
-    if not around.is_maskable:
+    if not around.is_maskable and not (plan.dp is not None and plan.masking["on_unmaskable"] == "disclose"):
         why = f": {TWO_CANNOT_HIDE}" if plan.n == 2 else ""
         raise PlanError(
             rule="sums-unmaskable",
             found=f"sums over {plan.n} regions{why}",
             expected=f"at least {around.needed + 1} regions, so that {around.needed} others hide each other",
-            fix="Set sums = [] and use the public ranges of the task, or add regions.",
+            fix="Set sums = [] and use the public ranges of the task, or add regions; with dp,"
+            " --disclose and --preprocess 0.1 open sums under noise.",
         )
 
 
