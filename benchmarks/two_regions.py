@@ -1,0 +1,48 @@
+"""Two hospitals, Cleveland and Hungary, end to end in real daemons: disclosed, under dp, statistics with noise.
+
+Two regions cannot hide from each other, so nothing is masked and each region's own noise is what protects it:
+epsilon 3, of which a tenth pays for noise on the sums that scale the inputs.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks import hospitals
+from benchmarks.joint import in_daemons, in_process, spread
+from node.learning.evaluate import read_model
+
+SEEDS = (0, 1, 2, 3, 4)
+WISH: dict[str, Any] = {
+    "rounds": 20, "disclose": True, "dp": ("3", "1e-3"), "dp_rate": (1.0, 1.0), "preprocess_bp": 1000,
+    "settings": {"hidden": 0, "lr": "2", "local_steps": 1},
+}  # fmt: skip
+
+
+def run(seed: int) -> list[dict[str, Any]]:
+    """Return AUROC and epsilon of five seeds, and what the audit says of real daemons' logs."""
+    found = [_in_process(one) for one in SEEDS]
+    with tempfile.TemporaryDirectory(prefix="landsting-two-") as name:
+        data = hospitals.write(Path(name) / "data", ("cleveland", "hungary"))
+        models, report, _ = in_daemons(data.train, Path(name), seed, **WISH)
+        area = min(read_model(path).figures(data.union)["auroc"] or 0.0 for path in models.values())
+    once = {"unit": "", "direction": "more", "seeds": [seed]}
+    return [
+        {"name": "worst node's AUROC", **spread([area for area, _ in found]), **once, "seeds": list(SEEDS)},
+        {"name": "epsilon spent, larger of the two", **spread([eps for _, eps in found]), "unit": "", "limit": 3.0,
+         "seeds": list(SEEDS)},
+        {"name": "daemons: worst node's AUROC", "value": area, **once},
+        {"name": "daemons: the audit of their logs is clean", "value": float(report["verdict"] == "clean"),
+         "limit": 1.0, **once},
+    ]  # fmt: skip
+
+
+def _in_process(seed: int) -> tuple[float, float]:
+    """Return the worse node's AUROC on both hospitals' tests, and the larger epsilon."""
+    with tempfile.TemporaryDirectory(prefix="landsting-two-") as name:
+        data = hospitals.write(Path(name) / "data", ("cleveland", "hungary"))
+        joint = in_process(data.train, Path(name), seed, **WISH)
+        areas = [joint.figures(region, data.union)["auroc"] or 0.0 for region in data.train]
+        return min(areas), max(joint.epsilon.values())
