@@ -24,7 +24,7 @@ from node.learning.data.fingerprint import KEY_BYTES, SALT_BYTES
 from node.learning.data.manifest import Manifest, parse, to_toml
 from node.learning.data.sheet import Sheet
 from node.learning.errors import GateError
-from node.learning.task import file_bytes
+from node.learning.task import file_bytes, json_hash
 
 Record = Callable[[dict[str, Any], bytes, bytes], None]
 
@@ -102,6 +102,10 @@ class Datasets:
             )  # fmt: skip
         value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return value
+
+    def sheet_sha256(self, name: str) -> bytes:
+        """Return the hash of the newest data sheet, as the log's ``data.sheet`` has it."""
+        return json_hash("SHEET", self.sheet(name))
 
     def inspect(self, name: str) -> Sheet:
         """Return the sheet of a bound data set, read again.

@@ -17,6 +17,7 @@ from node.cli.output import Refusal
 from node.datasets import Datasets
 from node.learning.data.manifest import to_toml
 from node.learning.errors import GateError
+from node.learning.trainer import Agreed, Trainer
 from tests.node.data_tables import LABEL, column, shared, write
 
 N = 240
@@ -76,6 +77,7 @@ def test_what_is_bound_has_a_sheet_and_its_secrets_are_the_regions_alone(
     shown = run(capfd, "data", "show", "clinic", "--home", home)
     assert (shown["rows"], shown["approval"], shown["version"]) == (N, "RS 2026-0117", 1)
     assert Datasets(home).log_value("clinic")["sheet_sha256"].hex() == one["sheet"]
+    assert Datasets(home).sheet_sha256("clinic").hex() == one["sheet"]
 
 
 def test_every_version_of_a_sheet_is_in_the_log_before_it_is_bound(
@@ -139,6 +141,26 @@ def test_a_file_that_changed_stops_until_it_is_updated(home: Path, capfd: pytest
     assert one["version"] == 2
     assert run(capfd, "data", "check", "--home", home)["data"][0]["passed"]
     assert run(capfd, "data", "show", "clinic", "--version", "1", "--home", home)["version"] == 1
+
+
+def test_a_study_that_runs_stops_at_data_that_changed_without_an_update(
+    home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    add(capfd, home)
+    agreed = Agreed("classifier", "1", {"hidden": 0}, seed=1)
+    trainer = Trainer(agreed, study="s", region="vgr", manifest=home / "data" / "clinic.toml")
+    totals: list[np.ndarray] = []
+    for stage in trainer.sums:
+        totals.append(trainer.measure(stage, totals))
+    vector, _ = trainer.train(0, trainer.initial(), totals)
+
+    table(home.parent, seed=5)
+
+    with pytest.raises(GateError, match=r"clinic.csv has changed.*landsting data update") as caught:
+        trainer.train(1, vector, totals)
+    assert caught.value.code == "DATA_CHANGED"
+    run(capfd, "data", "update", "clinic", "--home", home)
+    trainer.train(1, vector, totals)  # with the rows that it began with
 
 
 def test_a_new_extract_is_compared_with_the_one_before(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
