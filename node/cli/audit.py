@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import click
 
 USAGE, REFUSED, INTERNAL = 64, 65, 70
+MAX_MODEL = 2**31
 _STUDY = re.compile(r"(0x)?((?:[0-9a-f]{2}){4,32})")
 REQUIRE = ("all-logs", "replay", "openings")
 
@@ -136,6 +137,36 @@ def explain(code: str | None, lang: str, as_json: bool) -> None:
         click.echo(json.dumps(said(name, lang), indent=2, ensure_ascii=False))
     else:
         click.echo(explain_text(name, lang), nl=False)
+
+
+@audit.command("prove-model")
+@click.argument("model", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE")
+@click.argument("bundles", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="BUNDLE...")
+@click.option("--study", required=True, callback=_study_id, metavar="ID", help="The whole id of the study.")
+@click.option("--proofs", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Write their proofs.")
+@_common
+def prove_model(model: Path, bundles: Sequence[Path], study: bytes, proofs: Path | None, as_json: bool) -> None:
+    """Show where a model file comes from, back to the study's initial model.
+
+    FILE is an exported model. With --proofs each entry on the way gets a file of its own (C2SP tlog-proof).
+    Exit code: 0 if the whole way is there, 4 if a part is missing, 3 if no entry names the model.
+    """
+    from node.audit.lineage import prove_model as run
+
+    if len(study) != 32:
+        raise click.UsageError("--study: prove-model needs the whole id, 64 hex digits")
+    lineage = run(_bytes(model, MAX_MODEL), bundles, study)
+    if proofs is not None:
+        proofs.mkdir(parents=True, exist_ok=True)
+        for name, proof in lineage.proofs.items():
+            (proofs / name).write_bytes(proof)
+    if as_json:
+        click.echo(json.dumps(lineage.to_json(), indent=2, ensure_ascii=False))
+    else:
+        click.echo(lineage.words)
+        for link in lineage.links:
+            click.echo(f"  {link.region} {link.seq:>6}  {link.kind:<14}{link.words}")
+    sys.exit(0 if lineage.whole else 4 if lineage.found else 3)
 
 
 @audit.command("check-finding")

@@ -25,4 +25,5 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
     said = json.loads(done.stdout)
     keys = {name: Home.open(Path(home)).keys() for name, home in said["homes"].items()}
     bundles = {path.stem: path for path in sorted(folder.rglob("*.bundle"))}
-    return Kept(bytes.fromhex(said["study"]), said["audit"]["verdict"], bundles, keys)
+    models = {path.stem: path for path in (folder / "models").glob("*.safetensors")}
+    return Kept(bytes.fromhex(said["study"]), said["audit"]["verdict"], bundles, keys, models)

@@ -16,12 +16,13 @@ LIAR = "vgr"
 
 @dataclass(frozen=True)
 class Kept:
-    """Bundles and keys by region."""
+    """Bundles, keys and exported models by region."""
 
     study: bytes
     verdict: str
     bundles: dict[str, Path]
     keys: dict[str, PrivateKeys]
+    models: dict[str, Path]
 
     def play(self) -> Play:
         """The same run, to be told again."""
