@@ -14,6 +14,11 @@ from typing import Any
 from protocol.errors import PlanError
 from protocol.plan import Plan
 
+NUMBERS = (
+    "weights", "weight_den", "weighting", "weighting_max_u", "exchange", "ring", "step_log2", "gamma_u",
+    "block_share_bp", "prg", "robustness", "clip",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -31,6 +36,7 @@ class Draft:
         score: Have the regions' validation rows judge the first model, summed under masks; ``sums`` ends with it.
         edges_text: The edge list of topology ``edges``.
         topology: None for the cheapest in which any region may be away and every value hides.
+        numbers: Values of the plan that say how models travel and how they are weighed, as ``NUMBERS`` names them.
         aggregation, fallback: Sums at each neighbour, or one of all (``network``) and what follows if that fails twice.
         min_coalition: How many regions together it must take, at least, to see one's update.
     """
@@ -57,6 +63,7 @@ class Draft:
     score: bool = False
     lab: bool = False
     title: str = ""
+    numbers: Mapping[str, object] = field(default_factory=dict)
     purpose: str = "research"
     round_timeout_s: int = 60
     round_min_s: int = 0
@@ -128,7 +135,7 @@ def draft_plan(draft: Draft) -> Plan:
             stages=len(facts["sums"]),
             preprocess_bp=draft.preprocess_bp,
         )
-    return Plan.make(**values)
+    return Plan.make(**(values | dict(draft.numbers)))
 
 
 def default_topology(n: int, seed: int = 0, min_coalition: int = 1) -> str:

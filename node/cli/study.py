@@ -63,6 +63,13 @@ def study() -> None:
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting of the task, for instance lr=0.05."
 )
+@click.option(
+    "--number",
+    "numbers",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="How models travel and are weighed: exchange=diff, ring=16, step_log2=14, weights=metropolis, clip=1.5 …",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--title", default="", help="What it is called on pages and reports.")
 @click.option(
@@ -96,6 +103,7 @@ def new(
     disclose: bool,
     masking: str,
     settings: tuple[str, ...],
+    numbers: tuple[str, ...],
     seed: int,
     title: str,
     purpose: str,
@@ -144,6 +152,7 @@ def new(
             freeze=freeze,
             score=score,
             lab=lab,
+            numbers=dict(_number(one) for one in numbers),
             title=title,
             purpose=purpose,
             round_timeout_s=timeout_s,
@@ -198,6 +207,19 @@ def _setting(text: str) -> tuple[str, object]:
         raise click.UsageError(f"--set is KEY=VALUE; found {text!r}")
     if value in ("true", "false"):
         return name, value == "true"
+    return name, int(value) if value.lstrip("-").isdigit() else value
+
+
+def _number(text: str) -> tuple[str, object]:
+    """Return one value of the plan, as ``--number`` gives it."""
+    from node.draft import NUMBERS
+    from protocol.reals import Real
+
+    name, sign, value = text.partition("=")
+    if not sign or name not in NUMBERS:
+        raise click.UsageError(f"--number is KEY=VALUE with one of {', '.join(NUMBERS)}; found {text!r}")
+    if name == "clip":
+        return name, Real(value)
     return name, int(value) if value.lstrip("-").isdigit() else value
 
 
