@@ -18,7 +18,8 @@ def drafted(*numbers: str) -> Draft:
 
 
 def test_numbers_stand_in_the_plan_as_they_are_given() -> None:
-    plan = draft_plan(drafted("exchange=diff", "ring=16", "step_log2=14", "weights=metropolis", "weight_den=16", "clip=1.50"))
+    weights = ("weights=metropolis", "weight_den=16")
+    plan = draft_plan(drafted("exchange=diff", "ring=16", "step_log2=14", *weights, "clip=1.50"))
     plan.check()
     assert (plan.exchange, plan.ring, plan.step_log2, plan.weights) == ("diff", 16, ((0, "", 14),), "metropolis")
     assert (plan.clip, plan.robustness) == ("1.5", "clip_sum")
