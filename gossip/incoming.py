@@ -17,7 +17,8 @@ from gossip.errors import RemoteError
 from gossip.events import Admit, Arrived, Buffer, Payload, PayloadFailed, Suspect
 from gossip.mailbox import Contradiction
 from gossip.step import Step
-from gossip.study import BEFORE_TRAINING, Phase, Study
+from gossip.study import Study
+from gossip.whereabouts import BEFORE_TRAINING, Phase
 from gossip.witness import WITNESS_TYPES
 from protocol.codec import MAX_CONTROL, MAX_HEADER, MAX_PLAN
 from protocol.envelope import Envelope

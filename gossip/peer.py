@@ -50,8 +50,9 @@ from gossip.requests import answer
 from gossip.rotation import Rotation
 from gossip.session import Entropy
 from gossip.step import Step
-from gossip.study import Phase, Study
+from gossip.study import Study
 from gossip.waking import Mode, Waking
+from gossip.whereabouts import Phase
 from gossip.witness import Witness
 from protocol.codec import Value
 from protocol.log import Log

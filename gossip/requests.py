@@ -8,8 +8,8 @@ from crypto.keys import PrivateKeys
 from gossip import upkeep
 from gossip.errors import Refusal
 from gossip.step import Step
-from gossip.study import Phase
 from gossip.waking import Mode
+from gossip.whereabouts import Phase
 from protocol.errors import LogError
 from protocol.roster import Card
 

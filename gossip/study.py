@@ -7,13 +7,11 @@ Rules kept here, and nowhere else:
 
 A study is in one phase at a time; the diagram is in README.md. When a region goes on and where to: ``pace``;
 what its log says of earlier runs: ``past``; its stages: ``sum_rounds``; its rounds: ``training``; what it takes
-in: ``hearing``; what it has come to: ``record``.
+in: ``hearing``; where it is and what it has come to: ``whereabouts``, ``record``.
 No sockets, clock or disk.
 """
 
 from __future__ import annotations
-
-from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,15 +24,9 @@ from gossip.hearing import Hearing
 from gossip.inbox import Inbox
 from gossip.mixing import model_hash
 from gossip.network_round import falls_back
-from gossip.past import Past
-from gossip.record import Record
-from gossip.round import TrainingRound
-from gossip.sender import Sender
 from gossip.step import Step
-from gossip.sum_rounds import SumRounds
-from gossip.sums import SumStage
-from gossip.training import Training
 from gossip.weighting import forget_count
+from gossip.whereabouts import Phase, Whereabouts
 from protocol.entries import Entry
 from protocol.envelope import Envelope
 
@@ -43,106 +35,14 @@ RETRY_MS = 2_000
 FINAL_FAILURES = ("budget", "data", "stats", "code")
 
 
-class Phase(Enum):
-    """Where a study is."""
-
-    OPENING = "opening"
-    SUM = "sum"
-    WAITING = "waiting"
-    TRAINING = "training"
-    REJOINING = "rejoining"
-    ENDED = "ended"
-
-
-BEFORE_TRAINING = (Phase.OPENING, Phase.SUM, Phase.WAITING)
-
-
-class Study(Record):
+class Study(Whereabouts):
     """A study that has started here."""
 
     def __init__(self, context: StudyContext) -> None:
-        super().__init__()
-        self.context = context
-        self.phase = Phase.OPENING
-        self._sender = Sender(context)
-        self._past = Past(context)
-        self._sums = SumRounds(context, self._sender, self._past)
-        self._training = Training(context, self._sender, self)
+        super().__init__(context)
         self._inbox = Inbox(context, self._sender, self._sums, self._training)
         self.hearing = Hearing(context, self._sender, self._sums, self._inbox)
-        self._entered_ms = 0
         self._retry_ms: int | None = None
-
-    # ---------------------------------------------------------------- where it is
-
-    @property
-    def _stage(self) -> SumStage | None:
-        return self._sums.stage
-
-    @property
-    def _current(self) -> TrainingRound | None:
-        return self._training.current
-
-    @property
-    def model(self) -> NDArray[np.float32] | None:
-        """The region's model, float32 (p,); None before the worker has built it."""
-        return self._training.model
-
-    @property
-    def id(self) -> bytes:
-        """The study id."""
-        return self.context.study
-
-    @property
-    def round(self) -> int:
-        """The round this region is in; P + rounds from the end on."""
-        plan = self.context.plan
-        if self.phase is Phase.ENDED:
-            return plan.end_round if self.outcome == "done" else max(self.context.last, 0)
-        if self._stage is not None:
-            return self._stage.number
-        if self._current is not None:
-            return self._current.number
-        return self.context.last + 1
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether PING may name this study: from when the model is built, or at once after a restart."""
-        return self.phase is not Phase.OPENING or self.context.last >= 0
-
-    @property
-    def attempt(self) -> int:
-        """Attempt of this region's own sum session; 0 elsewhere."""
-        return self._stage.attempt if self._stage is not None and self.phase is Phase.SUM else 0
-
-    @property
-    def state(self) -> str:
-        """The word that PING and status carry."""
-        if self.phase is Phase.ENDED:
-            return "done"
-        if self.phase in (Phase.OPENING, Phase.WAITING, Phase.REJOINING):
-            return "waiting"
-        if self.phase is Phase.SUM:
-            return "sum"
-        if self.alone:
-            return "alone"
-        return "train" if self._current is None or self._current.value is None else "mix"
-
-    def waiting_for(self, now_ms: int) -> list[dict[str, object]]:
-        """Whom it waits for, for what, since and until when (ms; until None: for as long as it takes)."""
-        if self.phase is Phase.SUM and self._stage is not None:
-            until = self._stage.deadline_ms()
-            pairs, since = self._stage.waiting_for(), self._stage.opened_ms
-        elif self.phase is Phase.WAITING:
-            first = self.context.plan.sum_rounds
-            behind = [n for n in self.context.others if self.context.presence.of(n).reached < first]
-            pairs, since, until = [(n, "to begin training together") for n in behind], self._entered_ms, None
-        elif self.phase is Phase.TRAINING and self._current is not None:
-            until = self._current.wake_ms()
-            pairs, since = self._current.waiting_for(), self._current.opened_ms
-        else:
-            return []
-        return [{"region": n, "what": what, "since_ms": since, "until_ms": until} for n, what in pairs]
 
     # ---------------------------------------------------------------- start, restart
 
