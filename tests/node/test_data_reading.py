@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
@@ -14,8 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from node.learning.data.cells import number
+from node.learning.data.check import inspect
 from node.learning.data.manifest import File, parse
 from node.learning.data.readers import TableFile
+from node.learning.data.report import page
 from node.learning.data.schema import Column, Schema, Target, differences
 from node.learning.data.table import read
 from node.learning.errors import ConfigError, GateError
@@ -136,6 +140,47 @@ def test_only_finite_decimal_numbers_are_numbers(cell: str) -> None:
     if np.isfinite(value):
         assert float(cell) == value
         assert "_" not in cell
+
+
+CELLS = st.sampled_from(
+    ["0", "1", "", "nan", "1e999", "-0", "1,5", '"', "å", "2024-01-01", "191212121212", "x y", "\n", "1_0"]
+)
+COLUMNS = (
+    column("x", missing=[""]),
+    column("n", "integer"),
+    column("b", "boolean"),
+    column("w", "category", categories=["0"]),
+    column("d", "date", since="e", range=[0, 9]),
+    column("e", "date", "ignore"),
+    column("t", "text", "quasi_identifier"),
+)
+
+
+@given(st.lists(st.lists(CELLS, min_size=8, max_size=8), max_size=30), st.sampled_from([".csv", ".csv.gz", ".parquet"]))
+@settings(max_examples=60, deadline=None)
+def test_any_cells_give_a_sheet_and_no_fault(rows: list[list[str]], ending: str) -> None:
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        text = "\n".join([",".join([*(c["name"] for c in COLUMNS), "ill"]), *map(",".join, rows)])
+        (folder / f"t{ending}").write_bytes(gzip.compress(text.encode()) if ending == ".csv.gz" else text.encode())
+
+        sheet = inspect(manifest(*COLUMNS, LABEL, file=f"t{ending}"), folder)
+
+        assert json.loads(sheet.text())["rows"] == sheet.rows
+        assert page([sheet.value()])
+
+
+@given(st.binary(max_size=300))
+@settings(max_examples=60, deadline=None)
+def test_any_bytes_are_a_table_or_are_refused_in_words(data: bytes) -> None:
+    with TemporaryDirectory() as name:
+        for ending in (".csv", ".csv.gz", ".parquet"):
+            (Path(name) / f"t{ending}").write_bytes(data)
+
+            sheet = inspect(manifest(column("x"), LABEL, file=f"t{ending}"), Path(name))
+
+            assert not sheet.passed
+            assert sheet.blocking[0].words
 
 
 def test_a_file_without_a_header_has_the_manifests_columns(tmp_path: Path) -> None:

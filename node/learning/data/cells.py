@@ -86,7 +86,7 @@ class _Memo(dict[str, float]):
             value = number(cell.replace(",", ".") if self._decimal == "," else cell)
             if math.isnan(value) and self._decimal == "." and _DECIMAL_COMMA.match(cell):
                 self.commas += 1
-            if column.kind == "integer" and value != math.floor(value):
+            if column.kind == "integer" and not value.is_integer():
                 value = math.nan
         return _WRONG if math.isnan(value) else value
 
