@@ -4,8 +4,9 @@ Four regions learn handwritten digits (scikit-learn's 1 797 images of 8 x 8, spl
 about 400 000 parameters, on ``complete``, with masks. ``u32`` sends whole values (``exchange = "full"``), ``u16``
 and ``u8`` differences. Eight bits need noise: they are compared with 32 bits of the same DP-SGD (per-sample
 clipping and Gaussian noise; its epsilon is not the subject here and is not stated). Bytes are all that the peers
-send, headers and signatures too; accuracy is that of each region's own model, mean over the regions, on rows that
-nobody trained on (their mean model hardly notices: mixing keeps it whatever rounding does). Each figure is over several seeds: ``value`` is the mean, ``spread`` the least and the greatest.
+send, headers, signatures and witnesses too. Accuracy is that of each region's own model, mean over the regions, on
+rows that nobody trained on (their mean model hardly notices: mixing keeps it whatever rounding does). Each figure
+is over several seeds: ``value`` is the mean, ``spread`` the least and the greatest.
 """
 
 from __future__ import annotations
@@ -125,8 +126,7 @@ class Digits:
             for name, start, end in zip(NAMES, (0, *ends), ends, strict=False)
         }
         parts = [
-            np.concatenate([rng.normal(scale=np.sqrt(2 / a), size=a * b), np.zeros(b)])
-            for a, b in pairwise(SHAPE)
+            np.concatenate([rng.normal(scale=np.sqrt(2 / a), size=a * b), np.zeros(b)]) for a, b in pairwise(SHAPE)
         ]
         self.initial = np.concatenate(parts).astype(np.float32)
         self._seed = seed
@@ -204,5 +204,3 @@ def _gradient(model: Floats, rows: Floats, labels: NDArray[np.int64], clip: floa
     for value, d in zip(values, deltas, strict=False):
         parts += [(value.T @ d).reshape(-1), d.sum(axis=0)]
     return np.concatenate(parts)
-
-
