@@ -57,6 +57,7 @@ class Holdings:
         self.relayed: dict[str, Seen] = {}
         self.proved: dict[str, Seen] = {}
         self.since: dict[str, int] = {}
+        self._signers: dict[str, tuple[bytes, bytes]] = {}  # origin: a signature, and whose key made it
 
     def load(self, mirrors: list[Mirror], cosignatures: list[Cosignature]) -> None:
         """Take what an earlier run has verified and been given."""
@@ -74,10 +75,20 @@ class Holdings:
             return None
         for keys in self._peer.membership.ring.at(parts[1], checkpoint.size - 1):
             try:
-                return Seen(*log_signature(note, checkpoint.origin, keys.log))
+                seen = Seen(*log_signature(note, checkpoint.origin, keys.log))
             except CryptoError:
                 continue
+            self._signers[checkpoint.origin] = seen.signature, keys.log
+            return seen
         return None
+
+    def is_known(self, note: bytes) -> bool:
+        """Whether a note says nothing new: its size and root are those of the copy, or of what was passed on."""
+        checkpoint = parse_checkpoint(parse_note(note).body)
+        mirror, seen = self.mirrors.get(checkpoint.origin), self.relayed.get(checkpoint.origin)
+        if mirror is not None and mirror.root_at(checkpoint.size) == checkpoint.root:
+            return True
+        return seen is not None and seen.checkpoint == checkpoint
 
     def known(self) -> list[tuple[str, Seen, str]]:
         """Newest checkpoint of each other log, with how it is known, ascending by origin."""
@@ -94,6 +105,9 @@ class Holdings:
 
     def log_key(self, seen: Seen) -> bytes:
         """Whose key of that log has signed: also one that was revoked since, for what it signed before."""
+        signature, signer = self._signers.get(seen.checkpoint.origin, (b"", b""))
+        if signature == seen.signature:
+            return signer
         name, ring = seen.checkpoint.origin.split("/")[1], self._peer.membership.ring
         sets = [keys for serial in ring.serials(name) if (keys := ring.keys(name, serial)) is not None]
         for keys in sets:
@@ -103,6 +117,7 @@ class Holdings:
                 )
             except CryptoError:
                 continue
+            self._signers[seen.checkpoint.origin] = seen.signature, keys.log
             return keys.log
         raise CryptoError(f"a checkpoint of {name} that none of its keys has signed")
 

@@ -76,6 +76,8 @@ class Standing:
 
     def relayed(self, step: Step, note: bytes) -> None:
         """Take in a checkpoint of some log that another region passed on."""
+        if self._held.is_known(note):
+            return
         seen = self._held.read(note)
         if seen is None:
             return

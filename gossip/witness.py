@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from gossip.peer import Peer
     from gossip.study import Study
 
+MAX_RELAYED = 64
 WITNESS_TYPES = ("HEADS", "COSIGN", "PROVE", "PROOF", "MIRROR", "HELLO", "BEHIND")
 
 
@@ -100,7 +101,10 @@ class Witness:
         checkpoint, signature = log.signed()
         own = checkpoint_note(checkpoint, log.log_public, signature)
         self.told = checkpoint.size
-        others = [self.held.note(seen) for _, seen, _ in self.held.known()]
+        known = [seen for _, seen, _ in self.held.known()]
+        first = round * MAX_RELAYED % len(known) if len(known) > MAX_RELAYED else 0  # of many, others each round
+        told = sorted((known[first:] + known[:first])[:MAX_RELAYED], key=lambda seen: seen.checkpoint.origin)
+        others = [self.held.note(seen) for seen in told]
         for name in neighbours_of(study, round):
             since = min(self.held.since.get(name, 0), checkpoint.size)
             payload = Heads(round, own, since, tuple(others)).encode()
