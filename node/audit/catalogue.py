@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from node.audit import words_en
+from node.audit import words_en, words_sv
 from node.audit.words import Words
 
 CATALOGUES: Mapping[str, tuple[Mapping[str, Words], Mapping[str, str]]] = {
     "en": (words_en.CODES, words_en.PHRASES),
+    "sv": (words_sv.CODES, words_sv.PHRASES),
 }
 LANGUAGES = tuple(sorted(CATALOGUES))
 

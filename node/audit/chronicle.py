@@ -19,14 +19,14 @@ class RoundMark:
     Attributes:
         outcome: ``summed``, ``mixed`` or ``kept``, as in ``round.end``.
         t_ms: When it ended, by the region's own clock, ms since 1970.
-        senders: How many others' values are in it.
+        senders: The others whose values are in it, ascending.
         model: SHA-256 of the model that was mixed; None where none was.
     """
 
     round: int
     outcome: str
     t_ms: int
-    senders: int
+    senders: tuple[str, ...]
     model: bytes | None
 
 
@@ -74,7 +74,7 @@ def _course(study: bytes, region: str, entries: Sequence[Told]) -> Course:
                 told.body["round"],
                 told.body["outcome"],
                 told.t_ms,
-                len([name for name in weights if name != region]),
+                tuple(sorted(name for name in weights if name != region)),
                 mix.body["model"] if mix is not None else None,
             )
         )

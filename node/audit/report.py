@@ -6,14 +6,15 @@ Same inputs give the same bytes: no clock, no path, no host. JSON is ``landsting
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from node.audit.catalogue import phrase
 from node.audit.checks.cross import Match
 from node.audit.checks.logs import CheckedLog
 from node.audit.checks.study import StudyRecord
+from node.audit.chronicle import Course, courses
 from node.audit.findings import Finding, Json, Severity
-from node.audit.telling import Question, StudyRow, Teller
+from node.audit.telling import Budget, Question, StudyRow, Teller
 
 FORMAT = "landsting-report/v1"
 
@@ -41,6 +42,8 @@ class Report:
         exit_code: Of the command, see README.md.
         entries, signatures: How many were checked; each distinct valid signature counts once.
         unchecked: Messages of senders for whom no key is at hand (other rosters).
+        courses: The rounds of each study at each region, for pictures; not in the JSON.
+        budget: What was spent of the privacy budget.
     """
 
     verdict: str
@@ -56,6 +59,8 @@ class Report:
     unchecked: int
     exit_code: int
     lang: str = "en"
+    courses: tuple[Course, ...] = ()
+    budget: Budget = field(default_factory=Budget)
 
     def to_json(self) -> dict[str, Json]:
         """Return the report as JSON values, ``landsting-report/v1``."""
@@ -178,6 +183,8 @@ def report(
         unchecked=unchecked,
         exit_code=code,
         lang=lang,
+        courses=courses([row.study for row in studies], logs),
+        budget=teller.budget(),
     )
 
 

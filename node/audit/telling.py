@@ -32,11 +32,29 @@ class StudyRow:
     accepted: tuple[str, ...]
     confirmed: bool
     dp: bool = False
+    epsilon_max_u: int | None = None
 
     @property
     def missing(self) -> tuple[str, ...]:
         """Regions whose ACCEPT was not seen."""
         return tuple(sorted(set(self.regions) - set(self.accepted)))
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What was spent of the privacy budget, in 1e-6 of epsilon.
+
+    Attributes:
+        is_set: Whether a study sets one.
+        limit_u: The smallest that a study sets; None where none does.
+        most_u: The most that a region stated; None where none did.
+        missing: Regions that state nothing, or whose log proves nothing.
+    """
+
+    is_set: bool = False
+    limit_u: int | None = None
+    most_u: int | None = None
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,14 +201,24 @@ class Teller:
         question = self._say("question.budget")
         if codes & {"LS-DP-BUDGET", "LS-DP-MATH"}:
             return Question(question, CONTRADICTED, "")
-        stated = {name for record in self._records.values() for name in record.epsilon_u}
-        if not any(row.dp for row in self._studies):
+        budget = self.budget()
+        if not budget.is_set:
             return Question(question, NOT_CHECKED, self._say("note.budget.none"))
-        missing = sorted({name for row in self._studies for name in row.regions} - stated)
-        if missing or not all(log.is_sound for log in self._logs):
-            return Question(question, NOT_CHECKED, self._say("note.budget.missing", regions=_and(missing)))
-        most = max(value for record in self._records.values() for value in record.epsilon_u.values())
-        return Question(question, PROVEN, self._say("note.budget", most=f"{most / 1e6:.3f}"))
+        if budget.missing or budget.most_u is None:
+            return Question(question, NOT_CHECKED, self._say("note.budget.missing", regions=_and(budget.missing)))
+        return Question(question, PROVEN, self._say("note.budget", most=f"{budget.most_u / 1e6:.3f}"))
+
+    def budget(self) -> Budget:
+        """Return what was spent of the privacy budget; what is stated too small or beyond it is a finding."""
+        private = [row for row in self._studies if row.dp]
+        stated = {name: value for record in self._records.values() for name, value in record.epsilon_u.items()}
+        unsound = {log.region for log in self._logs if not log.is_sound}
+        return Budget(
+            is_set=bool(private),
+            limit_u=min((row.epsilon_max_u for row in private if row.epsilon_max_u is not None), default=None),
+            most_u=max(stated.values(), default=None),
+            missing=tuple(sorted({name for row in private for name in row.regions} - (set(stated) - unsound))),
+        )
 
     def _matched(self, matches: Mapping[str, Match]) -> str:
         held = sum(match.held for match in matches.values())

@@ -11,9 +11,12 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+
+if TYPE_CHECKING:
+    from node.audit.report import Report
 
 USAGE, REFUSED, INTERNAL = 64, 65, 70
 MAX_MODEL = 2**31
@@ -70,6 +73,14 @@ def _study_id(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 @click.option("--as-of", type=click.IntRange(0), metavar="ROUND", help="The last round that is looked at.")
 @click.option("--fast", is_flag=True, help="Do not check signatures of what sender and receiver both logged.")
 @click.option("--lang", default="en", show_default=True, metavar="LANG", help="Language of the words.")
+@click.option(
+    "--report",
+    "page",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    metavar="FILE",
+    help="Write the report as one HTML page, too.",
+)
+@click.option("--date", metavar="D", help="A date to print on the page; none is printed by itself.")
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes to check with.")
 @_common
 def verify(
@@ -79,6 +90,8 @@ def verify(
     as_of: int | None,
     fast: bool,
     lang: str,
+    page: Path | None,
+    date: str | None,
     jobs: int,
     as_json: bool,
 ) -> None:
@@ -102,6 +115,8 @@ def verify(
         report = run(bundles, study=study, **options)  # type: ignore[arg-type]
     except StudyError as error:
         raise click.UsageError(f"--study {error}") from error
+    if page is not None:
+        _write_page(page, report, bundles, date)
     if as_json:
         click.echo(json.dumps(report.to_json(), indent=2, ensure_ascii=False))
     else:
@@ -194,6 +209,16 @@ def check_finding(finding: Path, roster: Path, as_json: bool) -> None:
     else:
         click.echo(f"{'CONFIRMED' if answer.confirmed else 'NOT SHOWN'}: {answer.words}")
     sys.exit(answer.exit_code)
+
+
+def _write_page(page: Path, report: Report, bundles: Sequence[Path], date: str | None) -> None:
+    from node.audit.inputs import inputs_of
+    from node.audit.page import page as render
+
+    try:
+        page.write_text(render(report, inputs_of(bundles), date), encoding="utf-8")
+    except OSError as error:
+        raise click.UsageError(f"{page} cannot be written: {error.strerror}") from error
 
 
 def _progress(words: str) -> None:

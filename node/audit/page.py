@@ -1,0 +1,278 @@
+"""The report as one page of HTML: no script, nothing from outside, every string escaped; Swedish and English.
+
+The first screen answers six questions in plain words; a word that needs explaining leads to the glossary at the
+end. Same report, same bytes: a date stands on it only if it is given.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from node.audit.catalogue import phrase, words
+from node.audit.findings import Finding, Severity
+from node.audit.page_words import GLOSSARY, PAGE
+from node.audit.pictures import legend, lineage, rounds
+from node.audit.report import Report
+from node.audit.telling import CONTRADICTED, PROVEN
+
+_BUDGET = frozenset({"LS-DP-BUDGET", "LS-DP-MATH"})
+_STYLE = """
+:root{--ink:#1c2430;--soft:#5b6675;--line:#d8dee6;--good:#0b6e5f;--bad:#a3281f;--mid:#8a5a00;--paper:#fff}
+*{box-sizing:border-box}body{margin:0;background:#f3f5f8;color:var(--ink);font:16px/1.5 system-ui,sans-serif}
+main{max-width:960px;margin:0 auto;background:var(--paper);padding:28px 36px 48px}
+h1{font-size:1.5rem;margin:0 0 4px}h2{font-size:1.15rem;margin:36px 0 10px;border-top:1px solid var(--line);
+padding-top:18px}p{margin:6px 0}.soft{color:var(--soft)}.verdict{border-left:8px solid var(--good);padding:10px 16px;
+margin:16px 0;background:#eef6f4}.verdict b{font-size:1.35rem;display:block}.minor,.incomplete,.unconfirmed{
+border-color:var(--mid);background:#fbf5e9}.major,.critical{border-color:var(--bad);background:#fbeeed}
+.lab{background:#fff3c4;padding:6px 16px}table{border-collapse:collapse;width:100%}
+th,td{text-align:left;vertical-align:top;padding:8px 10px;border-bottom:1px solid var(--line);overflow-wrap:anywhere}
+th{font-weight:600}.asked th{width:34%}.w{white-space:nowrap;font-weight:600;font-size:.86rem}
+.PROVEN{color:var(--good)}.CONTRADICTED{color:var(--bad)}article{border:1px solid var(--line);border-radius:6px;
+padding:10px 16px;margin:12px 0;break-inside:avoid}article h3{margin:0;font-size:1rem}dt{font-weight:600;margin-top:8px}
+dd{margin:0 0 0 1em}code{font:.85rem ui-monospace,monospace;overflow-wrap:anywhere}a{color:#154f8a}
+svg{width:100%;height:auto;display:block}.legend svg{width:14px;height:16px;display:inline;vertical-align:-2px}
+.legend span{margin-right:16px;white-space:nowrap}.wide{overflow-x:auto}.name{font:14px system-ui;text-anchor:end;
+fill:#1c2430}.tick{font:11px system-ui;fill:#5b6675}.mid,.count{text-anchor:middle}.count{font:600 11px system-ui;
+fill:#fff}.mixed{fill:#0b6e5f}.summed{fill:#8cc4ba}rect.kept,circle.kept{fill:#fff;stroke:#b8860b;stroke-width:1.5}
+.none{fill:#9aa4b1}.start{fill:#5b6675}.released{fill:#123c69}.own{stroke:#0b6e5f;stroke-width:2.5}
+.other{stroke:#a9c9c3;stroke-width:1}@media(max-width:600px){main{padding:18px 16px}.asked th,.asked td{display:block;
+width:auto;border:0;padding:2px 0}.asked tr{display:block;border-bottom:1px solid var(--line);padding:8px 0}}
+@media print{body{background:#fff;font-size:11pt}main{max-width:none;padding:0}a{color:inherit}h2{break-after:avoid}}
+""".replace("\n", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What was read and with what, by SHA-256 in hex: (name, sum) of each file, of this tool, of the court tool."""
+
+    files: Sequence[tuple[str, str]] = ()
+    tool: str | None = None
+    court: str | None = None
+
+
+def page(report: Report, inputs: Inputs | None = None, date: str | None = None) -> str:
+    """Return the report as HTML.
+
+    Args:
+        inputs: Files and tool, for the end of the page.
+        date: Printed as it is, if given.
+    """
+    return _Page(report, inputs or Inputs(), date).html()
+
+
+class Linker:
+    """Escapes text, and links each word of a glossary where it stands."""
+
+    def __init__(self, lang: str) -> None:
+        self._anchors = {form: name for name, (forms, _) in GLOSSARY[lang].items() for form in forms}
+        longest = sorted(self._anchors, key=len, reverse=True)
+        self._words = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, longest))})(?![\w-])", re.IGNORECASE)
+
+    def __call__(self, text: str) -> str:
+        """Return the text as HTML."""
+        out, at = [], 0
+        for match in self._words.finditer(text):
+            out.append(escape(text[at : match.start()]))
+            out.append(f'<a href="#w-{self._anchors[match[1].lower()]}">{escape(match[1])}</a>')
+            at = match.end()
+        return "".join([*out, escape(text[at:])])
+
+
+class _Page:
+    def __init__(self, report: Report, inputs: Inputs, date: str | None) -> None:
+        self._report = report
+        self._inputs = inputs
+        self._date = date
+        self._say: Mapping[str, str] = PAGE[report.lang]
+        self._link = Linker(report.lang)
+
+    def html(self) -> str:
+        title = escape(self._say["title"])
+        parts = [
+            f'<!doctype html><html lang="{self._report.lang}"><head><meta charset="utf-8"><title>{title}</title>',
+            '<meta name="viewport" content="width=device-width,initial-scale=1">',
+            '<meta http-equiv="Content-Security-Policy"'
+            " content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">",
+            f"<style>{_STYLE}</style></head><body><main>",
+            self._first(), self._findings(), self._questions(), self._pictures(), self._coverage(),
+            self._studies(), self._limits(), self._glossary(), self._files(),
+            "</main></body></html>\n",
+        ]  # fmt: skip
+        return "".join(parts)
+
+    # ------------------------------------------------------------ first screen
+
+    def _verdict(self) -> str:
+        report = self._report
+        is_open = report.verdict == "clean" and not any(row.confirmed for row in report.studies)
+        return "unconfirmed" if is_open else report.verdict
+
+    def _first(self) -> str:
+        say, verdict = self._say, self._verdict()
+        lab = f'<p class="lab">{self._link(say["lab"])}</p>' if self._report.lab else ""
+        date = f'<p class="soft">{escape(say["date"].format(date=self._date))}</p>' if self._date else ""
+        rows = "".join(
+            f"<tr><th>{self._link(say[f'q.{key}'])}</th><td>{self._link(answer)}</td></tr>"
+            for key, answer in self._answers()
+        )
+        return (
+            f'<section id="first"><h1>{escape(say["title"])}</h1>{date}{lab}'
+            f'<div class="verdict {verdict}"><b>{escape(say[f"verdict.{verdict}"])}</b>'
+            f'{self._link(say[f"say.{verdict}"])}</div><table class="asked">{rows}</table></section>'
+        )
+
+    def _answers(self) -> list[tuple[str, str]]:
+        say, report = self._say, self._report
+        grave = [f for f in report.findings if f.severity is not Severity.INFO]
+        named = sorted({f.subject for f in grave if f.subject})
+        return [
+            ("agree", self._agreed()),
+            ("altered", self._altered(grave)),
+            ("who", say["a.who"].format(regions=_and(named)) if named else say["a.who.none"]),
+            ("budget", self._budget(grave)),
+            ("data", say["a.data"]),
+            ("now", self._now(grave)),
+        ]
+
+    def _agreed(self) -> str:
+        studies = self._report.studies
+        missing = sorted({name for row in studies for name in row.missing})
+        if not studies:
+            return self._say["a.agree.none"]
+        if missing:
+            return self._say["a.agree.no"].format(regions=_and(missing))
+        regions = sorted({name for row in studies for name in row.regions})
+        return self._say["a.agree.yes"].format(regions=_and(regions))
+
+    def _altered(self, grave: Sequence[Finding]) -> str:
+        say = self._say
+        if any(finding.subject for finding in grave):
+            return say["a.altered.yes"]
+        if grave:
+            return say["a.altered.files"].format(files=_and(sorted({f.source or "?" for f in grave})))
+        absent = [row.region for row in self._report.coverage if row.bundle is None]
+        if absent:
+            return say["a.altered.part"].format(regions=_and(absent))
+        return say["a.altered.no"]
+
+    def _budget(self, grave: Sequence[Finding]) -> str:
+        say, budget = self._say, self._report.budget
+        guilty = sorted({f.subject for f in grave if f.code in _BUDGET and f.subject})
+        if guilty:
+            return say["a.budget.no"].format(regions=_and(guilty))
+        if not budget.is_set:
+            return say["a.budget.none"]
+        if budget.missing or budget.most_u is None:
+            return say["a.budget.open"].format(regions=_and(budget.missing) or "?")
+        limit = budget.limit_u or 0
+        return say["a.budget.yes"].format(most=f"{budget.most_u / 1e6:.3f}", limit=f"{limit / 1e6:.3f}")
+
+    def _now(self, grave: Sequence[Finding]) -> str:
+        if not grave:
+            return self._say["a.now.clean" if self._verdict() == "clean" else "a.now.unconfirmed"]
+        steps: list[str] = []
+        for finding in grave:
+            step = words(finding.code, self._report.lang).next.format_map(finding.filled())
+            if step not in steps:
+                steps.append(step)
+        return " ".join(steps[:2])
+
+    # ------------------------------------------------------------ below
+
+    def _findings(self) -> str:
+        say, lang = self._say, self._report.lang
+        cards = []
+        for finding in self._report.findings:
+            text, told = words(finding.code, lang), finding.to_json(lang)
+            blame = f" · {escape(say['f.info'])}" if finding.severity is Severity.INFO else ""
+            cards.append(
+                f'<article id="{finding.fingerprint[:16]}"><h3>{self._link(str(told["title"]))}</h3>'
+                f'<p class="soft">{escape(say[f"severity.{finding.severity.label}"])}{blame} · '
+                f"{escape(finding.place)} · <code>{finding.code}</code></p><p>{self._link(str(told['plain']))}</p><dl>"
+                f"<dt>{escape(say['f.next'])}</dt><dd>{self._link(str(told['next']))}</dd>"
+                f"<dt>{escape(say['f.why'])}</dt><dd>{self._link(text.who)}</dd>"
+                f"<dt>{escape(say['f.shows'])}</dt><dd>{self._link(text.shows)}</dd></dl></article>"
+            )
+        return self._section("findings", "".join(cards) or f"<p>{escape(say['none'])}</p>")
+
+    def _questions(self) -> str:
+        say = self._say
+        rows = "".join(
+            f"<tr><td>{self._link(q.question)}</td><td class='w {q.answer if q.answer in _COLOURED else ''}'>"
+            f"{escape(say[q.answer])}</td><td>{self._link(q.note)}</td></tr>"
+            for q in self._report.questions
+        )
+        heads = "".join(f"<th>{escape(say[f't.{key}'])}</th>" for key in ("question", "answer", "note"))
+        return self._section(
+            "questions", f"<table><tr>{heads}</tr>{rows}</table><p class='soft'>{escape(say['answers'])}</p>"
+        )
+
+    def _pictures(self) -> str:
+        say, out = self._say, []
+        for row in self._report.studies:
+            mine = [course for course in self._report.courses if course.study == row.study]
+            shown = rounds(mine, say)
+            if shown:
+                line = f"<p class='soft'>{escape(say['svg.rounds'])}</p>"
+                out.append(self._section("rounds", f"{line}<div class='wide'>{shown}</div>{legend(say)}"))
+            shown = lineage(mine, say)
+            if shown:
+                line = f"<p class='soft'>{escape(say['svg.lineage'])}</p>"
+                out.append(self._section("lineage", f"{line}<div class='wide'>{shown}</div>"))
+        return "".join(out)
+
+    def _coverage(self) -> str:
+        say = self._say
+        rows = "".join(
+            f"<tr><td>{escape(row.region)}</td><td>{escape(row.bundle or say['t.absent'])}</td><td>{row.entries}</td>"
+            f"<td>{row.matched} / {row.held}</td></tr>"
+            for row in self._report.coverage
+        )
+        heads = "".join(f"<th>{escape(say[f't.{key}'])}</th>" for key in ("region", "bundle", "entries", "found"))
+        return self._section("coverage", f"<table><tr>{heads}</tr>{rows}</table>")
+
+    def _studies(self) -> str:
+        rows = "".join(
+            "<p>"
+            + self._link(
+                phrase("study.row", self._report.lang).format(
+                    study=row.study.hex(), regions=len(row.regions), rounds=row.rounds, masking=row.masking,
+                    lab=phrase("study.lab", self._report.lang) if row.lab else "", accepted=len(row.accepted),
+                ).strip()
+            )
+            + "</p>"
+            for row in self._report.studies
+        )  # fmt: skip
+        return self._section("studies", rows or f"<p>{escape(self._say['none'])}</p>")
+
+    def _limits(self) -> str:
+        return self._section("limits", f"<p>{self._link(phrase('limits', self._report.lang))}</p>")
+
+    def _glossary(self) -> str:
+        entries = "".join(
+            f'<dt id="w-{name}">{escape(forms[0])}</dt><dd>{escape(meaning)}</dd>'
+            for name, (forms, meaning) in sorted(GLOSSARY[self._report.lang].items(), key=lambda item: item[1][0][0])
+        )
+        return self._section("glossary", f"<dl>{entries}</dl>")
+
+    def _files(self) -> str:
+        say, inputs = self._say, self._inputs
+        named = [*inputs.files]
+        named += [(say["t.tool"], inputs.tool)] if inputs.tool else []
+        named += [(say["t.court"], inputs.court)] if inputs.court else []
+        rows = "".join(f"<tr><td>{escape(name)}</td><td><code>{escape(sum)}</code></td></tr>" for name, sum in named)
+        heads = f"<tr><th>{escape(say['t.file'])}</th><th>{escape(say['t.sum'])}</th></tr>"
+        return self._section("inputs", f"<table>{heads}{rows}</table>") if named else ""
+
+    def _section(self, key: str, inner: str) -> str:
+        return f'<section id="{key}"><h2>{escape(self._say[f"h.{key}"])}</h2>{inner}</section>'
+
+
+_COLOURED = (PROVEN, CONTRADICTED)
+
+
+def _and(names: Sequence[str]) -> str:
+    return ", ".join(names)
