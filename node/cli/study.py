@@ -59,7 +59,13 @@ def study() -> None:
 )
 @click.option("--freeze", multiple=True, metavar="PATTERN", help="Parameters that neither train nor travel: model.0.*")
 @click.option("--disclose", is_flag=True, help="Allow what cannot be masked to be shown to its neighbour; needs --dp.")
-@click.option("--masking", type=click.Choice(["auto", "strict"]), default="strict", show_default=True)
+@click.option(
+    "--masking",
+    type=click.Choice(["auto", "strict", "recoverable"]),
+    default="auto",
+    show_default=True,
+    help="Sums of all or nothing (strict), or of those who are left (recoverable); auto: the latter from 4 neighbours.",
+)
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting of the task, for instance lr=0.05."
 )

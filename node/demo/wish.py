@@ -61,8 +61,8 @@ class Wish:
 
     @property
     def mode(self) -> str:
-        """The plan's ``masking.mode``. ``on`` is strict: this version has no recoverable sessions."""
-        return "strict" if self.masking == "on" else "off"
+        """The plan's ``masking.mode``: where sums survive losses goes by the number of neighbours."""
+        return "auto" if self.masking == "on" else "off"
 
     @property
     def sum_rounds(self) -> int:
