@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from node.audit.signatures import Signatures
 from node.audit.statements import Statement, Statements
+from protocol.card import Keys
 from protocol.plan import Plan
-from protocol.roster import Card, Roster
+from protocol.roster import Roster
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +25,26 @@ class KeySet:
     sign: bytes
     log: bytes
     witness: bytes
+    serial: int = 1
 
     @classmethod
-    def of(cls, card: Card) -> KeySet:
-        """Return those of a card."""
-        return cls(card.keys.sign, card.keys.log, card.keys.witness)
+    def of(cls, keys: Keys) -> KeySet:
+        """Return those of a card or of a rotation."""
+        return cls(keys.sign, keys.log, keys.witness, keys.serial)
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A key set that followed: signed by the identity key, valid from its ``key.rotate`` on.
+
+    Attributes:
+        position: Of that entry; None where only a later roster tells of the set.
+        body: Of that entry; None likewise.
+    """
+
+    keys: KeySet
+    position: int | None
+    body: dict[str, Any] | None
 
 
 @dataclass(slots=True, eq=False)
@@ -43,6 +60,7 @@ class Context:
         unchecked: Envelopes whose sender this context has no key for.
         inside: What carriers' payloads hold, by their SHA-256; each is read once.
         agreed: Indices of messages that need no check of their signature (``--fast``).
+        later: By region, the key sets that followed the roster's, ascending by serial.
         judged: By index in ``statements``, what ``judge`` said.
     """
 
@@ -58,6 +76,7 @@ class Context:
     inside: dict[bytes, list[int]] = field(default_factory=dict)
     judged: dict[int, bool | None] = field(default_factory=dict)
     agreed: frozenset[int] = frozenset()
+    later: dict[str, list[Later]] = field(default_factory=dict)
 
     @property
     def roster_hash(self) -> bytes | None:
@@ -83,9 +102,25 @@ class Context:
         if is_agreed:
             return True
         statement.judged = True
-        if self.signatures.statement(statement, keys.sign):
+        sets = self.sets_at(statement.sender, statement.size)
+        if any(self.signatures.statement(statement, keys.sign) for keys in sets):
             return True
         return False if self._is_ours(statement) else None
+
+    def sets_at(self, region: str, position: int) -> list[KeySet]:
+        """Return the key sets that may have signed at a position: the one that is valid there, and unplaced ones."""
+        later = self.later.get(region, ())
+        begun = [each.keys for each in later if each.position is not None and each.position <= position]
+        unplaced = [each.keys for each in later if each.position is None]
+        return [*(begun[-1:] or [self.keys[region]]), *unplaced]
+
+    def sets(self, region: str) -> list[KeySet]:
+        """Return all key sets of a region."""
+        return [self.keys[region], *(each.keys for each in self.later.get(region, ()))] if region in self.keys else []
+
+    def all_sets(self) -> dict[str, list[KeySet]]:
+        """Return the same for every region."""
+        return {region: self.sets(region) for region in self.keys}
 
     def _is_ours(self, statement: Statement) -> bool:
         """Whether it speaks of this roster or a study under it; else its sender may have had other keys then.
@@ -103,7 +138,7 @@ class Context:
 
 def keys_of(roster: Roster) -> dict[str, KeySet]:
     """Return the key sets of a roster's cards, by region."""
-    return {card.name: KeySet.of(card) for card in roster.cards}
+    return {card.name: KeySet.of(card.keys) for card in roster.cards}
 
 
 def contexts(

@@ -5,21 +5,26 @@ not hold raises ``EvidenceError``.
 
 Pieces (JSON objects, bytes as ``0x`` and hex): ``envelope`` {header, sig, holder}, ``note`` {text},
 ``leaf`` {leaf, at, size, path}, ``hash`` {hash, at, size, path} of a leaf, ``consistency`` {size, root, path},
-``plan`` {plan}, ``payload`` {sha256}, ``log`` {size}: what the whole log does not hold.
+``rotation`` {body} and ``revocation`` {body} of key sets, ``plan`` {plan}, ``payload`` {sha256}, ``log`` {size}:
+what the whole log does not hold.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from crypto.errors import CryptoError
 from crypto.merkle import leaf_hash, verify_consistency, verify_inclusion
 from crypto.note import Checkpoint, open_note, parse_checkpoint, parse_note
 from node.audit.findings import Json
+from protocol.card import Keys
+from protocol.codec import MAX_ENTRY, decode, encode
 from protocol.entries import Entry, decode_entry
 from protocol.envelope import Envelope, parse, verify
-from protocol.errors import CodecError, PlanError
+from protocol.errors import CodecError, PlanError, RosterError
+from protocol.keys import Revocation, check_revocation, check_rotation
 from protocol.plan import Plan
 from protocol.roster import Card, Roster
 
@@ -72,6 +77,16 @@ def plan_piece(plan: Plan) -> dict[str, Json]:
     return {"type": "plan", "plan": "0x" + plan.encode().hex()}
 
 
+def rotation_piece(body: Mapping[str, Any]) -> dict[str, Json]:
+    """Return a key set that followed, as its region logged it."""
+    return {"type": "rotation", "body": "0x" + encode(dict(body)).hex()}
+
+
+def revocation_piece(body: Mapping[str, Any]) -> dict[str, Json]:
+    """Return a revocation of a key set."""
+    return {"type": "revocation", "body": "0x" + encode(dict(body)).hex()}
+
+
 def log_piece(size: int) -> dict[str, Json]:
     """Return the size of a log: the finding is about what is not in it, which only the whole log shows."""
     return {"type": "log", "size": size}
@@ -103,6 +118,8 @@ class Exhibit:
         self.leaves: list[_Leaf] = []
         self.hashes: dict[tuple[str, int], set[bytes]] = {}
         self.earlier: dict[int, bytes] = {}
+        self.sets = [self.card.keys]
+        self.revocations: list[Revocation] = []
         self.plan: Plan | None = None
         self.payloads = self.logs = 0
         ranked = sorted(pieces, key=lambda piece: _ORDER.get(str(piece.get("type")), 9))
@@ -126,6 +143,10 @@ class Exhibit:
                 root, note = _bytes(piece, "root"), self.note
                 _crypto(verify_consistency, size, note.size, root, note.root, _nodes(piece))
                 self.earlier[size] = root
+            case {"type": "rotation"}:
+                self.sets.append(self._rotation(_bytes(piece, "body")))
+            case {"type": "revocation"}:
+                self.revocations.append(self._revocation(_bytes(piece, "body")))
             case {"type": "plan"}:
                 self.plan = self._plan(_bytes(piece, "plan"))
             case {"type": "payload"}:
@@ -153,7 +174,7 @@ class Exhibit:
         """Return a message once it is seen to be the subject's."""
         try:
             envelope = parse(header, signature)
-            verify(envelope, self.card.keys.sign)
+            self._by_any(lambda keys: verify(envelope, keys.sign))
         except (CodecError, CryptoError) as error:
             raise EvidenceError(f"a message is not {self.subject}'s: {error}") from error
         if envelope.fields.sender != self.subject or not self._owns(envelope.fields.log):
@@ -163,12 +184,34 @@ class Exhibit:
     def _note(self, note: bytes) -> Checkpoint:
         try:
             checkpoint = parse_checkpoint(parse_note(note).body)
-            open_note(note, checkpoint.origin, self.card.keys.log)
+            self._by_any(lambda keys: open_note(note, checkpoint.origin, keys.log))
         except (CodecError, CryptoError, UnicodeError) as error:
             raise EvidenceError(f"a checkpoint is not {self.subject}'s: {error}") from error
         if not self._owns(checkpoint.origin):
             raise EvidenceError(f"a checkpoint is of the log {checkpoint.origin}")
         return checkpoint
+
+    def _by_any(self, check: Callable[[Keys], object]) -> None:
+        """See that one of the region's key sets signed it."""
+        for keys in self.sets[:-1]:
+            try:
+                check(keys)
+                return
+            except CryptoError:
+                continue
+        check(self.sets[-1])
+
+    def _rotation(self, data: bytes) -> Keys:
+        try:
+            return check_rotation(_map(data), self.card.identity)
+        except (CodecError, CryptoError, KeyError, TypeError, ValueError) as error:
+            raise EvidenceError(f"a rotation of keys does not hold: {error}") from error
+
+    def _revocation(self, data: bytes) -> Revocation:
+        try:
+            return check_revocation(_map(data), self.roster)
+        except (CodecError, CryptoError, RosterError, KeyError, TypeError, ValueError) as error:
+            raise EvidenceError(f"a revocation does not hold: {error}") from error
 
     def _plan(self, data: bytes) -> Plan:
         try:
@@ -210,7 +253,15 @@ class Exhibit:
         return self.envelopes[0]
 
 
-_ORDER = {"plan": 0, "note": 0, "envelope": 1, "consistency": 2, "leaf": 3, "hash": 3, "payload": 4, "log": 4}
+_RANKS = (("rotation",), ("revocation", "plan", "note"), ("envelope",), ("consistency",), ("leaf", "hash"))
+_ORDER = {name: rank for rank, names in enumerate(_RANKS) for name in names}
+
+
+def _map(data: bytes) -> dict[str, Any]:
+    value = decode(data, max_bytes=MAX_ENTRY)
+    if not isinstance(value, dict):
+        raise EvidenceError("a map is expected")
+    return value
 
 
 def card_of(roster: Roster, name: str) -> Card:

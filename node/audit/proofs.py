@@ -135,7 +135,7 @@ def _env_sig(exhibit: Exhibit) -> str:
 
 
 def _heads(exhibit: Exhibit, entry: Entry, at: int) -> str:
-    keys = {name: KeySet.of(exhibit.roster.card(name)) for name in exhibit.roster.names}
+    keys = {name: [KeySet.of(exhibit.roster.card(name).keys)] for name in exhibit.roster.names}
     for what, holds in judge_heads(entry.body, exhibit.note.origin, keys, exhibit.earlier, signed_by):
         if not holds:
             return f"entry {at} of {exhibit.subject} holds {what} that its alleged signer did not sign"
@@ -146,7 +146,7 @@ def _backdated(exhibit: Exhibit) -> str:
     plan = exhibit.plan
     if plan is None:
         raise EvidenceError("the plan is missing")
-    keys = {name: KeySet.of(exhibit.roster.card(name)) for name in exhibit.roster.names}
+    keys = {name: [KeySet.of(exhibit.roster.card(name).keys)] for name in exhibit.roster.names}
     heads = [leaf for leaf in exhibit.leaves if exhibit.entry(leaf.at).kind == "round.heads"]
     times = {leaf.at: exhibit.entry(leaf.at).t_ms for leaf in exhibit.leaves}
     for leaf in heads:
@@ -242,6 +242,20 @@ def _lost(exhibit: Exhibit) -> str:
     return f"entry {at} stands in the log of {exhibit.subject} as a fingerprint; that it is lost is seen in the bundle"
 
 
+def _revoked(exhibit: Exhibit) -> str:
+    envelope = exhibit.envelope()
+    for said in exhibit.revocations:
+        keys = next((keys for keys in exhibit.sets if keys.serial == said.serial), None)
+        if keys is None or said.region != exhibit.subject or envelope.fields.head_size < said.size:
+            continue
+        try:
+            verify(envelope, keys.sign)
+        except CryptoError:
+            continue
+        return f"key set {said.serial} of {said.region} was revoked from entry {said.size} on, and signed a later one"
+    raise EvidenceError("no revoked key signed the message")
+
+
 def _recomputed(exhibit: Exhibit) -> str:
     if exhibit.entry().kind != "session.sum" or not exhibit.payloads:
         raise EvidenceError("the entry with the sum, or the names of its inputs, are missing")
@@ -265,6 +279,7 @@ _SHOWS: Mapping[str, Callable[[Exhibit], str]] = {
     "LS-BACKDATED": _backdated,
     "LS-COSIG-LAG": _absence,
     "LS-EPOCH-GAP": _epoch,
+    "LS-KEY-REVOKED": _revoked,
     "LS-RECOMPUTE-SUM": _recomputed,
     "LS-LEAF-LOST": _lost,
     "LS-EXPORT-UNLOGGED": _export,

@@ -6,7 +6,7 @@ cites. Used by the checks and, again, by ``proofs``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,27 +18,28 @@ Holds = Callable[[bytes, bytes, bytes], bool]
 
 
 def judge_heads(
-    body: Mapping[str, Any], origin: str, keys: Mapping[str, KeySet], roots: Mapping[int, bytes], holds: Holds
+    body: Mapping[str, Any], origin: str, keys: Mapping[str, Sequence[KeySet]], roots: Mapping[int, bytes], holds: Holds
 ) -> Iterator[tuple[str, bool]]:
     """Yield each signature in a ``round.heads``, in words, and whether it holds.
 
     Args:
         origin: The log that the entry stands in; cosignatures are on this log.
-        keys: By region; signatures of others are passed over.
+        keys: All sets by region; signatures of others are passed over.
         roots: Root of this log by size; sizes that are missing are passed over.
         holds: (public key, signature, message) to whether it verifies.
     """
     for seen in body["seen"]:
-        signer = keys.get(seen["origin"].split("/")[1])
-        if signer is not None:
+        sets = keys.get(seen["origin"].split("/")[1])
+        if sets:
             message = checkpoint_body(Checkpoint(seen["origin"], seen["size"], seen["root"]))
-            yield f"a head of {seen['origin']}", holds(signer.log, seen["sig"], message)
+            yield f"a head of {seen['origin']}", any(holds(each.log, seen["sig"], message) for each in sets)
     for cosigned in body["cosigned"]:
-        signer, size = keys.get(cosigned["by"]), cosigned["size"]
-        if signer is not None and size in roots:
+        sets, size = keys.get(cosigned["by"]), cosigned["size"]
+        if sets and size in roots:
             message = b"cosignature/v1\ntime %d\n" % cosigned["t_s"]
             message += checkpoint_body(Checkpoint(origin, size, roots[size]))
-            yield f"a cosignature of {cosigned['by']}", holds(signer.witness, cosigned["sig"], message)
+            signed = any(holds(each.witness, cosigned["sig"], message) for each in sets)
+            yield f"a cosignature of {cosigned['by']}", signed
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from node.audit.archive import BundleError
 from node.audit.bundle import Bundle
 from node.audit.checks.bundles import Held, gather, note_fault
 from node.audit.checks.cross import Match, cross
+from node.audit.checks.keys import follow, revoked
 from node.audit.checks.logs import CheckedLog, genesis_keys
 from node.audit.checks.own import LogCheck
 from node.audit.checks.study import StudyCheck, StudyRecord
 from node.audit.checks.witness import times
 from node.audit.context import Context, contexts
+from node.audit.evidence import rotation_piece
 from node.audit.findings import Finding, Severity, ordered
 from node.audit.leaves import positions
 from node.audit.reading import Register, label_of, read_bundle
@@ -39,6 +42,7 @@ class _Outcome:
     absent: set[str] = field(default_factory=set)
     unchecked: set[bytes] = field(default_factory=set)
     records: dict[bytes, StudyRecord] = field(default_factory=dict)
+    rotations: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def add_unnamed(self, other: _Outcome, source: str) -> None:
         """Take over what was found with keys that no roster holds: anybody can have made them, so nobody is named."""
@@ -89,6 +93,8 @@ def verify(
     held, findings = gather(read, study)
     outcome.findings += findings
     under = contexts(signatures, statements, held.plans, held.rosters, study, held.rivals)
+    for context in under:
+        follow(context, read, held.rosters.values())
     if fast:
         agreed = _agreed(read, statements)
         for context in under:
@@ -208,6 +214,8 @@ def _audit(
         check = StudyCheck(context, study, logs, held.payloads, as_of)
         outcome.findings += check.run()
         outcome.records[study] = check.record
+    outcome.findings += revoked(context, logs)
+    outcome.rotations |= {name: [each.body for each in sets if each.body] for name, sets in context.later.items()}
     absent = set(context.regions) - {log.region for log in logs}
     outcome.absent |= absent
     outcome.findings += [Finding("LS-LOG-ABSENT", subject=name, roster=context.roster_hash) for name in absent]
@@ -224,7 +232,7 @@ def _note(context: Context, log: CheckedLog, outcome: _Outcome) -> None:
     if log.epoch != max(epoch for _, epoch in log.bundle.logs):
         return
     fault = note_fault(
-        log.bundle, log.origin, context.keys.get(log.region), log.raw.checkpoint, context.signatures
+        log.bundle, log.origin, context.sets(log.region), log.raw.checkpoint, context.signatures
     )
     outcome.signed[label] = outcome.signed.get(label, True) and fault is None
     if fault is not None:
@@ -232,13 +240,16 @@ def _note(context: Context, log: CheckedLog, outcome: _Outcome) -> None:
 
 
 def _labelled(outcome: _Outcome) -> list[Finding]:
-    """Say with each defect whether the bundle that presents it is signed by its region."""
-    return [
-        finding
-        if finding.source not in outcome.signed
-        else replace(finding, source_signed=outcome.signed[finding.source])
-        for finding in outcome.findings
-    ]
+    """Say with each defect whether its bundle is signed, and show with each accusation which keys followed."""
+    labelled = []
+    for finding in outcome.findings:
+        if finding.source in outcome.signed:
+            finding = replace(finding, source_signed=outcome.signed[finding.source])
+        if finding.subject in outcome.rotations and finding.evidence:
+            pieces = [rotation_piece(body) for body in outcome.rotations[finding.subject]]
+            finding = replace(finding, evidence=[*finding.evidence, *pieces])
+        labelled.append(finding)
+    return labelled
 
 
 def _studies(under: Sequence[Context], asked: bytes | None) -> list[StudyRow]:
@@ -258,6 +269,7 @@ def _studies(under: Sequence[Context], asked: bytes | None) -> list[StudyRow]:
                     accepted=tuple(accepted),
                     confirmed=study == asked,
                     dp=plan.dp is not None,
+                    epsilon_max_u=int(plan.dp["eps_max_u"]) if plan.dp is not None else None,
                 )
             )
     return sorted(rows, key=lambda row: row.study)

@@ -6,6 +6,7 @@ neighbours hear, log and confirm. In no row does an honest region's name stand a
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -13,10 +14,14 @@ from typing import Any
 
 import pytest
 
+from crypto.keys import PrivateKeys
+from crypto.merkle import Tree
 from node.audit import Severity, read_bundle
 from protocol.codec import encode
 from protocol.entries import decode_entry
-from tests.node.audit_network import contents, edited, rewrite
+from protocol.keys import Revocation, rotation
+from protocol.roster import decode_roster
+from tests.node.audit_network import contents, edited, rewrite, seeded
 from tests.node.kept import LIAR, Kept, said
 from tests.node.reenacted import Play
 
@@ -416,6 +421,40 @@ def test_taking_part_without_having_accepted_is_found(kept: Kept, tmp_path: Path
     play = kept.play()
     del play.steps[LIAR][play.find(LIAR, "study.accept")]
     assert told(kept, play, tmp_path) == ({("LS-STUDY-ACCEPT", LIAR)}, CRITICAL)
+
+
+# ---------------------------------------------------------------- keys
+
+
+@pytest.mark.attack("L39")
+def test_keys_that_were_changed_in_good_order_are_no_finding(kept: Kept, tmp_path: Path) -> None:
+    play = kept.play()
+    old, new = kept.keys[LIAR], PrivateKeys.generate(seeded("rotation"))
+    roster = decode_roster(kept.roster())
+    keys = dataclasses.replace(
+        roster.card(LIAR).keys, serial=2, sign=new.sign.public, log=new.log.public, witness=new.witness.public
+    )
+    play.next_keys[LIAR] = new
+    at = play.find(LIAR, "round.end", round=1) + 1
+    play.add(LIAR, at, "key.rotate", rotation(old.identity, keys, new))
+    assert told(kept, play, tmp_path) == (set(), 0)
+
+
+@pytest.mark.attack("L29")
+def test_what_a_revoked_key_signed_later_is_found_and_what_it_signed_before_stands(kept: Kept, tmp_path: Path) -> None:
+    play = kept.play()
+    size = play.find(LIAR, "round.end", round=2)
+    log = read_bundle(kept.bundles[LIAR]).logs[LIAR, 1]
+    root = Tree(log.hashes[:size]).root()
+    said_ = Revocation(LIAR, 1, size, root, "stolen").by_identity(kept.keys[LIAR].identity)
+    play.add("halland", len(play.steps["halland"]) - 2, "key.revoke", said_)
+    report = kept.audit(play.write(tmp_path))
+    assert (said(report), report.exit_code) == ({("LS-KEY-REVOKED", LIAR)}, CRITICAL)
+    first = next(finding for finding in report.findings if finding.code == "LS-KEY-REVOKED")
+    assert first.seq is not None
+    assert size <= first.seq < size + 10
+    row = next(row for row in report.coverage if row.region == LIAR)
+    assert row.held == row.matched
 
 
 # ---------------------------------------------------------------- bundles

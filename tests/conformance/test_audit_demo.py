@@ -53,7 +53,8 @@ def test_a_model_of_the_demo_is_traced_back_to_the_initial_model(kept: Kept) -> 
         seq = int(index.removeprefix("index "))
         assert (version, name) == ("c2sp.org/tlog-proof@v1", f"{LIAR}.1-{seq}.tlog-proof")
         point = parse_checkpoint(parse_note(note).body)
-        verify_inclusion(seq, point.size, leaf_hash(log.leaves[seq] or b""), [b64decode(row) for row in path], point.root)
+        nodes = [b64decode(row) for row in path]
+        verify_inclusion(seq, point.size, leaf_hash(log.leaves[seq] or b""), nodes, point.root)
 
 
 def test_a_model_that_no_log_names_is_not_proven(kept: Kept) -> None:

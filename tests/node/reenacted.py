@@ -70,10 +70,12 @@ class Play:
 
     Attributes:
         steps: By region, what its log will hold.
+        next_keys: By region, the keys that its step ``key.rotate`` takes into use.
     """
 
     def __init__(self, bundles: Mapping[str, Path], keys: Mapping[str, PrivateKeys]) -> None:
-        self._keys = keys
+        self._keys = dict(keys)
+        self.next_keys: dict[str, PrivateKeys] = {}
         self._read = {name: read_bundle(path) for name, path in bundles.items()}
         self.payloads: dict[bytes, bytes] = {}
         self.steps: dict[str, list[Step]] = {}
@@ -167,6 +169,8 @@ class Play:
             body = self._heads(name, body)
         entry = Entry(self.origins[name], made.tree.size, step.t_ms, step.kind, step.study, body)
         leaf = encode_entry(entry)
+        if step.kind == "key.rotate":
+            self._keys[name] = self.next_keys[name]
         made.leaves.append(leaf)
         made.tree.append(leaf_hash(leaf))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from crypto.errors import CryptoError
@@ -164,12 +164,12 @@ def _joined(anchors: set[bytes], rosters: Mapping[bytes, Roster]) -> set[bytes]:
 
 
 def note_fault(
-    bundle: Bundle, origin: str, keys: KeySet | None, checkpoint: bytes | None, signatures: Signatures
+    bundle: Bundle, origin: str, sets: Sequence[KeySet], checkpoint: bytes | None, signatures: Signatures
 ) -> str | None:
     """Return why ``manifest.note`` is not its region's signature over this bundle, or None."""
     if bundle.note is None:
         return "manifest.note is missing"
-    if keys is None:
+    if not sets:
         return "the key of its log is not known"
     try:
         body = parse_note(bundle.note).body
@@ -179,7 +179,8 @@ def note_fault(
     if len(lines) != 6 or _STUDY_LINE.fullmatch(lines[2]) is None:
         return "manifest.note is not in its form"
     study = None if lines[2] == b"study all" else bytes.fromhex(lines[2][6:].decode())
-    if not signatures.note(bundle.note, origin, keys.log):
+    note = bundle.note
+    if not any(signatures.note(note, origin, keys.log) for keys in sets):
         return f"manifest.note is not signed by the log key of {origin}"
     try:
         expected = manifest_body(origin, study, checkpoint or b"", bundle.manifest)

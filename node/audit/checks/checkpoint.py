@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from crypto.errors import CryptoError
 from crypto.note import Note, NoteSignature, note_key_id, parse_checkpoint, parse_note
@@ -16,7 +16,7 @@ _COSIGNATURE = 0x04
 
 def judge_checkpoint(log: CheckedLog, context: Context) -> Iterator[tuple[str, str]]:
     """Yield (code, detail) of what is wrong; sets ``checkpoint``, ``is_signed`` and ``is_sound`` of the log."""
-    keys = context.keys.get(log.region)
+    sets = context.sets(log.region)
     if log.raw.checkpoint is None:
         yield "LS-CHECKPOINT-FORMAT", "checkpoint.note is missing"
         return
@@ -30,7 +30,7 @@ def judge_checkpoint(log: CheckedLog, context: Context) -> Iterator[tuple[str, s
     if point.origin != log.origin:
         yield "LS-CHECKPOINT-SIG", f"it is of the log {printable(point.origin)}"
         return
-    if keys is None or not context.signatures.note(log.raw.checkpoint, log.origin, keys.log):
+    if not any(context.signatures.note(log.raw.checkpoint, log.origin, keys.log) for keys in sets):
         yield "LS-CHECKPOINT-SIG", f"the key is that of {log.origin}"
         return
     log.is_signed = True
@@ -47,12 +47,10 @@ def judge_checkpoint(log: CheckedLog, context: Context) -> Iterator[tuple[str, s
 
 def _false_cosigners(note: Note, context: Context) -> Iterator[str]:
     """Yield witnesses of the roster whose lines do not hold; unknown names are ignored, as C2SP asks."""
-    witnesses: Mapping[str, KeySet] = {
-        f"{context.network}/{name}/witness": keys for name, keys in context.keys.items()
-    }
+    witnesses = {f"{context.network}/{name}/witness": sets for name, sets in context.all_sets().items()}
     for line in note.signatures:
-        keys = witnesses.get(line.name)
-        if keys is not None and not _is_cosigned(note, line, keys, context):
+        sets = witnesses.get(line.name)
+        if sets is not None and not any(_is_cosigned(note, line, keys, context) for keys in sets):
             yield line.name
 
 

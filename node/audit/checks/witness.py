@@ -64,7 +64,7 @@ def heads(context: Context, logs: Sequence[CheckedLog], bundles: Iterable[Bundle
 def _false(context: Context, log: CheckedLog, told: Told) -> list[Finding]:
     sizes = {row["size"] for row in told.body["cosigned"] if row["size"] <= log.tree.size}
     roots = {size: log.tree.root_at(size) for size in sizes}
-    for what, holds in judge_heads(told.body, log.origin, context.keys, roots, context.signatures.plain):
+    for what, holds in judge_heads(told.body, log.origin, context.all_sets(), roots, context.signatures.plain):
         if not holds:
             pieces = [log.note, log.proof(told.seq), *(log.earlier(size) for size in sorted(sizes))]
             signer = what.rpartition(" ")[2]
@@ -90,12 +90,13 @@ def _seen(context: Context, log: CheckedLog, told: Told) -> list[Head]:
     for row in told.body["seen"]:
         origin = row["origin"]
         network, region, _ = origin.split("/")
-        keys = context.keys.get(region)
-        if keys is None or network != context.network or region == log.region:
+        sets = context.sets(region)
+        if not sets or network != context.network or region == log.region:
             continue
         point = Checkpoint(origin, row["size"], row["root"])
         body = checkpoint_body(point)
-        if context.signatures.plain(keys.log, row["sig"], body):
+        keys = next((each for each in sets if context.signatures.plain(each.log, row["sig"], body)), None)
+        if keys is not None:
             note = note_with(body, origin, keys.log, row["sig"])
             found.append(Head(point, note, log.region, told.study, told.body["round"]))
     return found
@@ -105,14 +106,15 @@ def _mirror(
     context: Context, bundle: Bundle, origin: str, region: str, note: bytes | None, tree: Tree
 ) -> tuple[tuple[str, str] | None, Head | None]:
     where = f"mirrors/{region}: "
-    keys = context.keys.get(region)
-    if keys is None:
+    sets = context.sets(region)
+    if not sets:
         return None, None  # another network's
     try:
         point = parse_checkpoint(parse_note(note or b"").body)
     except CryptoError:
         return ("LS-CHECKPOINT-FORMAT", f"{where}the checkpoint cannot be read"), None
-    if note is None or point.origin != origin or not context.signatures.note(note, origin, keys.log):
+    signed = note is not None and any(context.signatures.note(note, origin, keys.log) for keys in sets)
+    if note is None or point.origin != origin or not signed:
         return ("LS-CHECKPOINT-SIG", f"{where}the checkpoint is not signed by {origin}"), None
     if point.size != tree.size or point.root != tree.root():
         return ("LS-LOG-ROOT", f"{where}its {tree.size} hashes do not add up to the checkpoint over {point.size}"), None
