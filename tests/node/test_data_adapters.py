@@ -73,6 +73,13 @@ def test_cholesterol_of_switzerland_that_was_not_measured_is_said() -> None:
     assert blocking.words.endswith("all the same one")
 
 
+def test_a_heart_file_whose_label_is_no_number_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "processed.x.data").write_text("63,1,1,145,233,1,2,150,0,2.3,3,0,6,ill\n" * 30)
+
+    with pytest.raises(GateError, match="column ill: the label has a class that the manifest does not list in 30 rows"):
+        read_of(drafted(heart.draft, tmp_path / "processed.x.data"))
+
+
 # ---------------------------------------------------------------- MIMIC-IV and MEDS
 
 

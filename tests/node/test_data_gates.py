@@ -143,7 +143,7 @@ def test_labels_missing_in_one_region_block(tmp_path: Path) -> None:
 def test_equal_rows_are_counted(tmp_path: Path) -> None:
     [one] = found(sheet_of(tmp_path, {"x": [0, 1] * (N // 2)}, column("x")), "duplicates")
 
-    assert one.words == f"{N - 2} rows are the same as an earlier one"
+    assert one.words == f"{N - 2} of {N} rows are the same as an earlier one"
 
 
 # ---------------------------------------------------------------- drift

@@ -156,7 +156,7 @@ def test_postcodes_keep_three_digits_and_ages_over_89_are_one_group(tmp_path: Pa
     sheet = sheet_of(tmp_path, values, *columns)
 
     assert [one.words for one in found(sheet, "identifiers")] == [f"{N} postcodes have more than 3 digits"]
-    assert [one.words for one in found(sheet, "age")] == ["10 ages over 89 become 90, one group"]
+    assert [one.words for one in found(sheet, "age")] == [f"10 of {N} ages are over 89 and become 90, one group"]
 
 
 def test_a_decision_lets_a_check_through_and_stays_in_sheet_and_log(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from node.learning.data.cells import number
+from node.learning.data.cells import day, number
 from node.learning.data.check import inspect
 from node.learning.data.manifest import File, parse
 from node.learning.data.readers import TableFile
@@ -181,6 +181,14 @@ def test_any_bytes_are_a_table_or_are_refused_in_words(data: bytes) -> None:
 
             assert not sheet.passed
             assert sheet.blocking[0].words
+
+
+def test_moments_of_different_zones_are_one_time() -> None:
+    assert day("1970-01-02") == 1
+    assert day("1970-01-02T06:00:00") == 1.25
+    assert day("1970-01-02T07:00:00+01:00") == day("1970-01-02T06:00:00Z") == 1.25
+    assert np.isnan(day("2024-02-30"))
+    assert np.isnan(day("9999-12-31T23:59:59-01:00"))
 
 
 def test_a_file_without_a_header_has_the_manifests_columns(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,9 +47,11 @@ def day(cell: str) -> float:
     """Return the days since 1970 of an ISO date, with or without time; NaN if it is none."""
     try:
         moment = datetime.fromisoformat(cell)
-    except ValueError:
+        if moment.tzinfo is not None:
+            moment = moment.astimezone(UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError):
         return math.nan
-    return (moment.replace(tzinfo=None) - datetime(1970, 1, 1)).total_seconds() / 86400
+    return (moment - datetime(1970, 1, 1)).total_seconds() / 86400
 
 
 class _Memo(dict[str, float]):
@@ -204,5 +206,5 @@ class ColumnReader:
         """Return how many ages over 89 were made one group."""
         if not self.old:
             return []
-        words = f"{self.old} ages over 89 become 90, one group"
+        words = f"{self.old} of {self._rows} ages are over 89 and become 90, one group"
         return [Finding("age", self.column.name, words, WARN, count=self.old, of=self._rows)]

@@ -112,7 +112,7 @@ def inspect(manifest: Manifest, folder: Path, rules: Rules | None = None) -> She
         *drift_findings(schema, reading.raw, rules.knots or {}),
     ]
     if hashes.equal:
-        words = f"{hashes.equal} rows are the same as an earlier one"
+        words = f"{hashes.equal} of {len(reading.rows)} rows are the same as an earlier one"
         found.append(Finding("duplicates", "", words, count=hashes.equal, of=len(reading.rows)))
     alike = groups(schema, reading.rows, reading.extra)
     found += _alike(manifest, alike, rules.k_blocks)

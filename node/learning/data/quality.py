@@ -72,7 +72,7 @@ def _outliers(column: Column, known: Floats) -> list[Finding]:
     if deviation == 0:
         return []
     count = int((np.abs(known - middle) > ROBUST_Z * deviation).sum())
-    words = f"{count} values lie more than {ROBUST_Z:.0f} robust deviations from the median"
+    words = f"{count} of {len(known)} values lie more than {ROBUST_Z:.0f} robust deviations from the median"
     return [Finding("outliers", column.name, words, count=count, of=len(known))] if count else []
 
 
@@ -87,7 +87,7 @@ def _code(column: Column, known: Floats) -> list[Finding]:
         quarter, three = np.percentile(others, [25, 75])
         apart = others.min() - code if code < others.min() else code - others.max()
         if (code < others.min() or code > others.max()) and apart > max(three - quarter, 1e-12):
-            words = f"{count} values are one number apart from all others: perhaps a code for missing"
+            words = f"{count} of {len(known)} values are one number apart from all others: perhaps a code for missing"
             fix = "If it means not measured, list it in `missing` in every region's manifest."
             found.append(Finding("missing", column.name, words, WARN, fix=fix, count=count, of=len(known)))
     return found

@@ -81,7 +81,7 @@ def value_findings(schema: Schema, raw: Mapping[str, NDArray[np.float64]]) -> li
             found.append(_out_of_range(column, values, count, blocks))
             outside += [column] if blocks else []
         if (count := counts[name, "category"]) and column.role != "label":
-            words = f"{count} values are in no category and count as other"
+            words = f"{count} of {len(values)} values are in no category and count as other"
             found.append(Finding("category", name, words, WARN, count=count, of=len(values)))
     return [*found, *_swapped(outside, raw)]
 

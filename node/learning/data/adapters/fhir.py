@@ -143,7 +143,7 @@ class FhirSource:
                     "sex": sex,
                     "class": one.kind,
                     "conditions_before": str(len({c for when, c in self._conditions[patient] if when < one.start})),
-                    "died": str(int(one.expired or one.start <= dead <= one.end)),
+                    "died": str(int(one.expired or one.start // 1 <= dead <= one.end)),
                     **{f"obs_{code}": one.values.get(code, (0.0, ""))[1] for code in self._codes},
                 }
                 for name, cell in row.items():

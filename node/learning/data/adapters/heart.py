@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from node.learning.data.cells import number
 from node.learning.data.manifest import Manifest
 from node.learning.data.readers import Chunk, TableFile
 from node.learning.data.source import Picture
@@ -38,7 +39,7 @@ class HeartSource:
         for file in self._files:
             table = TableFile(self._folder / file.path, file.model_copy(update={"header": False}), COLUMNS)
             for chunk in table.chunks():
-                ill = ["" if cell in ("?", "") else "0" if float(cell) == 0 else "1" for cell in chunk.cells["num"]]
+                ill = [_ill(cell.strip()) for cell in chunk.cells["num"]]
                 yield Chunk(chunk.first, {**chunk.cells, "ill": ill})
             self._hashes[file.path] = table.sha256().hex()
 
@@ -49,6 +50,12 @@ class HeartSource:
     def picture(self, cell: str) -> Picture:
         """Refuse: there are no images here."""
         raise GateError(f"{cell} is no image", "a table", "Remove the image column.")
+
+
+def _ill(cell: str) -> str:
+    """Return the class of a ``num``; a cell that is no number stays as it is, and is then no class."""
+    value = number(cell)
+    return "" if cell == "?" else cell if value != value else str(int(value > 0))
 
 
 def draft(path: Path) -> dict[str, Any]:
