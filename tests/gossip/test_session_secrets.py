@@ -46,6 +46,15 @@ def test_a_deadline_leaves_no_secret_and_no_payload(step: Callable[[], Table]) -
     assert not member.is_open
 
 
+def test_a_session_is_open_from_its_announcement_until_it_is_closed_or_aborted() -> None:
+    assert not Table(4).members["m00"].is_open
+    member = at_routed().members["m00"]
+    assert member.is_open
+    member.close(MemberState.ABORTED)
+    assert [made.fields.type for made, _ in member.sent] == ["ADVERT"]  # what was said stays said; no payload is kept
+    assert not member.is_open
+
+
 def test_what_is_printed_shows_nothing() -> None:
     table = at_survivors(5, seed=7)
     member = table.members["m00"]

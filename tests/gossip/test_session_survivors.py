@@ -141,6 +141,15 @@ def test_a_receipt_for_another_value_than_the_own_ends_the_session() -> None:
     refuses(lambda: member.on_receipt(false), member, "receipt")
 
 
+def test_no_receipt_is_awaited_before_the_own_value_is_sent() -> None:
+    table = at_routed()
+    member = table.members["m00"]
+    member.on_routed(*table.route())
+    for about in ("m00", "m01"):
+        early = envelope(RECEIVER, "RECEIPT", {"about": about, "masked": bytes(32)}, table.sid)
+        assert not member.awaits(early)
+
+
 def test_a_receiver_cannot_fill_a_log_with_receipts() -> None:
     table = at_survivors()
     member = table.members["m00"]
