@@ -122,8 +122,14 @@ class Agreement:
                           "Choose a topology with fewer neighbours: landsting topology list")
         return plan
 
-    def accept(self, step: Step, study: bytes, role: str, ref: str | None, roster: Roster | None) -> dict[str, object]:
-        """Accept in one role; the region's ACCEPT leaves with the last role that its policy asks for."""
+    def accept(
+        self, step: Step, study: bytes, role: str, ref: str | None, roster: Roster | None, sheet: bytes | None = None
+    ) -> dict[str, object]:
+        """Accept in one role; the region's ACCEPT leaves with the last role that its policy asks for.
+
+        Args:
+            sheet: Hash of the data sheet (an entry ``data.sheet``) on which the study is accepted.
+        """
         proposal = self._open(study)
         if roster is None or proposal.plan.roster != roster.hash:
             raise Refusal("ROSTER", "the plan names another roster than the one in force", "a plan for this roster",
@@ -133,7 +139,7 @@ class Agreement:
                           f"code {proposal.plan.code_sha256s[0].hex()[:16]}, here {self._code_sha256.hex()[:16]}",
                           "Install the same version of landsting everywhere, and propose a new plan.")
         if role not in proposal.roles:
-            step.add("study.accept", {"plan": study, "role": role, "decision_ref": ref, "sheet": None}, study)
+            step.add("study.accept", {"plan": study, "role": role, "decision_ref": ref, "sheet": sheet}, study)
             proposal.roles.add(role)
         if self._me not in proposal.answers and set(self._roles) <= proposal.roles:
             self._answer(step, proposal, "ACCEPT", {"code_sha256": self._code_sha256})

@@ -81,7 +81,9 @@ def _answer(peer: Peer, step: Step, op: str, args: dict[str, object]) -> dict[st
         case "propose":
             return agreement.propose(step, _bytes(args, "plan"), membership.in_force)
         case "accept":
-            return agreement.accept(step, _study(peer, args), role, diary, membership.in_force)
+            sheet = args.get("sheet")
+            sheet = sheet if isinstance(sheet, bytes) else None
+            return agreement.accept(step, _study(peer, args), role, diary, membership.in_force, sheet)
         case "reject":
             reason = str(args.get("reason"))
             return agreement.reject(step, _study(peer, args), reason, role, diary)

@@ -103,9 +103,9 @@ class Datasets:
         value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return value
 
-    def sheet_sha256(self, name: str) -> bytes:
-        """Return the hash of the newest data sheet, as the log's ``data.sheet`` has it."""
-        return json_hash("SHEET", self.sheet(name))
+    def sheet_sha256(self, name: str) -> bytes | None:
+        """Return the hash of the newest data sheet, as the log's ``data.sheet`` has it; None without a sheet."""
+        return json_hash("SHEET", self.sheet(name)) if self._version(name) else None
 
     def inspect(self, name: str) -> Sheet:
         """Return the sheet of a bound data set, read again.

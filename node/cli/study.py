@@ -377,7 +377,7 @@ def accept(
     ID is the study's id or its first digits; the plan's file does as well, and then exactly that
     plan is accepted. A proposal that is named in full and still on its way is waited for.
     """
-    from node.cli.data import fitting, manifest_of
+    from node.cli.data import datasets, fitting, manifest_of
     from node.draft import check_facts
     from node.learning.describe import NO_SCHEMA
     from node.policy import Policy
@@ -390,6 +390,7 @@ def accept(
     plan = Plan.decode(bytes.fromhex(known["plan"]))
     if data_name is not None or plan.schema != NO_SCHEMA:
         args["data"] = fitting(home, data_name, plan.schema, plan.purpose)
+        args["sheet"] = datasets(home).sheet_sha256(args["data"])
     policy = Policy.load(home)
     policy.check(plan, known.get("proposer"), args.get("data"))
     policy.admit()

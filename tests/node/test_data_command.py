@@ -77,7 +77,7 @@ def test_what_is_bound_has_a_sheet_and_its_secrets_are_the_regions_alone(
     shown = run(capfd, "data", "show", "clinic", "--home", home)
     assert (shown["rows"], shown["approval"], shown["version"]) == (N, "RS 2026-0117", 1)
     assert Datasets(home).log_value("clinic")["sheet_sha256"].hex() == one["sheet"]
-    assert Datasets(home).sheet_sha256("clinic").hex() == one["sheet"]
+    assert Datasets(home).sheet_sha256("clinic") == bytes.fromhex(one["sheet"])
 
 
 def test_every_version_of_a_sheet_is_in_the_log_before_it_is_bound(
