@@ -18,13 +18,15 @@ from node.audit.pictures import legend, lineage, rounds
 from node.audit.report import Report
 from node.audit.telling import CONTRADICTED, PROVEN
 
+# Characters that turn the direction of what is read after them.
+_TURNING = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _BUDGET = frozenset({"LS-DP-BUDGET", "LS-DP-MATH"})
 _STYLE = """
 :root{--ink:#1c2430;--soft:#5b6675;--line:#d8dee6;--good:#0b6e5f;--bad:#a3281f;--mid:#8a5a00;--paper:#fff}
 *{box-sizing:border-box}body{margin:0;background:#f3f5f8;color:var(--ink);font:16px/1.5 system-ui,sans-serif}
 main{max-width:960px;margin:0 auto;background:var(--paper);padding:28px 36px 48px}
 h1{font-size:1.5rem;margin:0 0 4px}h2{font-size:1.15rem;margin:36px 0 10px;border-top:1px solid var(--line);
-padding-top:18px}p{margin:6px 0}.soft{color:var(--soft)}.verdict{border-left:8px solid var(--good);padding:10px 16px;
+padding-top:18px}p{margin:6px 0;overflow-wrap:anywhere}.soft{color:var(--soft)}.verdict{border-left:8px solid var(--good);padding:10px 16px;
 margin:16px 0;background:#eef6f4}.verdict b{font-size:1.35rem;display:block}.minor,.incomplete,.unconfirmed{
 border-color:var(--mid);background:#fbf5e9}.major,.critical{border-color:var(--bad);background:#fbeeed}
 .lab{background:#fff3c4;padding:6px 16px}table{border-collapse:collapse;width:100%}
@@ -69,7 +71,7 @@ class Linker:
     def __init__(self, lang: str) -> None:
         self._anchors = {form: name for name, (forms, _) in GLOSSARY[lang].items() for form in forms}
         longest = sorted(self._anchors, key=len, reverse=True)
-        self._words = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, longest))})(?![\w-])", re.IGNORECASE)
+        self._words = re.compile(rf"(?<![\w.-])({'|'.join(map(re.escape, longest))})(?![\w-]|\.\w)", re.IGNORECASE)
 
     def __call__(self, text: str) -> str:
         """Return the text as HTML."""
@@ -101,7 +103,7 @@ class _Page:
             self._studies(), self._limits(), self._glossary(), self._files(),
             "</main></body></html>\n",
         ]  # fmt: skip
-        return "".join(parts)
+        return _TURNING.sub("\ufffd", "".join(parts))
 
     # ------------------------------------------------------------ first screen
 

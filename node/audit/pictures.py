@@ -6,6 +6,7 @@ Shapes differ as well as colours, so that a printed page in grey says the same.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from html import escape
 
 from node.audit.chronicle import Course, RoundMark
@@ -28,8 +29,8 @@ def rounds(courses: Sequence[Course], say: Mapping[str, str]) -> str:
     groups = [numbers[i : i + per] for i in range(0, len(numbers), per)]
     step = min(22.0, (_WIDTH - _LABEL) / len(groups))
     size = max(3.0, step - 3)
-    height = _TOP + _ROW * len(courses) + 24
-    parts = [_open(_LABEL + step * len(groups) + 8, height, say["svg.rounds"])]
+    height = _TOP + _ROW * len(courses) + 40
+    parts = [_open(max(_LABEL + step * len(groups) + 8, 480), height, say["svg.rounds"])]
     for row, course in enumerate(courses):
         y = _TOP + row * _ROW
         parts.append(f'<text x="{_LABEL - 10}" y="{y + 14}" class="name">{escape(course.region)}</text>')
@@ -38,8 +39,13 @@ def rounds(courses: Sequence[Course], say: Mapping[str, str]) -> str:
             parts.append(_mark([marks.get(n) for n in group], group, _LABEL + column * step, y + 3, size, say))
     y = _TOP + _ROW * len(courses) + 16
     for column in sorted({0, len(groups) - 1}):
+        number = groups[column][0 if column == 0 else -1]
         x = _LABEL + column * step
-        parts.append(f'<text x="{x:.1f}" y="{y}" class="tick">{groups[column][0 if column == 0 else -1]}</text>')
+        parts.append(f'<text x="{x:.1f}" y="{y}" class="tick">{number}</text>')
+    times = [mark.t_ms for course in courses for mark in course.marks]
+    parts.append(
+        f'<text x="{_LABEL}" y="{y + 16}" class="tick">{_moment(min(times))} &#8211; {_moment(max(times))} UTC</text>'
+    )
     return "".join([*parts, "</svg>"])
 
 
@@ -125,6 +131,13 @@ def _dot(
         f'<circle cx="{x:.1f}" cy="{y}" r="11" class="{kind}"><title>{escape(title)}</title></circle>'
         f'<text x="{x:.1f}" y="{y + 4}" class="count">{len(mark.senders)}</text>'
     )
+
+
+def _moment(t_ms: int) -> str:
+    try:
+        return datetime.fromtimestamp(t_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    except (OverflowError, ValueError, OSError):
+        return "?"  # a time that no calendar has; its log is signed all the same
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:

@@ -1,0 +1,216 @@
+"""The report as a page: what its first screen says and in which words, in both languages; hostile names; same bytes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from node.audit import Report, Severity, verify
+from node.audit.catalogue import CATALOGUES, LANGUAGES
+from node.audit.findings import CODES, Finding
+from node.audit.inputs import inputs_of
+from node.audit.page import Linker, page
+from node.audit.page_words import EN, GLOSSARY, PAGE, SV
+from node.audit.report import LogRow
+from node.audit.telling import Budget
+from node.cli.audit import audit
+from tests.node.audit_network import Small, edited, rewrite, with_leaves
+
+PLAIN = Path(__file__).parents[1] / "plain_words.txt"
+
+
+class FirstScreen(HTMLParser):
+    """Text of ``<section id="first">``: all of it, and what stands outside links."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.all: list[str] = []
+        self.bare: list[str] = []
+        self.links: set[str] = set()
+        self.anchors: set[str] = set()
+        self.tags: set[str] = set()
+        self._inside = self._linked = False
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.tags.add(tag)
+        self.anchors.add(given.get("id") or "")
+        if tag == "section":
+            self._inside = given.get("id") == "first"
+        if tag == "a":
+            self._linked = True
+            self.links.add((given["href"] or "").removeprefix("#"))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "a":
+            self._linked = False
+
+    def handle_data(self, data: str) -> None:
+        if self._inside:
+            self.all.append(data)
+            if not self._linked:
+                self.bare.append(data)
+
+
+def plain_words() -> list[str]:
+    lines = PLAIN.read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+@pytest.fixture(scope="module")
+def honest(tmp_path_factory: pytest.TempPathFactory) -> tuple[Small, list[Path]]:
+    small = Small().run()
+    return small, small.export_all(tmp_path_factory.mktemp("honest"))
+
+
+def reports(honest: tuple[Small, list[Path]], lang: str) -> list[Report]:
+    """A report of every kind: clean, unconfirmed, incomplete, and one for each code."""
+    small, bundles = honest
+    clean = verify(bundles, study=small.study, lang=lang)
+    out = [clean, verify(bundles, lang=lang), verify(bundles[:1], study=small.study, require=["all-logs"], lang=lang)]
+    for code, rule in CODES.items():
+        verdict = {Severity.INFO: "clean", Severity.REFUSED: "incomplete"}.get(rule.severity, rule.severity.label)
+        for finding in (Finding(code, subject="vgr", seq=3), Finding(code, source="vgr.bundle")):
+            out.append(replace(clean, verdict=verdict, findings=(finding,)))
+    out.append(replace(clean, budget=Budget(True, 3_000_000, 2_999_000)))
+    out.append(replace(clean, budget=Budget(True, 3_000_000, None, ("vgr",)), lab=True))
+    return out
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_first_screen_uses_no_word_of_the_trade_without_a_link(
+    honest: tuple[Small, list[Path]], lang: str
+) -> None:
+    words = re.compile(rf"(?<![\w.-])({'|'.join(map(re.escape, plain_words()))})(?![\w-]|\.\w)", re.IGNORECASE)
+    for report in reports(honest, lang):
+        screen = FirstScreen(page(report, date="2026-11-24"))
+        assert not words.findall(" ".join(screen.bare))
+        assert screen.links <= screen.anchors
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_first_screen_answers_six_questions(honest: tuple[Small, list[Path]], lang: str) -> None:
+    small, bundles = honest
+    text = " ".join(FirstScreen(page(verify(bundles, study=small.study, lang=lang))).all)
+    for key in ("agree", "altered", "who", "budget", "data", "now"):
+        assert PAGE[lang][f"q.{key}"] in text
+    assert PAGE[lang]["a.altered.no"] in text
+    assert PAGE[lang]["a.who.none"] in text
+    assert PAGE[lang]["verdict.clean"] in text
+
+
+def test_the_guilty_is_named_on_the_first_screen_and_nobody_else(honest: tuple[Small, list[Path]]) -> None:
+    small, bundles = honest
+    clean = verify(bundles, study=small.study)
+    guilty = replace(clean, verdict="critical", findings=(Finding("LS-FORK", subject="vgr"),))
+    text = " ".join(FirstScreen(page(guilty)).all)
+    assert EN["a.who"].format(regions="vgr") in text
+    assert EN["a.altered.yes"] in text
+    damaged = replace(clean, verdict="critical", findings=(Finding("LS-LOG-ROOT", source="vgr.bundle"),))
+    text = " ".join(FirstScreen(page(damaged)).all)
+    assert EN["a.who.none"] in text
+    assert EN["a.altered.files"].format(files="vgr.bundle") in text
+
+
+def test_a_changed_entry_is_seen_on_the_page(tmp_path: Path) -> None:
+    small = Small().run()
+    bundles = small.export_all(tmp_path)
+    home = small.homes["vgr"]
+    leaves = [*home.leaves]
+    leaves[5] = edited(leaves[5], t_ms=1)
+    rewrite(bundles[-1], with_leaves(home, leaves, sign=False))
+    report = verify(bundles, study=small.study)
+    assert report.verdict == "critical"
+    text = " ".join(FirstScreen(page(report)).all)
+    assert EN["verdict.critical"] in text
+    assert EN["a.who.none"] in text
+
+
+@pytest.mark.attack("L36")
+@pytest.mark.parametrize("evil", ["<script>alert(1)</script>", '"><img src=x onerror=y>', "a&b</title>"])
+def test_markup_in_any_string_is_shown_and_not_obeyed(honest: tuple[Small, list[Path]], evil: str) -> None:
+    small, bundles = honest
+    clean = verify(bundles, study=small.study)
+    finding = Finding("LS-BUNDLE-SIG", source=evil, values={"detail": evil})
+    rows = (LogRow(evil, evil, 1, 1, 0, True, 1, 1),)
+    html = page(replace(clean, verdict="major", findings=(finding,), coverage=rows), date=evil)
+    assert FirstScreen(html).tags.isdisjoint({"script", "img", "iframe", "object", "form", "input", "link"})
+    assert evil not in html
+
+
+@pytest.mark.attack("L36")
+def test_what_turns_the_direction_of_reading_is_not_printed(honest: tuple[Small, list[Path]]) -> None:
+    small, bundles = honest
+    finding = Finding("LS-BUNDLE-SIG", source="vgr.bundle", values={"detail": "\u202egpj.exe \u2066"})
+    html = page(replace(verify(bundles, study=small.study), verdict="major", findings=(finding,)), date="\u202e1")
+    assert not re.search("[\u202a-\u202e\u2066-\u2069]", html)
+
+
+def test_the_page_loads_nothing_and_runs_nothing(honest: tuple[Small, list[Path]]) -> None:
+    small, bundles = honest
+    html = page(verify(bundles, study=small.study), inputs_of(bundles))
+    assert "default-src 'none'" in html
+    assert not re.search(r"<script|src=|@import|url\(|https?://(?!www\.w3\.org/2000/svg)", html)
+
+
+def test_same_bundles_same_bytes(honest: tuple[Small, list[Path]]) -> None:
+    small, bundles = honest
+    first = page(verify(bundles, study=small.study), inputs_of(bundles))
+    assert first == page(verify(bundles[::-1], study=small.study), inputs_of(bundles[::-1]))
+
+
+def test_rounds_and_lineage_show_what_the_logs_say(honest: tuple[Small, list[Path]]) -> None:
+    small, bundles = honest
+    report = verify(bundles, study=small.study)
+    assert {course.region for course in report.courses} == set(small.homes)
+    marks = [mark for course in report.courses for mark in course.marks]
+    assert {mark.outcome for mark in marks} == {"mixed"}
+    assert all(len(mark.senders) == 2 and mark.model is not None for mark in marks)
+    html = page(report)
+    assert html.count('class="mixed"><title>') >= len(marks)
+    assert f"{marks[0].model.hex()[:16]}" in html  # type: ignore[union-attr]
+
+
+def test_both_languages_say_the_same_things() -> None:
+    assert EN.keys() == SV.keys()
+    assert GLOSSARY["en"].keys() == GLOSSARY["sv"].keys()
+    for index in (0, 1):
+        assert CATALOGUES["en"][index].keys() == CATALOGUES["sv"][index].keys()
+    holes = re.compile(r"{(\w+)}")
+    for key, english in CATALOGUES["en"][1].items():
+        assert sorted(set(holes.findall(english))) == sorted(set(holes.findall(CATALOGUES["sv"][1][key]))), key
+    for code, english_words in CATALOGUES["en"][0].items():
+        swedish = CATALOGUES["sv"][0][code]
+        for field in ("title", "plain", "next"):
+            asked = set(holes.findall(getattr(english_words, field)))
+            assert set(holes.findall(getattr(swedish, field))) <= asked | {"subject", "detail"}, (code, field)
+    for key, text in EN.items():
+        assert set(holes.findall(text)) == set(holes.findall(SV[key])), key
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_every_plain_word_of_a_language_has_its_place_in_the_glossary(lang: str) -> None:
+    english, swedish = PLAIN.read_text(encoding="utf-8").split("\n\n")
+    listed = [word for word in (english if lang == "en" else swedish).splitlines() if word and not word.startswith("#")]
+    link = Linker(lang)
+    assert listed
+    for word in listed:
+        assert link(word).startswith('<a href="#w-'), word
+
+
+def test_the_command_writes_the_page(honest: tuple[Small, list[Path]], tmp_path: Path) -> None:
+    small, bundles = honest
+    out = tmp_path / "rapport.html"
+    arguments = ["verify", *map(str, bundles), "--study", small.study.hex(), "--report", str(out), "--lang", "sv"]
+    result = CliRunner().invoke(audit, [*arguments, "--date", "2026-11-24"])
+    assert result.exit_code == 0, result.output
+    html = out.read_text(encoding="utf-8")
+    assert SV["verdict.clean"] in html
+    assert "2026-11-24" in html
+    assert "vgr.bundle" in html
