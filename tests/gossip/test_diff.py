@@ -185,6 +185,84 @@ def test_a_receiver_holds_what_was_said_less_what_is_pending(data: st.DataObject
     assert not any(net.parts[n].needs_state(m) for n in NAMES for m in plan.neighbours(n, 0))
 
 
+def played(rounds: int) -> Net:
+    """Four regions, so many rounds, nothing lost."""
+    net = Net(plan_of(40))
+    for round in range(rounds):
+        net.ready(round, NAMES)
+        for name in NAMES:
+            net.session(round, name, net.plan.neighbours(name, round))
+    return net
+
+
+def test_files_that_are_whole_are_gone_on_with() -> None:
+    net = played(3)
+    held, said = net.parts["a"].held, net.parts["a"].said
+    net.restart("a")
+    np.testing.assert_array_equal(net.parts["a"].said, said)
+    np.testing.assert_array_equal(net.parts["a"].held.total, held.total)
+    assert net.parts["a"].held.since == dict.fromkeys("bcd", 2)
+    assert not any(net.parts["a"].needs_state(name) for name in "bcd")
+
+
+@pytest.mark.parametrize("part", ["own", "edges", "sum"])
+@pytest.mark.parametrize("harm", ["flipped", "short", "empty", "older"])
+def test_a_file_that_is_damaged_or_older_than_the_log_is_as_good_as_lost(part: str, harm: str) -> None:
+    net = played(2)
+    name = f"diff/{net.plan.study.hex()}/{part}"
+    old = net.files["a"].kept[name]
+    net.ready(2, NAMES)
+    for receiver in NAMES:
+        net.session(2, receiver, net.plan.neighbours(receiver, 2))
+    new = net.files["a"].kept[name]
+    harmed = {"flipped": new[:-1] + bytes([new[-1] ^ 1]), "short": new[:-8], "empty": b"", "older": old}[harm]
+    net.files["a"].kept[name] = harmed
+    net.restart("a")
+    mine = net.parts["a"]
+    if part == "sum":
+        assert (mine.held.since, mine.kind_of(3, dict.fromkeys("bcd", False))[0]) == ({}, "state")
+    else:
+        assert all(mine.needs_state(receiver) for receiver in "bcd")
+    net.ready(3, NAMES)
+    for receiver in NAMES:
+        net.session(3, receiver, net.plan.neighbours(receiver, 3))
+    net.check()
+    assert len(net.parts["a"].held.since) == 3
+
+
+@pytest.mark.parametrize(
+    ("since", "kind", "words"),
+    [
+        ({"b": 1, "c": 1, "d": 0}, "mix", "counts some members"),
+        ({"b": 0, "c": 0, "d": 0}, "mix", "only a whole one helps"),
+        ({"b": 5, "c": 1, "d": 1}, "mix", "only a whole one helps"),
+        ({"b": 1, "c": 1, "d": None}, "mix", "since when it counts"),
+        ({"c": 1, "d": 1}, "mix", "since when it counts"),
+        ({"b": 1, "c": 1, "d": 1}, "sum", "since when it counts"),
+    ],
+    ids=["uneven", "older than both outcomes", "later than was sent", "nil", "not a member", "kind"],
+)
+@pytest.mark.attack("S26")
+def test_a_cohort_that_counts_falsely_is_not_answered(since: dict[str, int | None], kind: str, words: str) -> None:
+    """Region b, whose value of round 1 is open at a, and known to be counted in none before it."""
+    net = played(2)
+    net.ready(2, NAMES)
+    net.parts["b"].edges["a"].since = -1
+    with pytest.raises(ValueError, match=words):
+        net.parts["b"].admit(2, "a", kind, since)
+
+
+def test_a_round_is_answered_once_and_not_after_a_later_one() -> None:
+    net = played(2)
+    counted = dict.fromkeys("bcd", 1)
+    with pytest.raises(ValueError, match="after a later one, or twice"):
+        net.parts["b"].admit(1, "a", "mix", counted)
+    net.ready(2, NAMES)
+    net.parts["b"].admit(2, "a", "mix", counted)
+    with pytest.raises(ValueError, match="after a later one, or twice"):
+        net.parts["b"].admit(2, "a", "mix", counted)
+
+
 TORUS = [
     sorted([4 * r + c, other])
     for r in range(4)
