@@ -18,12 +18,13 @@ from typing import Protocol
 
 import msgpack
 
+from crypto.errors import CryptoError
 from crypto.merkle import leaf_hash
 from crypto.note import parse_checkpoint, parse_note, sign_note
 from crypto.signing import SigningKey
 from node.audit.leaves import RawLog, hash_only_line, record
 from node.audit.shapes import Shapes, read_leaf
-from protocol.errors import PlanError
+from protocol.errors import CodecError, PlanError
 from protocol.messages import TYPES
 
 MANIFEST, NOTE, README = "manifest.txt", "manifest.note", "README.txt"
@@ -226,6 +227,23 @@ def _collect(wanted: _Wanted, kind: str, body: Mapping[str, object]) -> None:
                 wanted.studies.add(fields["study"])
 
 
+def _following(anchors: set[bytes], held: Mapping[bytes, bytes]) -> list[bytes]:
+    """Return the anchors and the rosters that follow from them, link by link."""
+    from protocol.errors import RosterError
+    from protocol.roster import decode_roster
+
+    old: dict[bytes, bytes | None] = {}
+    for name, data in held.items():
+        try:
+            old[name] = decode_roster(data).old
+        except (CodecError, RosterError, CryptoError):
+            continue
+    joined = set(anchors)
+    while grown := {name for name, before in old.items() if before in joined and name not in joined}:
+        joined |= grown
+    return sorted(joined)
+
+
 def _named(
     wanted: _Wanted, payload: Callable[[bytes], bytes | None], study: bytes | None, payloads: str
 ) -> dict[str, bytes]:
@@ -246,11 +264,12 @@ def _named(
         except PlanError:  # a proposal that this version cannot read started nothing
             continue
         files[f"plans/{name.hex()}.bin"] = data
-    # Without a plan, the rosters that this region signed; one that was founded in error is no plan's.
-    for name in sorted(rosters or wanted.rosters):
-        data = payload(name)
-        if data is not None:
-            files[f"rosters/{name.hex()}.bin"] = data
+    # Without a plan, the rosters that this region signed; with one, those that follow from the plan's as well: they
+    # tell of new keys. One that was founded in error follows from none.
+    held = {name: data for name in sorted(rosters | wanted.rosters) if (data := payload(name)) is not None}
+    for name in _following(rosters, held) if rosters else held:
+        if name in held:
+            files[f"rosters/{name.hex()}.bin"] = held[name]
     if payloads != "none":
         for sha in sorted(wanted.kept | (bulk if payloads == "all" else set())):
             data = payload(sha)

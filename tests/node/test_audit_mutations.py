@@ -151,6 +151,7 @@ print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM"
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", [10, 11])
 def test_a_hundred_thousand_mutated_inputs_stay_within_200_mb(seed: int) -> None:
     done = subprocess.run(
