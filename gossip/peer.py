@@ -205,6 +205,10 @@ class Peer:
         self._starting = event
         self.presence.begin(event.now_ms)
         self.waking.begin(step, alone=event.alone, recovering=event.recovering)
+        running = [s for s in self.studies.values() if s.phase is not Phase.ENDED]
+        if self.studies:
+            self.current = [*self.studies.values(), *running][-1]  # one that runs, else the last that did
+            self.presence.follow(self.current.id)
         # The newest that this region has founded: whoever is new in it must be reached for its signature.
         newest, in_force = self.membership.newest, self.membership.in_force
         if newest is not None and (in_force is None or newest.roster.serial > in_force.serial):
@@ -222,14 +226,8 @@ class Peer:
                 "heard": heard, "alone": event.alone,
             },
         )
-        running = [s for s in self.studies.values() if s.phase is not Phase.ENDED]
-        if running:
-            self.current = running[-1]
-            self.presence.follow(self.current.id)
+        if self.current is not None and self.current.phase is not Phase.ENDED:
             self.current.resume(step)
-        elif self.studies:
-            self.current = list(self.studies.values())[-1]
-            self.presence.follow(self.current.id)
 
     def _answer(self, step: Step, event: Asked) -> Reply:
         try:
