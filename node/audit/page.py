@@ -26,8 +26,8 @@ _STYLE = """
 *{box-sizing:border-box}body{margin:0;background:#f3f5f8;color:var(--ink);font:16px/1.5 system-ui,sans-serif}
 main{max-width:960px;margin:0 auto;background:var(--paper);padding:28px 36px 48px}
 h1{font-size:1.5rem;margin:0 0 4px}h2{font-size:1.15rem;margin:36px 0 10px;border-top:1px solid var(--line);
-padding-top:18px}p{margin:6px 0;overflow-wrap:anywhere}.soft{color:var(--soft)}.verdict{border-left:8px solid var(--good);padding:10px 16px;
-margin:16px 0;background:#eef6f4}.verdict b{font-size:1.35rem;display:block}.minor,.incomplete,.unconfirmed{
+padding-top:18px}p{margin:6px 0;overflow-wrap:anywhere}.soft{color:var(--soft)}.verdict{border-left:8px solid var(--good);
+padding:10px 16px;margin:16px 0;background:#eef6f4}.verdict b{font-size:1.35rem;display:block}.minor,.incomplete,.unconfirmed{
 border-color:var(--mid);background:#fbf5e9}.major,.critical{border-color:var(--bad);background:#fbeeed}
 .lab{background:#fff3c4;padding:6px 16px}table{border-collapse:collapse;width:100%}
 th,td{text-align:left;vertical-align:top;padding:8px 10px;border-bottom:1px solid var(--line);overflow-wrap:anywhere}
@@ -74,7 +74,15 @@ class Linker:
         self._words = re.compile(rf"(?<![\w.-])({'|'.join(map(re.escape, longest))})(?![\w-]|\.\w)", re.IGNORECASE)
 
     def __call__(self, text: str) -> str:
-        """Return the text as HTML."""
+        """Return the text as HTML; what stands in backticks is a command, and is not linked."""
+        parts = text.split("`")
+        if len(parts) % 2 == 0:
+            return self._linked(text)
+        return "".join(
+            f"<code>{escape(part)}</code>" if index % 2 else self._linked(part) for index, part in enumerate(parts)
+        )
+
+    def _linked(self, text: str) -> str:
         out, at = [], 0
         for match in self._words.finditer(text):
             out.append(escape(text[at : match.start()]))

@@ -25,7 +25,7 @@ PLAIN = Path(__file__).parents[1] / "plain_words.txt"
 
 
 class FirstScreen(HTMLParser):
-    """Text of ``<section id="first">``: all of it, and what stands outside links."""
+    """Text of ``<section id="first">``: all of it, and what stands outside links and commands."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -43,12 +43,13 @@ class FirstScreen(HTMLParser):
         self.anchors.add(given.get("id") or "")
         if tag == "section":
             self._inside = given.get("id") == "first"
-        if tag == "a":
+        if tag in ("a", "code"):
             self._linked = True
+        if tag == "a":
             self.links.add((given["href"] or "").removeprefix("#"))
 
     def handle_endtag(self, tag: str) -> None:
-        if tag == "a":
+        if tag in ("a", "code"):
             self._linked = False
 
     def handle_data(self, data: str) -> None:
