@@ -56,7 +56,7 @@ def test_neighbours_give_back_what_a_backup_lacks(tmp_path: Path) -> None:
     landsting = [sys.executable, "-m", "node"]
     demo = tmp_path / "demo"
     subprocess.run([*landsting, "demo", "--rounds", "5", "--dir", str(demo)], check=True, stdout=subprocess.DEVNULL)
-    homes = {path.name: path for path in (demo / "homes").iterdir()}
+    homes = {path.name: path for path in (demo / "homes").iterdir() if path.is_dir()}
     vgr = homes.pop("vgr")
     with StoreReader(Home.open(vgr)) as reader:
         whole = list(reader.leaves())
