@@ -39,9 +39,9 @@ class Still:
         return vector + np.float32(len(region)), TrainReport(steps=1, norm=1.0)
 
 
-def agreed(rounds: int = 6, *, topology: str = "complete", **changes: object) -> tuple[Network, Plan]:
+def agreed(rounds: int = 6, *, names: Sequence[str] = NAMES, topology: str = "complete", **changes: object) -> tuple[Network, Plan]:
     """A network in which everybody has accepted one study."""
-    network = Network(NAMES, Still())
+    network = Network(names, Still())
     roster = network.found()
     values: dict[str, object] = {
         "lab": True,
@@ -100,6 +100,28 @@ def test_a_region_killed_at_any_moment_and_back_again_leaves_clean_logs(tmp_path
     network.run(lambda: False, limit_ms=wait_ms)
     network.kill("vgr")
     network.run(lambda: False, limit_ms=4000)
+    network.start("vgr")
+    network.run(limit_ms=600_000)
+    report = verify(export_all(network, tmp_path), study=plan.study)
+    assert [(f.code, f.subject) for f in report.findings if f.severity is not Severity.INFO] == []
+    assert report.verdict == "clean"
+
+
+WAYS: dict[str, dict[str, object]] = {
+    "recoverable": {"masking": {"mode": "auto"}},
+    "network": {"masking": {"mode": "auto"}, "aggregation": "network"},
+    "metropolis": {"masking": {"mode": "auto"}, "weights": "metropolis"},
+    "differences": {"exchange": "diff", "ring": 16, "step_log2": [[0, "", 14]]},
+}
+
+
+@pytest.mark.attack("L39")
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_to_aggregate_is_clean_with_a_region_lost_and_back(tmp_path: Path, way: str) -> None:
+    network, plan = agreed(4, names=(*NAMES, "skane"), round_min_s=1, **WAYS[way])
+    network.run(lambda: ("vgr", 2) in network.adopted, limit_ms=600_000)
+    network.kill("vgr")
+    network.run(lambda: False, limit_ms=2000)
     network.start("vgr")
     network.run(limit_ms=600_000)
     report = verify(export_all(network, tmp_path), study=plan.study)
