@@ -67,6 +67,20 @@ class Sessions:
         return self._known[round].get(session)
 
 
+_SESSIONS: dict[bytes, Sessions] = {}
+_MOST = 16
+
+
+def sessions_of(plan: Plan) -> Sessions:
+    """Return the session ids of a plan; those of the last few plans are kept, since every rule asks for them."""
+    known = _SESSIONS.get(plan.study)
+    if known is None:
+        if len(_SESSIONS) >= _MOST:
+            _SESSIONS.clear()
+        known = _SESSIONS[plan.study] = Sessions(plan)
+    return known
+
+
 def _buckets(plan: Plan) -> int:
     return MAX_ATTEMPTS if plan.robustness == "buckets" else 1
 
@@ -122,7 +136,7 @@ def weights(plan: Plan, region: str, items: Sequence[Item]) -> str | None:
 
 def cohort(plan: Plan, region: str, items: Sequence[Item]) -> str | None:
     """A sum, or the cohort or survivors named for it, is over those whom the plan lets send, and enough of them."""
-    sessions = Sessions(plan)
+    sessions = sessions_of(plan)
     messages = [item.message for item in items if item.message is not None]
     rounds = {message.session: message.round for message in messages}
     # How many shares there are in a recoverable session; a strict one has none.
@@ -193,7 +207,7 @@ def member(plan: Plan, region: str, items: Sequence[Item]) -> str | None:
 
 def edge(plan: Plan, region: str, items: Sequence[Item]) -> str | None:
     """A message of a training session goes along an edge of that round's graph."""
-    sessions = Sessions(plan)
+    sessions = sessions_of(plan)
     for item in items:
         message = item.message
         if message is None or message.session is None or plan.aggregation == "network":
@@ -208,7 +222,7 @@ def edge(plan: Plan, region: str, items: Sequence[Item]) -> str | None:
 
 def stale(plan: Plan, region: str, items: Sequence[Item]) -> str | None:
     """A sum is used in its own round; a message names the round of its session."""
-    sessions = Sessions(plan)
+    sessions = sessions_of(plan)
     for item in items:
         if item.kind == "round.mix":
             for used in item.body["in"]:

@@ -15,7 +15,7 @@ from node.audit.evidence import log_piece, payload_piece, plan_piece
 from node.audit.findings import Finding, Json
 from node.audit.leaves import Told
 from node.audit.replay import sum_hash
-from node.audit.rules import RULES, Item, Sessions
+from node.audit.rules import RULES, Item, Sessions, sessions_of
 from node.audit.statements import Statement
 from protocol.plan import Plan
 
@@ -73,7 +73,7 @@ class StudyCheck:
         self._logs = logs
         self._as_of = as_of
         self.payloads = payloads
-        self._sessions = Sessions(self._plan)
+        self._sessions = sessions_of(self._plan)
         self._said: set[tuple[str, str]] = set()
         self._statements = [s for s in context.true() if s.study == study]
 
