@@ -27,7 +27,7 @@ from protocol.roster import Roster, found
 from topologies import build
 
 REGIONS, LABEL, DIM, ROUNDS = 1000, "cliques:10x10x10", 16, 3
-MOST_CPU_S, MOST_GB = 600.0, 4.0
+MOST_CPU_S, MOST_GB = 300.0, 2.0
 LETTERS = "bdfghkmpst"  # no two names of these look alike
 MILLION = 1e6
 
