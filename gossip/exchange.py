@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from gossip.events import Buffer
 from gossip.mixing import difference, mix_parts, move
-from gossip.robust import Verdict, clip, clipped, nearest, threshold, trimmed
+from gossip.robust import Verdict, clip, clipped, moves_too_far, nearest, threshold, trimmed
 from gossip.step import Step
 from protocol.fixed_point import quantise_parts
 from protocol.plan import Plan
@@ -128,6 +128,15 @@ class Exchange(ABC):
             total: S, the opened sum of a_ij X_ij over ``senders``.
         """
 
+    def may_adopt(self, round: int, model: Model, total: Integers, count: int) -> bool:
+        """Whether the mean of the whole network may become the model: it moves by at most ``clip``, if there is one.
+
+        Args:
+            model: The region's, before its local update.
+            total, count: S of all regions, and how many they are.
+        """
+        return True
+
     def mix_each(self, round: int, value: Model, each: Mapping[str, Buffer]) -> tuple[Model, list[str]]:
         """Return the new model from values that came in the clear, and whose values were too far off to count.
 
@@ -150,6 +159,7 @@ class Full(Exchange):
     def __init__(self, plan: Plan, me: str, reference: Model, codes: dict[int, Integers], layout: Layout = ()) -> None:
         super().__init__(plan, me, reference, layout)
         self._codes = codes
+        self._mean: tuple[NDArray[np.int64], int] | None = None
 
     def ready(self, step: Step, round: int, value: Model) -> None:
         plan = self.plan
@@ -178,6 +188,16 @@ class Full(Exchange):
         change = in_steps(difference(total, own, weight), parts, fine)
         change, verdict = clip(change, plan.clip_threshold(round))
         return None if verdict is Verdict.ALARM else move(value, change, fine, row.den)
+
+    def may_adopt(self, round: int, model: Model, total: Integers, count: int) -> bool:
+        fine = self.plan.step_log2_at(round)
+        if self._mean is None:  # the first one, or a restart: as near as steps tell
+            self._mean = np.rint((model.astype(np.float64) - self.reference) * 2.0**fine).astype(np.int64), 1
+        now = total.astype(np.int64)
+        if self.plan.clip is not None and moves_too_far(now, count, *self._mean, self.plan.clip, fine):
+            return False
+        self._mean = now, count
+        return True
 
     def mix_each(self, round: int, value: Model, each: Mapping[str, Buffer]) -> tuple[Model, list[str]]:
         plan, parts, row = self.plan, self.parts(round), self.plan.row(self.me, round)

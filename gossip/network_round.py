@@ -176,12 +176,16 @@ class NetworkRound(TrainingRound):
             # |S| <= N X_max: the ring holds it.
             total = total + own.astype(total.dtype)
             members = receiver.senders
+            if not self._may_adopt(step, total, len(members) + 1):
+                return
             data = np.ascontiguousarray(total, dtype=f"<i{total.dtype.itemsize}").data.cast("B")
             self._result(step, "done", None, members, data)
         else:
             assert isinstance(receiver, ResultAwaited)
             assert receiver.result is not None
             members, data = tuple(sorted(members_of(receiver.result[0]))), memoryview(receiver.result[1])
+            if not self._may_adopt(step, total, len(members) + 1):
+                return
         sum_hash = hashlib.sha256(data).digest()
         model = adopted(self._exchange.reference, total, self._exchange.parts(self.number), len(members) + 1)
         if self._is_root:
@@ -209,6 +213,14 @@ class NetworkRound(TrainingRound):
             context.study,
         )
         self._end(step, "mixed", None, model)
+
+    def _may_adopt(self, step: Step, total: NDArray[np.signedinteger], count: int) -> bool:
+        """Whether the mean of all moves by at most the plan's ``clip``; if not, the round is ``kept``."""
+        if self._exchange.may_adopt(self.number, self.model, total, count):
+            return True
+        self._context.warn("a mean of all moved by more than clip: somebody sent false values; it was not used")
+        self.keep(step, "clip")
+        return False
 
     def _result(
         self, step: Step, outcome: str, reason: str | None, members: Sequence[str], data: Buffer | None

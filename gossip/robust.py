@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 ALARM = 10
 MOST = (1 << 32) - 1
+_RUN = 1 << 14  # so many squares of 24 bits add up to less than 2^64
 Codes = NDArray[np.int64]
 
 
@@ -81,6 +82,26 @@ def _shortened(bounded: Codes, squared: int, most: int) -> Codes:
     short *= factor
     short >>= 16
     return np.where(bounded < 0, -short, short)
+
+
+def moves_too_far(total: Codes, count: int, before: Codes, count_before: int, tau: str, step_log2: int) -> bool:
+    """Whether the mean of all regions is more than tau away from the one before, exactly (whole-network mode).
+
+    D = S n' - S' n is the way between the two means in steps of 2^-k / (n n').
+
+    Args:
+        total, count: S, of fewer than 2^41 in each coordinate, and n, at most 64 regions.
+        before, count_before: The same of the sum that was adopted last.
+        tau: The plan's ``clip``.
+    """
+    most = math.floor(Fraction(tau) * count * count_before * Fraction(2) ** step_log2)
+    squared = 0
+    for start in range(0, total.size, _RUN):
+        run = slice(start, start + _RUN)
+        size = np.abs(total[run] * count_before - before[run] * count).astype(np.uint64)
+        low, high = size & np.uint64(0xFFFFFF), size >> np.uint64(24)
+        squared += int((low * low).sum()) + (int((low * high).sum()) << 25) + (int((high * high).sum()) << 48)
+    return squared > most * most
 
 
 # ---------------------------------------------------------------- with single values in sight

@@ -122,6 +122,16 @@ def _robustness(plan: Plan) -> None:
             expected="at most 32 bits, so that two values can be compared",
             fix="Set ring = 32.",
         )
+    if plan.robustness == "clip_sum" and plan.aggregation == "network" and (
+        plan.ring == 64 or len(plan.step_log2) > 1
+    ):
+        raise PlanError(
+            rule="network-clip",
+            found='robustness = "clip_sum" with aggregation = "network" and '
+            + ("ring = 64" if plan.ring == 64 else "several steps"),
+            expected="at most 32 bits and one step, so that two means can be compared exactly",
+            fix="Set ring = 32 and one step_log2, or leave clip out.",
+        )
     if plan.robustness in ("clear-nearest", "clear-trimmed") and plan.weights == METROPOLIS:
         raise PlanError(
             rule="clear-weights",

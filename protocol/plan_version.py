@@ -33,8 +33,6 @@ def check_version(plan: Plan) -> None:
         ("retention.payload_rounds", plan.retention["payload_rounds"], (0,)),
         ("retention.sample_bp", plan.retention["sample_bp"], (0,)),
     ]
-    if plan.aggregation == "network":
-        works.append(("robustness", plan.robustness, ("none",)))
     if dp is not None:
         works.append(("dp.noise_rng", dp["noise_rng"], ("torch",)))
     for key, value, able in works:

@@ -278,6 +278,20 @@ def test_one_false_value_moves_its_neighbours_by_the_clip_at_most(make_network: 
             assert np.linalg.norm(moved) <= 0.5 + 1e-5  # the rounding of the model to float32
 
 
+@pytest.mark.attack("S16")
+def test_a_mean_of_all_that_moves_too_far_is_adopted_by_nobody(make_network: Make) -> None:
+    net, _, _ = make_network(4, rounds=4, aggregation="network", fallback="neighbourhood", clip="0.5")
+    liar = "region-d"
+    assert net.run(lambda: all(round_of(net, name) >= 1 for name in net.names))
+    before = {name: outcomes(net, name)[:1] for name in net.names}
+    poison(net, liar, lambda code: code + np.int32(8 * 2**24))
+    assert net.run(lambda: all(round_of(net, name) >= 3 for name in net.names))
+    for name in set(net.names) - {liar}:
+        assert before[name] == ["mixed"]
+        assert [(b["outcome"], b["reason"]) for b in bodies(net, name, "round.end")][1][0] == "kept"
+        assert np.abs(net.models[name]).max() < 4
+
+
 def worker_of(net: Network) -> Any:
     return net._worker
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gossip.robust import MOST, Verdict, clip, clipped, nearest, squared_length, threshold, trimmed
+from gossip.robust import MOST, Verdict, clip, clipped, moves_too_far, nearest, squared_length, threshold, trimmed
 
 codes = st.lists(st.integers(-MOST, MOST), min_size=1, max_size=30)
 
@@ -101,3 +101,26 @@ def test_one_false_value_cannot_carry_the_trimmed_or_nearest_mean_away(values: l
         mean = Fraction(int(own[0])) + Fraction(int(change[0]), den)
         spread = max(values) - min(values)
         assert min(values) - spread <= mean <= max(values) + spread
+
+
+# ---------------------------------------------------------------- the mean of all
+
+
+def test_a_mean_that_moves_by_the_bound_is_adopted_and_by_more_is_not() -> None:
+    """From 6/3 = 2 to 20/4 = 5 in one coordinate, steps of 1: a way of 3."""
+    assert not moves_too_far(i64(20), 4, i64(6), 3, "3", 0)
+    assert moves_too_far(i64(20), 4, i64(6), 3, "2.99", 0)
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.tuples(st.integers(-(2**36), 2**36), st.integers(-(2**36), 2**36)), min_size=1, max_size=20),
+    st.integers(1, 32), st.integers(1, 32), st.integers(1, 10**9), st.integers(0, 24),
+)  # fmt: skip
+def test_the_way_between_two_means_is_exact(
+    pairs: list[tuple[int, int]], n: int, before: int, tau: int, step_log2: int
+) -> None:
+    now, then = (i64(*values) for values in zip(*pairs, strict=True))
+    squared = sum((s * before - old * n) ** 2 for s, old in pairs)
+    most = tau * n * before * 2**step_log2
+    assert moves_too_far(now, n, then, before, str(tau), step_log2) == (squared > most**2)

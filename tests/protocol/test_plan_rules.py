@@ -60,6 +60,7 @@ def refusal(plan: Plan) -> PlanError:
         pytest.param(plan_of(4, step_log2=[[0, "", 24], [5, "", 20], [5, "model.0.", 22]]), id="steps by tensor"),
         pytest.param(plan_of(4, weights="metropolis"), id="metropolis"),
         pytest.param(plan_of(4, clip=1.5), id="clip"),
+        pytest.param(plan_of(4, aggregation="network", clip="1.5"), id="clip over the network"),
         pytest.param(plan_of(4, weighting="patient", sums=["count"]), id="patients count"),
         pytest.param(plan_of(4, robustness="clear", clip=1, dp=DP), id="clear"),
         pytest.param(plan_of(4, robustness="clear-trimmed", dp=DP), id="trimmed in the clear"),
@@ -192,6 +193,8 @@ def test_graphs_need_to_be_connected_over_a_turn_only() -> None:
         pytest.param(plan_of(4, block_share_bp=5000), "diff-only", "sent later", id="blocks"),
         pytest.param(plan_of(4, weights="metropolis", aggregation="network"), "network-weights", "uniform",
                      id="weights of the network"),
+        pytest.param(plan_of(4, clip=1, aggregation="network", ring=64), "network-clip", "compared exactly",
+                     id="clip of a wide mean"),
         pytest.param(plan_of(4, clip=1.5, robustness="none"), "clip", "clips nothing", id="clip of nothing"),
         pytest.param(plan_of(4, clip="0.00000001"), "clip-range", "Use finer steps", id="clip below a step"),
         pytest.param(plan_of(4, clip=100, ring=64), "clip-range", "coarser steps", id="clip beyond 32 bits"),
@@ -251,9 +254,6 @@ def test_a_label_that_the_graphs_contradict_is_refused(plan: Plan, words: str) -
 @pytest.mark.parametrize(
     ("plan", "fix"),
     [
-        pytest.param(
-            plan_of(4, aggregation="network", clip="1.5"), 'Set robustness = "none"', id="clip over the network"
-        ),
         pytest.param(plan_of(4, data_update="next_round"), 'Set data_update = "keep"', id="next_round"),
         pytest.param(plan_of(4, robustness="buckets", clip=1), 'Set robustness = "none"', id="buckets"),
         pytest.param(plan_of(4, retention={"payload_rounds": 3}), "Set retention.payload_rounds = 0", id="payloads"),
