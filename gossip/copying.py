@@ -77,10 +77,10 @@ class Copying:
         step.seal("PROVE", {"size": size, "places": at, "heads": heads}, to=[name])
 
     def _wanted(self, origin: str, size: int) -> tuple[list[int], list[int]]:
-        """Heads and places that a proof for ``size`` must cover: the last verified, and the newest held since."""
+        """Heads and places that a proof for ``size`` must cover: the last verified, and the newest held beyond it."""
         proved = self._held.proved.get(origin)
-        held = sorted((e for e in self._peer.mailbox.heads_of(origin)), key=lambda e: -e.fields.head_size)
-        fitting = [e for e in held if e.fields.head_size <= size][: MAX_ASKED - 1]
+        begun = proved.checkpoint.size if proved is not None else 0
+        fitting = self._peer.mailbox.heads_between(origin, begun, size)[1 - MAX_ASKED :]
         known = {e.fields.head_size for e in fitting} | ({proved.checkpoint.size} if proved is not None else set())
         placed = {e.fields.head_size for e in fitting if TYPES[e.fields.type].logged and e.fields.head_size < size}
         return sorted(known), sorted(placed)

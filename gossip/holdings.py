@@ -36,6 +36,8 @@ class Seen:
     checkpoint: Checkpoint
     signature: bytes
 
+MAX_READ = 1024
+
 
 class Holdings:
     """Checkpoints, copies and cosignatures as one region holds them.
@@ -57,6 +59,7 @@ class Holdings:
         self.relayed: dict[str, Seen] = {}
         self.proved: dict[str, Seen] = {}
         self.since: dict[str, int] = {}
+        self._studies: dict[bytes, bytes | None] = {}
         self._signers: dict[str, tuple[bytes, bytes]] = {}  # origin: a signature, and whose key made it
 
     def load(self, mirrors: list[Mirror], cosignatures: list[Cosignature]) -> None:
@@ -123,9 +126,17 @@ class Holdings:
 
     def may_read(self, name: str, leaf: bytes) -> bool:
         """Whether an own entry may be read by a region: one of no study, or of one that it takes part in."""
-        study = decode_entry(leaf).study
+        study = self._study_of(leaf)
         proposal = self._peer.agreement.proposals.get(study) if study is not None else None
         return study is None or (proposal is not None and name in proposal.plan.regions)
+
+    def _study_of(self, leaf: bytes) -> bytes | None:
+        """Study of an own entry; every neighbour is sent the same ones, so they are read once."""
+        if leaf not in self._studies:
+            if len(self._studies) >= MAX_READ:
+                self._studies.clear()
+            self._studies[leaf] = decode_entry(leaf).study
+        return self._studies[leaf]
 
     def note(self, seen: Seen) -> bytes:
         """The signed note of a checkpoint of another log."""

@@ -86,6 +86,11 @@ class Mailbox:
             return [held] if held is not None else []
         return list(self._by_log.get(log, {}).values())
 
+    def heads_between(self, log: str, first: int, last: int) -> list[Envelope]:
+        """Envelopes that show heads of these sizes, ascending."""
+        known = self._by_log.get(log, {})
+        return [known[size] for size in range(first, last + 1) if size in known]
+
     def remember(self, envelope: Envelope) -> None:
         """Take an envelope as said; of service envelopes only the newest head of each log is held."""
         fields = envelope.fields

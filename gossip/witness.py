@@ -197,8 +197,8 @@ class Witness:
         if new is None:
             raise RemoteError(name, "STATE", "entries that do not give the checkpoint it has signed")
         leaves = {before + at: leaf for at, (leaf, _) in enumerate(new)}
-        for envelope in self._peer.mailbox.heads_of(origin):
-            if envelope.fields.head_size > before and self.standing.is_foreign(envelope, leaves):
+        for envelope in self._peer.mailbox.heads_between(origin, before + 1, seen.checkpoint.size):
+            if self.standing.is_foreign(envelope, leaves):
                 self.standing.fork(step, name, [envelope], seen)
                 return
         for at, (leaf, digest) in enumerate(new):
