@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from crypto.merkle import Tree, leaf_hash
 from crypto.note import Checkpoint, checkpoint_body, sign_note
 from gossip.events import TrainReport
 from gossip.network import Network
-from node.audit import Severity, verify, write_bundle
+from node.audit import Severity, read_bundle, verify, write_bundle
+from node.audit.reading import Register
 from protocol.codec import MAX_PLAN, decode
 from protocol.plan import Plan
 from tests.node.audit_network import edited, records, rewrite
@@ -39,7 +41,9 @@ class Still:
         return vector + np.float32(len(region)), TrainReport(steps=1, norm=1.0)
 
 
-def agreed(rounds: int = 6, *, names: Sequence[str] = NAMES, topology: str = "complete", **changes: object) -> tuple[Network, Plan]:
+def agreed(
+    rounds: int = 6, *, names: Sequence[str] = NAMES, topology: str = "complete", **changes: object
+) -> tuple[Network, Plan]:
     """A network in which everybody has accepted one study."""
     network = Network(names, Still())
     roster = network.found()
@@ -107,7 +111,7 @@ def test_a_region_killed_at_any_moment_and_back_again_leaves_clean_logs(tmp_path
     assert report.verdict == "clean"
 
 
-WAYS: dict[str, dict[str, object]] = {
+WAYS: dict[str, dict[str, Any]] = {
     "recoverable": {"masking": {"mode": "auto"}},
     "network": {"masking": {"mode": "auto"}, "aggregation": "network"},
     "metropolis": {"masking": {"mode": "auto"}, "weights": "metropolis"},
@@ -127,6 +131,30 @@ def test_every_way_to_aggregate_is_clean_with_a_region_lost_and_back(tmp_path: P
     report = verify(export_all(network, tmp_path), study=plan.study)
     assert [(f.code, f.subject) for f in report.findings if f.severity is not Severity.INFO] == []
     assert report.verdict == "clean"
+
+
+@pytest.mark.attack("L37")
+def test_the_bundles_of_all_together_hold_nothing_to_unmask_a_lost_value_with(tmp_path: Path) -> None:
+    network, plan = agreed(4, names=(*NAMES, "skane"), round_min_s=1, masking={"mode": "auto"})
+    network.run(lambda: ("vgr", 2) in network.adopted, limit_ms=600_000)
+    network.run(lambda: False, limit_ms=1100)
+    network.kill("vgr")
+    network.run(lambda: False, limit_ms=9000)
+    network.start("vgr")
+    network.run(limit_ms=600_000)
+    bundles = export_all(network, tmp_path)
+    register = Register()
+    payloads = {sha for path in bundles for sha in read_bundle(path, register).payloads}
+    values = [s for s in register.statements.all if s.type == "MASKED"]
+    assert len(values) > 50
+    assert not payloads & {statement.sha256 for statement in values}
+    # Nor does any bundle have a place for an opened mask: a planted one is refused, and nothing in it used.
+    rewrite(bundles[0], lambda files: files.update({"openings/gotland.1/81-opened.bin": bytes(64)}))
+    report = verify(bundles, study=plan.study)
+    assert [(f.code, f.source) for f in report.findings if f.severity is Severity.REFUSED] == [
+        ("LS-BUNDLE-PATH", "gotland.bundle")
+    ]
+    assert report.exit_code == 65
 
 
 def test_a_region_that_never_comes_back_is_audited_through_the_others(tmp_path: Path) -> None:
