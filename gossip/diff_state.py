@@ -79,13 +79,26 @@ def plus(a: Codes | None, b: Codes | None) -> Codes | None:
 
 
 def pack(head: dict[str, Value], arrays: Sequence[NDArray[np.signedinteger]]) -> bytes:
-    """Return a file: SHA-256 of the rest, length of the head, head, vectors."""
-    shapes: list[Value] = [[array.dtype.itemsize, array.size] for array in arrays]
+    """Return a file: SHA-256 of the rest, length of the head, head, vectors; 64 bits in 32 where they fit."""
+    narrow = [_narrow(array) for array in arrays]
+    shapes: list[Value] = [[array.dtype.itemsize, array.size] for array in narrow]
     first = encode({"head": head, "arrays": shapes})
-    body = [len(first).to_bytes(4, "big"), first]
-    body += [np.ascontiguousarray(array, f"<i{array.dtype.itemsize}").tobytes() for array in arrays]
-    rest = b"".join(body)
-    return hashlib.sha256(rest).digest() + rest
+    at = 36 + len(first)
+    # One copy of each vector, in place: they are as large as the model, and this happens every round.
+    data = bytearray(at + sum(array.nbytes for array in narrow))
+    data[32:36], data[36:at] = len(first).to_bytes(4, "big"), first
+    for array in narrow:
+        np.frombuffer(data, f"<i{array.dtype.itemsize}", array.size, at)[:] = array
+        at += array.nbytes
+    data[:32] = hashlib.sha256(memoryview(data)[32:]).digest()
+    return bytes(data)
+
+
+def _narrow(array: NDArray[np.signedinteger]) -> NDArray[np.signedinteger]:
+    bound = 1 << 31
+    if array.dtype.itemsize < 8 or (array.size and not -bound <= int(array.min()) <= int(array.max()) < bound):
+        return array
+    return array.astype("<i4")
 
 
 def unpack(data: bytes) -> tuple[dict[str, Value], list[NDArray[np.signedinteger]]]:
@@ -124,7 +137,7 @@ def unpack_own(data: bytes, dim: int) -> Own:
     match head:
         case {"stamp": int(stamp), "rounds": list(rounds)} if len(arrays) == 1 + len(rounds):
             said = arrays[0]
-            if said.dtype.itemsize == 8 and all(array.size == dim for array in arrays):
+            if said.dtype.itemsize >= 4 and all(array.size == dim for array in arrays):
                 names = [round for round in rounds if isinstance(round, int)]
                 return Own(said.astype(np.int64), stamp, dict(zip(names, arrays[1:], strict=True)))
     raise CodecError("a state file of another form")
