@@ -29,7 +29,8 @@ def run(seed: int) -> list[dict[str, Any]]:
         large = measured(__file__, "cohort", folder)
     return [
         {"name": "mimic-cohort.stays", "value": demo["stays"], "unit": "stays", "limit": STAYS, "direction": "more"},
-        {"name": "mimic-cohort.deaths", "value": demo["deaths"], "unit": "deaths", "limit": DEATHS, "direction": "more"},
+        {"name": "mimic-cohort.deaths", "value": demo["deaths"], "unit": "deaths", "limit": DEATHS,
+         "direction": "more"},
         {"name": "mimic-cohort.blocking", "value": demo["blocking"], "unit": "checks", "limit": 0},
         {"name": "mimic-cohort.cpu", "value": demo["cpu_s"], "unit": "s", "limit": MAX_S},
         {"name": "mimic-cohort.memory", "value": demo["peak_mb"], "unit": "MB", "limit": MAX_MB},
