@@ -136,6 +136,8 @@ class Peer:
             self.linking.ping(step)
             for study, round in step.ended.items():
                 self.witness.round_ended(step, self.studies[study], round)
+            if self.current is not None and not self.waking.is_asking:
+                self.witness.settle(step, self.current)
             step.do(SetTimer(self._wake_ms(step.now_ms)))
         return step.finish()
 

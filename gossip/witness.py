@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from gossip.study import Study
 
 MAX_RELAYED = 64
+SETTLE_MS = 3_000
 WITNESS_TYPES = ("HEADS", "COSIGN", "PROVE", "PROOF", "MIRROR", "HELLO", "BEHIND")
 
 
@@ -80,6 +81,7 @@ class Witness:
         self.standing = Standing(peer, self.held)
         self.copying = Copying(peer, self.held)
         self.told = 0
+        self._told_ms = 0
         self._awaited: dict[str, tuple[Seen, str, bool]] = {}  # the checkpoint, whose it is, whether entries come
 
     @property
@@ -97,7 +99,18 @@ class Witness:
         if not is_witnessed(study):
             return
         self._log_heads(step, study, round - 1)
+        self._tell(step, study, round)
+
+    def settle(self, step: Step, study: Study) -> None:
+        """Tell what came after the last round as well, once the study is over: else no copy would have it."""
+        if study.outcome is None or not is_witnessed(study) or not 0 < self.told < self._peer.log.size:
+            return
+        if step.now_ms >= self._told_ms + SETTLE_MS:
+            self._tell(step, study, study.context.plan.end_round - 1)
+
+    def _tell(self, step: Step, study: Study, round: int) -> None:
         log = self._peer.log
+        self._told_ms = step.now_ms
         checkpoint, signature = log.signed()
         own = checkpoint_note(checkpoint, log.log_public, signature)
         self.told = checkpoint.size
