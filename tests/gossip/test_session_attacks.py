@@ -268,6 +268,7 @@ def test_no_key_and_no_mask_comes_twice() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)  # minutes alone, longer beside other work
 @pytest.mark.attack("S14")
 def test_campaign_no_key_and_no_mask_comes_twice_in_100_000_sessions() -> None:
     _sessions(100_000)

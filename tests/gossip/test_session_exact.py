@@ -70,6 +70,7 @@ def test_one_loss_too_many_opens_nothing(n: int, ring: int, odd: bool, data: st.
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)  # minutes alone, longer beside other work
 @pytest.mark.parametrize("odd", [False, True], ids=["uniform", "odd"])
 @pytest.mark.parametrize("ring", RINGS)
 @pytest.mark.parametrize("n", range(2, 17))
