@@ -21,8 +21,19 @@ def _run(*arguments: str) -> str:
 
 def test_list_has_every_label_and_says_what_cannot_be_masked() -> None:
     text = _run("list")
-    for form in ("complete", "ring", "torus:AxB", "regular:K", "groups:M", "cliques:AxB", "one-peer", "matchings",
-                 "star", "path", "edges"):
+    for form in (
+        "complete",
+        "ring",
+        "torus:AxB",
+        "regular:K",
+        "groups:M",
+        "cliques:AxB",
+        "one-peer",
+        "matchings",
+        "star",
+        "path",
+        "edges",
+    ):
         assert f"\n{form} " in text
     assert text.count("cannot be masked; simulator; daemons with disclose + DP") == 4
 
