@@ -85,6 +85,8 @@ def _write(folder: Path, name: str, lines: list[tuple[str, ...]], plain: bool) -
     columns: list[dict[str, Any]] = [
         {"name": one, "kind": "number", "role": "feature", "range": list(RANGES[one])} for one in RANGES
     ]
+    if not plain:
+        columns[1]["range"] = [0, 220]  # one blood pressure of 0 stays a value, as in the published figures
     flags = ("sex", "fbs", "exang", "cp2", "cp3", "cp4", "restecg1", "restecg2")
     flag: dict[str, Any] = {"kind": "number", "range": [-1, 1]} if plain else {"kind": "boolean"}
     columns += [{"name": one, "role": "feature", **flag} for one in flags]

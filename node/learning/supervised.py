@@ -152,6 +152,7 @@ class Supervised:
             # Few patients: noise of the same size would outweigh them, so they take shorter steps (n_i is public).
             units = len(local.rows) if local.patients is None else int(local.patients.max()) + 1
             lr *= min(1.0, units / settings["full_patients"]) if settings["full_patients"] else 1.0
+            lr = rate(lr, settings["schedule"], local.before, local.steps_in_all)  # one for the whole round
             local.dp.train(
                 net,
                 lambda hooked, at: self.losses(hooked(x[at]), at, local, outputs, settings),
