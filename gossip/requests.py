@@ -102,7 +102,7 @@ def _answer(peer: Peer, step: Step, op: str, args: dict[str, object]) -> dict[st
                 {
                     "requester_ref": str(requester) if requester is not None else None,
                     "study": wanted if isinstance(wanted, bytes) else None,
-                    "payloads": str(args.get("payloads") or "kept"), "mirrors": False,
+                    "payloads": str(args.get("payloads") or "kept"), "mirrors": args.get("mirrors") is True,
                 },
             )
             step.publish()

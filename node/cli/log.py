@@ -183,15 +183,32 @@ def redact(home: Path, seq: int, basis: str, yes: bool, as_json: bool) -> None:
     show_default=True,
     help="Stored payloads to go with it.",
 )
+@click.option("--with-mirrors", is_flag=True, help="Copies of the neighbours' logs with their entries' bytes.")
 @click.option("--requester", metavar="REF", help="Diary number of who asked for it.")
 @click.option(
     "-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Where the bundle goes."
 )
 @common
-def export(home: Path, study: str | None, payloads: str, requester: str | None, output: Path, as_json: bool) -> None:
-    """Write the log as one file for an auditor. The hand-over itself is the log's last entry."""
+def export(
+    home: Path,
+    study: str | None,
+    payloads: str,
+    with_mirrors: bool,
+    requester: str | None,
+    output: Path,
+    as_json: bool,
+) -> None:
+    """Write the log as one file for an auditor. The hand-over itself is the log's last entry.
+
+    Copies of the neighbours' logs go with it as fingerprints, which show whether those were changed later.
+    """
     result = export_bundle(
-        home, output, study=study_id(home, study) if study else None, payloads=payloads, requester=requester
+        home,
+        output,
+        study=study_id(home, study) if study else None,
+        payloads=payloads,
+        requester=requester,
+        with_mirrors=with_mirrors,
     )
     if as_json:
         emit(result)
@@ -201,7 +218,7 @@ def export(home: Path, study: str | None, payloads: str, requester: str | None, 
 
 
 def export_bundle(
-    home: Path, output: Path, *, study: str | None, payloads: str, requester: str | None
+    home: Path, output: Path, *, study: str | None, payloads: str, requester: str | None, with_mirrors: bool = False
 ) -> dict[str, Any]:
     """Append the entry of the hand-over, then write the bundle; whole or not at all.
 
@@ -217,7 +234,8 @@ def export_bundle(
     if not output.parent.is_dir():
         raise Refusal("FILE", f"there is no folder {output.parent}", "one that exists", f"mkdir -p {output.parent}")
     whole = bytes.fromhex(study) if study else None
-    size: int = ask(home, "export", {"study": whole, "payloads": payloads, "requester": requester})["size"]
+    args = {"study": whole, "payloads": payloads, "requester": requester, "mirrors": with_mirrors}
+    size: int = ask(home, "export", args)["size"]
     opened = Home.open(home)
     with StoreReader(opened) as reader:
         # A running node may have written more since: the bundle ends with the entry of the hand-over. Its
@@ -235,5 +253,6 @@ def export_bundle(
             study=whole,
             payloads=payloads,
             mirrors=reader.copies.copies(),
+            with_mirrors=with_mirrors,
         )
     return {"bundle": str(output), "origin": opened.origin, "entries": size, "study": study, "payloads": payloads}
