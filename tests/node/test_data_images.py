@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
@@ -86,6 +86,7 @@ def test_an_image_over_the_pixel_bound_is_not_decoded(monkeypatch: pytest.Monkey
 
 
 @given(st.binary(max_size=200))
+@example(b"\0\0\0\0AU\0\0")
 @settings(max_examples=50)
 def test_any_bytes_are_an_image_or_refused_in_words(data: bytes) -> None:
     for start in (b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"\0" * 128 + b"DICM"):
@@ -279,6 +280,32 @@ def test_baseline_jpeg_is_read_and_other_compressions_are_refused_in_words() -> 
     assert np.abs(pixels.astype(int) - grey).mean() < 3
     clean.file_meta.TransferSyntaxUID = pydicom.uid.JPEG2000Lossless
     with pytest.raises(GateError, match=r"x is compressed as JPEG 2000.*baseline JPEG"):
+        dicom_picture(saved(clean), "x")
+
+
+def test_damaged_files_are_read_or_refused_in_words_and_nothing_else_is_said(recwarn: pytest.WarningsRecorder) -> None:
+    whole, rng = saved(real("CT_small.dcm")), np.random.default_rng(1)
+    opened = 0
+    for _ in range(60):
+        damaged = bytearray(whole)
+        for at in rng.integers(0, 4000, 20):
+            damaged[at] = rng.integers(256)
+        for act in (dicom_picture, lambda data, name: clean(data, name, bytes(32))):
+            try:
+                act(bytes(damaged), "x.dcm")
+            except GateError:
+                continue
+            opened += 1
+
+    assert opened > 0
+    assert len(recwarn) == 0  # pydicom's warnings hold values
+
+
+def test_a_file_without_its_size_is_refused_in_words() -> None:
+    clean = scrubbed(real("CT_small.dcm"))
+    del clean.Rows
+
+    with pytest.raises(GateError, match="x does not open as DICOM"):
         dicom_picture(saved(clean), "x")
 
 

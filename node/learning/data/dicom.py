@@ -10,6 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -49,10 +52,11 @@ def read(data: bytes, name: str) -> Any:
     """
     import pydicom  # only where there is DICOM
 
-    try:
-        return pydicom.dcmread(io.BytesIO(data), force=False)
-    except Exception as error:  # pydicom raises many kinds on broken files
-        raise GateError(f"{name} does not open as DICOM", "a whole DICOM file", "Export it again.") from error
+    with in_words(name):
+        dataset = pydicom.dcmread(io.BytesIO(data), force=False)
+        for _ in dataset.iterall():  # elements are decoded when they are looked at: now, not later
+            pass
+        return dataset
 
 
 def identifying(dataset: Any) -> list[str]:
@@ -91,6 +95,28 @@ def dicom_picture(data: bytes, name: str) -> Picture:
     Raises:
         GateError: No DICOM, no pixels, or a compression that is not read here.
     """
+    with in_words(name):
+        return _picture(data, name)
+
+
+@contextmanager
+def in_words(name: str) -> Iterator[None]:
+    """Turn whatever pydicom raises on broken tags into one sentence; keep its warnings, which hold values, to itself.
+
+    Raises:
+        GateError: The file does not open.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        except GateError:
+            raise
+        except Exception as error:
+            raise GateError(f"{name} does not open as DICOM", "a whole DICOM file", "Export it again.") from error
+
+
+def _picture(data: bytes, name: str) -> Picture:
     from node.learning.data.images import MAX_PIXELS, picture_of
 
     dataset = read(data, name)

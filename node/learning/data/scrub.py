@@ -68,7 +68,8 @@ def clean(data: bytes, name: str, key: bytes) -> bytes:
         GateError: It does not open, or says of itself that text is burnt in.
     """
     if data[128:132] == b"DICM" or name.lower().endswith(".dcm"):
-        return _dicom(data, name, key)
+        with dicom.in_words(name):
+            return _dicom(data, name, key)
     picture_of(data, name)  # what does not open is not copied
     return _jpeg(data) if data[:2] == b"\xff\xd8" else _png(data)
 
