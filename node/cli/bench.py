@@ -37,6 +37,7 @@ def bench(name: str | None, listed: bool, seed: int, as_json: bool) -> int:
         else:
             say(table([(one, about(path)) for one, path in known.items()], ["name", "what it measures"]))
         return 0
+    name = name if name in known else name.replace("-", "_")
     if name != "all" and name not in known:
         raise Refusal(
             "FILE",
