@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TORCH_INDEX ?=
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: demo test check bench attacks vectors campaigns setup clean help
+.PHONY: demo test check bench attacks pyz vectors campaigns setup clean help
 help:                 ## show these lines
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
@@ -28,12 +28,16 @@ bench: $(VENV)/.dev   ## every benchmark, with its ratio to the floor of the sam
 attacks: $(VENV)/.dev ## each way to be cheated: id, attack, test, passed
 	$(BIN)/python -m benchmarks.attacks
 
+pyz: $(VENV)/.dev     ## landsting-audit.pyz: the audit in one file that needs only Python; prints its SHA-256
+	$(BIN)/python -m node.audit.pyz landsting-audit.pyz
+
 vectors: $(VENV)/.dev ## make the vectors anew; a difference means a changed format
 	$(BIN)/python tests/vectors/make_vectors.py
 	git diff --exit-code -- tests/vectors
 
 campaigns: $(VENV)/.dev ## the long forms of tests that `make test` runs short
 	$(BIN)/python -m pytest -q -m slow
+	LANDSTING_COURT=1 $(BIN)/python -m pytest -q tests/conformance/test_audit_attacks.py
 
 setup: $(VENV)/.dev   ## the environment with all tools
 
