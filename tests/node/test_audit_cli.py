@@ -166,3 +166,22 @@ def test_two_runs_print_the_same_bytes(small: Small, bundles: list[str]) -> None
     second = bare("audit", "verify", *reversed(bundles), "--json")
     assert first.stdout == second.stdout
     assert str(Path(bundles[0]).parent) not in first.stdout
+
+
+def test_a_model_that_no_log_names_is_not_proven_and_exits_3(tmp_path: Path) -> None:
+    small = Small().run()
+    bundles = [str(path) for path in small.export_all(tmp_path)]
+    model = tmp_path / "model.safetensors"
+    model.write_bytes(b"no model")
+    result = run("prove-model", str(model), *bundles, "--study", small.study.hex(), "--json")
+    assert result.exit_code == 3
+    assert json.loads(result.stdout)["words"].startswith("no entry of 3 logs names ")
+
+
+def test_the_first_digits_of_a_study_and_the_options_of_an_audit_are_taken(tmp_path: Path) -> None:
+    small = Small().run()
+    bundles = [str(path) for path in small.export_all(tmp_path)]
+    result = run("verify", *bundles, "--study", small.study.hex()[:10], "--fast", "--as-of", "0", "--jobs", "1")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("Consistent, study not confirmed")
+    assert run("verify", *bundles, "--study", "00000000ff").exit_code == 64
