@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from node.cli.asking import ask, study_id
+from node.cli.disclosures import disclosures
 from node.cli.output import Refusal, emit, say
 from node.cli.root import common, home_option
 
@@ -17,6 +18,9 @@ from node.cli.root import common, home_option
 @click.group()
 def log() -> None:
     """Read and export the signed update log."""
+
+
+log.add_command(disclosures)
 
 
 def _span(_ctx: click.Context, _param: click.Parameter, text: str | None) -> tuple[int, int | None] | None:
