@@ -23,6 +23,7 @@ from gossip.step import Step
 from gossip.witness import is_witnessed, neighbours_of, quorum_of
 from protocol.envelope import Envelope, parse, verify
 from protocol.errors import CodecError
+from protocol.messages import TYPES
 from protocol.witnessing import Behind, decode_behind
 
 if TYPE_CHECKING:
@@ -161,8 +162,9 @@ class Waking:
             raise CryptoError("an envelope that this region has not signed")
         if fields.head_size < log.size and self._peer.mailbox.knows(envelope.eid):
             return None
-        # An entry stands at its place, after what it was signed over.
-        return Checkpoint(log.origin, fields.head_size + (fields.head_size >= log.size), fields.head_root)
+        # An entry stands at its place, after what it was signed over; a service message stands nowhere.
+        is_lost = TYPES[fields.type].logged and fields.head_size >= log.size
+        return Checkpoint(log.origin, fields.head_size + is_lost, fields.head_root)
 
     def shown(self, step: Step, head: Checkpoint) -> None:
         """A validly signed head of the own log: if it is not on this log, this log has been put back."""

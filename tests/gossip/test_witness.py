@@ -12,8 +12,8 @@ from gossip.events import Send
 from gossip.network import Network
 from protocol.cosignature import Cosignature, checkpoint_note, verify_cosignature
 from protocol.entries import decode_entry
-from protocol.envelope import parse
-from protocol.witnessing import Heads, encode_mirror
+from protocol.envelope import Envelope, parse
+from protocol.witnessing import Behind, Heads, encode_mirror
 
 Make = Callable[..., Any]
 MIRRORED = {"quorum": None, "max_lag_rounds": 3, "mirror": True}
@@ -260,3 +260,32 @@ def test_what_a_member_cannot_show_is_not_cosigned(make_network: Make) -> None:
     assert not kinds(net, "region-c", "round.heads")[-1]["cosigned"]
     for name in net.names:
         assert not net.peer(name).blame.suspended
+
+
+@pytest.mark.parametrize("type", ["PING", "COSIGN"])
+def test_a_service_message_signed_over_the_whole_log_is_no_larger_head(
+    make_network: Make, hostile: Any, type: str
+) -> None:
+    net, _, _ = make_network(4, rounds=30, round_min_s=2, witness=MIRRORED)
+    said: list[Envelope] = []
+
+    def keep(who: str, send: Send) -> list[Send]:
+        envelope = parse(send.header, send.signature)
+        if who == "region-b" and envelope.fields.type == type:
+            said.append(envelope)
+        return [send]
+
+    net.on_send = keep
+    until_round(net, "region-a", 3)
+    store = net.regions["region-b"].store
+    assert net.run(lambda: bool(said) and said[-1].fields.head_size == len(store.leaves), limit_ms=60_000)
+    last = said[-1]
+    liar = hostile.liar(net, "region-a")
+    net.kill("region-a")
+    net.kill("region-b")
+    for other in ("region-c", "region-d"):
+        net.cut("region-b", other)
+    net.start("region-b")
+    net._up.add(frozenset(("region-a", "region-b")))
+    liar.say("region-b", "BEHIND", {}, Behind(envelope=(last.header, last.signature)).encode())
+    assert net.peer("region-b").state == "quiet"
