@@ -8,6 +8,7 @@ T_mask and all that follows come 2 s later for each level of the tree.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -39,6 +40,7 @@ class TreeMachine(RecoverableReceiver):
         super().__init__(*args, **named)
         self._heads: dict[str, Envelope] = {}
         self._vectors: dict[str, tuple[dict[str, bytes], Buffer]] = {}
+        self._owed: dict[str, Statement] = {}
 
     def route(self) -> Statement | None:
         statement = super().route()
@@ -68,6 +70,9 @@ class TreeMachine(RecoverableReceiver):
     def hear(self, envelope: Envelope, payload: Buffer) -> Statement | None:
         """Take a MASKED, with its vector where it is a direct one, or a PARTIAL; returns the RECEIPT of a child.
 
+        A child has it once all that its PARTIAL lists are here by their own headers: who was given one cannot be
+        lost any more.
+
         Raises:
             CodecError: A payload of another length.
         """
@@ -77,9 +82,17 @@ class TreeMachine(RecoverableReceiver):
             if len(payload) != self._words * self._dtype.itemsize:
                 raise CodecError(f"a payload of {len(payload)} bytes; expected {self._words * self._dtype.itemsize}")
             self._vectors[name] = (names_in(envelope), payload)
+            statement = receipt_of(envelope)
+            if statement is not None:
+                self._owed[name] = statement
         if is_masked:
             self._heads[name] = envelope
-        return receipt_of(envelope) if name in self._vectors and (not is_masked or not self.is_bare(envelope)) else None
+        due = next((child for child in self._owed if self._counts(self._vectors[child][0])), None)
+        return self._owed.pop(due) if due is not None else None
+
+    def _counts(self, names: Mapping[str, bytes]) -> bool:
+        """Whether a child's vector is of what its members have signed to the root."""
+        return all(name in self._heads and self._heads[name].eid == digest for name, digest in names.items())
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -91,7 +104,7 @@ class TreeMachine(RecoverableReceiver):
     def survive(self) -> Statement | None:
         total = np.zeros(self._words, dtype=self._dtype)
         for names, payload in self._vectors.values():
-            if all(name in self._heads and self._heads[name].eid == digest for name, digest in names.items()):
+            if self._counts(names):
                 total += np.frombuffer(payload, dtype=self._dtype)
                 self._masked |= {name: self._heads[name] for name in names}
         self._vectors = {}

@@ -324,6 +324,25 @@ def test_a_parent_that_leaves_out_whom_it_gave_a_receipt_accuses_itself(make_net
     assert (code, first.fields.sender, second.fields.sender) == ("LS-FALSE-DROPOUT", parent, parent)
 
 
+@pytest.mark.attack("S28")
+def test_a_leaf_whose_header_never_reaches_the_root_costs_its_branch_and_convicts_nobody(make_network: Make) -> None:
+    net, worker, plan = make_network(10, rounds=2, **NETWORK)
+    _once(worker)
+    tree, root = _places(plan, 0), root_of(plan, 0)
+    leaf = tree.children(tree.order[2])[0]
+
+    def lose(who: str, send: Send) -> list[Send]:
+        fields = parse(send.header, send.signature).fields
+        is_bare = (who, send.link, fields.type, fields.round) == (leaf, root, "MASKED", 0)
+        return [] if is_bare else [send]
+
+    net.on_send = lose
+    assert net.run()
+    for name in net.names:
+        assert not net.peer(name).blame.suspended
+        assert _history(net, name)[0][1:] == ("mixed", None, sorted(tree.subtree(tree.order[2])))
+
+
 def test_a_result_over_others_than_were_shown_as_survivors_is_not_adopted(make_network: Make) -> None:
     net, _, plan = make_network(5, rounds=2, round_min_s=2, **NETWORK)
     root, victim = root_of(plan, 0), net.names[3]
@@ -371,8 +390,6 @@ def test_one_window_of_the_change_budget_holds_for_all_roots(make_network: Make)
     net.run(limit_ms=600_000)
     # Nobody excused it: cohorts without it are not answered, whoever is root.
     assert {row[1] for row in _history(net, net.names[1])[2:]} == {"kept"}
-
-
 
 
 # Storms
