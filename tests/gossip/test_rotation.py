@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from crypto.errors import CryptoError
 from gossip.events import Arrived
 from gossip.keyring import KeyRing
 from gossip.network import Network
@@ -151,6 +152,23 @@ def test_a_false_word_for_a_revocation_revokes_nothing(make_network: Make) -> No
     with pytest.raises(ValueError, match="in use"):
         net.ask("region-a", "keys_revoke", serial=1)
     assert not kinds(net, "region-a", "key.revoke")
+
+
+@pytest.mark.attack("L29")
+def test_what_a_revoked_key_signs_counts_no_more_inside_anothers_message(make_network: Make) -> None:
+    net, _, plan = make_network(4, rounds=60, round_min_s=2, witness=MIRRORED)
+    until_round(net, "region-a", 3)
+    stolen = net.regions["region-b"].keys
+    others = ("region-a", "region-c", "region-d")
+    words = [net.ask(n, "keys_approve", region="region-b", serial=1, size=5)["approval"] for n in others]
+    net.ask("region-a", "keys_revoke", approvals=words)
+    context = net.peer("region-a").current.context
+    forged = thief(net, "region-b", stolen, list(net.regions["region-b"].store.leaves)).seal(
+        "ADVERT", {"mask_key": b"\x09" + bytes(31), "eph": b"\x09" + bytes(31), "need_state": False, "stats": None},
+        to=["region-d"], now_ms=net.now_ms, study=plan.study, round=3, session=context.sid(3, "region-d"),
+    )  # fmt: skip
+    with pytest.raises(CryptoError):
+        context.check_carried(forged)
 
 
 def test_a_running_study_keeps_the_roster_of_its_plan_and_the_next_one_has_another_session(make_network: Make) -> None:
