@@ -1,6 +1,6 @@
 """Ways to be cheated, in the logs of five real daemons: vgr lies in one way, and signs what it hands over.
 
-The run is told again with the lie in it (``tests/node/reenacted.py``): what vgr says differently is what its
+The run is told again with the lie in it (``node.tamper_play``): what vgr says differently is what its
 neighbours hear, log and confirm. In no row does an honest region's name stand above info.
 """
 
@@ -17,13 +17,14 @@ import pytest
 from crypto.keys import PrivateKeys
 from crypto.merkle import Tree
 from node.audit import Severity, read_bundle
+from node.tamper_files import edited, rewrite
+from node.tamper_play import Play
 from protocol.codec import encode
 from protocol.entries import decode_entry
 from protocol.keys import Revocation, rotation
 from protocol.roster import decode_roster
-from tests.node.audit_network import contents, edited, rewrite, seeded
+from tests.node.audit_network import contents, seeded
 from tests.node.kept import LIAR, Kept, said
-from tests.node.reenacted import Play
 
 CRITICAL, MAJOR = 3, 2
 
@@ -492,14 +493,7 @@ def test_a_payload_or_a_view_altered_blames_nobody(
 @pytest.mark.attack("L31")
 def test_a_head_that_nobody_signed_blames_the_log_that_holds_it(kept: Kept, tmp_path: Path) -> None:
     play = kept.play()
-
-    def heads(name: str, body: dict[str, Any]) -> dict[str, Any]:
-        body = Play._heads(play, name, body)
-        if name == LIAR:
-            body["cosigned"][0]["sig"] = bytes(64)
-        return body
-
-    play._heads = heads  # type: ignore[method-assign]
+    play.inventor = LIAR
     found, code = told(kept, play, tmp_path)
     assert (("LS-ENV-SIG", LIAR) in found, code) == (True, CRITICAL)
 

@@ -7,7 +7,6 @@ region has its ``protocol.log.Log``; a message is sealed in one and logged as re
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,9 +17,10 @@ from crypto.keys import PrivateKeys
 from crypto.merkle import Tree, leaf_hash
 from crypto.note import Checkpoint, checkpoint_body, parse_checkpoint, parse_note, sign_note
 from gossip.session import session_id
-from node.audit.bundle import MANIFEST, NOTE, manifest_body, write_archive, write_bundle
-from protocol.codec import Value, encode
-from protocol.entries import decode_entry
+from node import tamper_files
+from node.audit.bundle import manifest_body, write_bundle
+from node.tamper_files import contents, edited, records  # noqa: F401 (edited: for those who import from here)
+from protocol.codec import Value
 from protocol.envelope import Envelope, encode_carried
 from protocol.log import Log
 from protocol.plan import Plan
@@ -331,35 +331,16 @@ class Small:
 # ---------------------------------------------------------------- changing bundles
 
 
-def contents(bundle: Path) -> dict[str, bytes]:
-    """All files of a bundle."""
-    with zipfile.ZipFile(bundle) as archive:
-        return {info.filename: archive.read(info) for info in archive.infolist()}
-
-
 def rewrite(
     bundle: Path, change: Callable[[dict[str, bytes]], None], *, signer: Home | None = None, out: Path | None = None
 ) -> Path:
     """Change files of a bundle and write the manifest anew; with ``signer`` the note is signed anew too."""
-    files = contents(bundle)
-    change(files)
-    files.pop(MANIFEST, None)
-    note = files.pop(NOTE, None)
-    manifest = "".join(f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files)).encode()
-    files[MANIFEST] = manifest
-    if signer is not None:
+    def note(files: dict[str, bytes], manifest: bytes) -> bytes:
+        assert signer is not None
         body = manifest_body(signer.origin, None, files[f"logs/{signer.name}.1/checkpoint.note"], manifest)
-        files[NOTE] = sign_note(body, signer.origin, signer.keys.log)
-    elif note is not None:
-        files[NOTE] = note
-    target = out or bundle
-    write_archive(target, files)
-    return target
+        return sign_note(body, signer.origin, signer.keys.log)
 
-
-def records(leaves: Sequence[bytes]) -> bytes:
-    """The bytes of ``leaves.bin`` for any leaves, sound or not."""
-    return b"".join(len(leaf).to_bytes(4, "big") + leaf for leaf in leaves)
+    return tamper_files.rewrite(bundle, change, note=note if signer is not None else None, out=out)
 
 
 def with_leaves(home: Home, leaves: Sequence[bytes], *, sign: bool) -> Callable[[dict[str, bytes]], None]:
@@ -385,21 +366,6 @@ def _views(leaves: Sequence[bytes]) -> bytes:
         except CodecError:
             break
     return "".join(lines).encode()
-
-
-def edited(leaf: bytes, **changes: Value) -> bytes:
-    """The same entry with other frame fields (``t_ms``, ``seq`` …)."""
-    entry = decode_entry(leaf)
-    value: dict[str, Value] = {
-        "v": 1,
-        "log": entry.log,
-        "seq": entry.seq,
-        "t_ms": entry.t_ms,
-        "kind": entry.kind,
-        "study": entry.study,
-        "body": entry.body,
-    }
-    return encode(value | changes)
 
 
 def head_of(bundle: Path, region: str) -> Checkpoint:

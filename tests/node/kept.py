@@ -10,8 +10,8 @@ from pathlib import Path
 
 from crypto.keys import PrivateKeys
 from node.audit import Report, Severity, check_finding, read_bundle, verify
+from node.tamper_play import Play
 from tests.node import court
-from tests.node.reenacted import Play
 
 LIAR = "vgr"
 

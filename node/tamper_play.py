@@ -1,8 +1,9 @@
 """A real study told again, with one region lying in it: every log, message and signature is made anew.
 
-``Play`` takes the bundles and keys of a run of daemons. A test changes the steps of one region; ``write`` then
-seals everything again in the order in which it happened: what the liar says differently is what its neighbours
-hear, answer and log. So nothing but the lie itself is out of place, as if the daemon had told it.
+``Play`` takes the bundles and keys of a run of daemons. A lesson or a test changes the steps of one region; ``write``
+then seals everything again in the order in which it happened: what the liar says differently is what its neighbours
+hear, answer and log. So nothing but the lie itself is out of place, as if the daemon had told it. It takes the keys of
+all regions, so it is for runs of one's own: ``landsting demo --tamper``, tests.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ from protocol.codec import MAX_CONTROL, MAX_HEADER, decode, encode
 from protocol.cosignature import cosign
 from protocol.entries import Entry, decode_entry, encode_entry
 from protocol.messages import TYPES
+
+
+class PlayError(LookupError):
+    """A step that is not in the run, or a story that cannot go on."""
 
 
 @dataclass
@@ -71,11 +76,13 @@ class Play:
     Attributes:
         steps: By region, what its log will hold.
         next_keys: By region, the keys that its step ``key.rotate`` takes into use.
+        inventor: Region that writes a cosignature which nobody gave.
     """
 
     def __init__(self, bundles: Mapping[str, Path], keys: Mapping[str, PrivateKeys]) -> None:
         self._keys = dict(keys)
         self.next_keys: dict[str, PrivateKeys] = {}
+        self.inventor: str | None = None
         self._read = {name: read_bundle(path) for name, path in bundles.items()}
         self.payloads: dict[bytes, bytes] = {}
         self.steps: dict[str, list[Step]] = {}
@@ -93,13 +100,17 @@ class Play:
     # ------------------------------------------------------------ finding steps
 
     def find(self, region: str, kind: str, type: str | None = None, round: int | None = None, start: int = 0) -> int:
-        """The first step of a kind (and type, and round) in a region's log."""
+        """Return the first step of a kind (and type, and round) in a region's log.
+
+        Raises:
+            PlayError: There is none.
+        """
         for at, step in enumerate(self.steps[region]):
             source = step.header or step.body
             fits = step.kind == kind and at >= start and (type is None or (step.header or {}).get("type") == type)
             if fits and round in (None, source.get("round")):
                 return at
-        raise AssertionError(f"{region} has no {kind} {type} {round}")
+        raise PlayError(f"{region} has no {kind} {type} {round}")
 
     def say(self, region: str, at: int, type: str, body: dict[str, Any], to: str, **more: Any) -> Step:
         """Let a region say one message more, before its step ``at``; ``to`` hears it at the end of its log."""
@@ -123,7 +134,7 @@ class Play:
     # ------------------------------------------------------------ telling it again
 
     def play(self) -> dict[str, Made]:
-        """Make all logs anew."""
+        """Make all logs anew, and return them by region."""
         at = dict.fromkeys(self.steps, 0)
         self._made = {name: Made() for name in self.steps}
         for name, steps in self.steps.items():
@@ -139,7 +150,9 @@ class Play:
                     self._do(name, steps[at[name]])
                     at[name] += 1
                     moved = True
-            assert moved, {name: (n, steps_left(self.steps[name], n)) for name, n in at.items()}
+            if not moved:
+                waits = ", ".join(f"{name}: {steps_left(self.steps[name], n)}" for name, n in sorted(at.items()))
+                raise PlayError(f"nobody can go on; {waits}")
         return self._made
 
     def _may(self, name: str, step: Step) -> bool:
@@ -213,12 +226,13 @@ class Play:
             root = self._made[whose].tree.root_at(size)
             note = checkpoint_body(Checkpoint(row["origin"], size, root))
             seen.append({**row, "size": size, "root": root, "sig": self._keys[whose].log.sign(note)})
-        cosigned = []
+        cosigned: list[dict[str, Any]] = []
         for row in body["cosigned"]:
             size = self._size(name, row["size"])
             point = Checkpoint(self.origins[name], size, self._made[name].tree.root_at(size))
             again = cosign(point, row["by"], self._keys[row["by"]].witness, row["t_s"])
-            cosigned.append({**row, "size": size, "sig": again.sig})
+            invented = name == self.inventor and not cosigned
+            cosigned.append({**row, "size": size, "sig": bytes(64) if invented else again.sig})
         return {**body, "seen": seen, "cosigned": cosigned}
 
     def _renewed(self, value: Any) -> Any:
@@ -286,5 +300,5 @@ def _step(seq: int, leaf: bytes) -> Step:
 
 
 def steps_left(steps: Sequence[Step], at: int) -> str:
-    """What a region waits with, for the message of a play that cannot go on."""
+    """Return what a region waits with, for the message of a play that cannot go on."""
     return f"{steps[at].kind} {(steps[at].header or {}).get('type')}" if at < len(steps) else "done"
