@@ -16,6 +16,12 @@ from crypto.note import Checkpoint
 
 Item = tuple[bytes | None, bytes]
 MAX_COMING = 200_000
+MAX_COMING_BYTES = 128 * 2**20
+
+
+def weight(items: Iterable[Item]) -> int:
+    """Bytes that entries on their way hold in memory."""
+    return sum(len(digest) + (len(leaf) if leaf is not None else 0) for leaf, digest in items)
 
 
 @dataclass(slots=True)
@@ -35,6 +41,7 @@ class Mirror:
     signature: bytes = b""
     coming: list[Item] = field(default_factory=list)
     _tree: Tree = field(init=False)
+    _waiting: int = 0
 
     def __post_init__(self) -> None:
         self._tree = Tree(self.hashes)
@@ -58,11 +65,20 @@ class Mirror:
         return self._tree.consistency_path(old, self.size)
 
     def take(self, first: int, items: Sequence[Item]) -> bool:
-        """Take entries from position ``first`` on, those that are held passed over; False if a gap would be left."""
+        """Take entries from position ``first`` on, those that are held passed over.
+
+        Returns:
+            False if a gap would be left, or if more would wait than one log may have wait: nothing is taken.
+        """
         end = self.size + len(self.coming)
-        if first > end or end + len(items) - self.size > MAX_COMING:
+        if first > end:
             return False
-        self.coming.extend(items[end - first :])
+        new = items[end - first :]
+        waiting = self._waiting + weight(new)
+        if len(self.coming) + len(new) > MAX_COMING or waiting > MAX_COMING_BYTES:
+            return False
+        self.coming.extend(new)
+        self._waiting = waiting
         return True
 
     def verify(self, checkpoint: Checkpoint, signature: bytes) -> list[Item] | None:
@@ -79,7 +95,9 @@ class Mirror:
         if self._tree.root() != checkpoint.root:
             self._tree = Tree([self._tree.hash_at(n) for n in range(before)])
             self.coming.clear()
+            self._waiting = 0
             return None
         self.coming = self.coming[len(new) :]
+        self._waiting -= weight(new)
         self.checkpoint, self.signature = checkpoint, signature
         return new

@@ -18,7 +18,7 @@ from crypto.merkle import Tree
 from crypto.note import Checkpoint
 from gossip.errors import RemoteError
 from gossip.events import Arrived, Buffer, Event, Payload, Suspect
-from gossip.mirror import Item
+from gossip.mirror import MAX_COMING, MAX_COMING_BYTES, Item, weight
 from gossip.step import Step
 from gossip.witness import is_witnessed, neighbours_of, quorum_of
 from protocol.envelope import Envelope, parse, verify
@@ -185,8 +185,9 @@ class Waking:
             return
         begun, held = self._copies.get(name, (self._peer.log.size, []))
         end = begun + len(held)
-        if first <= end:
-            held.extend(items[end - first :])
+        new = items[end - first :] if first <= end else []
+        if new and len(held) + len(new) <= MAX_COMING and weight([*held, *new]) <= MAX_COMING_BYTES:
+            held.extend(new)
             self._copies[name] = begun, held
 
     def complete(self) -> tuple[list[Item], dict[str, int]] | None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from crypto.note import Checkpoint
+from gossip import mirror, waking
 from gossip.events import Send
 from gossip.network import Network
 from protocol.cosignature import Cosignature, checkpoint_note, verify_cosignature
@@ -289,3 +290,39 @@ def test_a_service_message_signed_over_the_whole_log_is_no_larger_head(
     net._up.add(frozenset(("region-a", "region-b")))
     liar.say("region-b", "BEHIND", {}, Behind(envelope=(last.header, last.signature)).encode())
     assert net.peer("region-b").state == "quiet"
+
+
+def test_a_copy_on_its_way_is_bounded_in_entries_and_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mirror, "MAX_COMING", 10)
+    monkeypatch.setattr(mirror, "MAX_COMING_BYTES", 1_000)
+    copy = mirror.Mirror("simulated.example/region-b/1")
+    assert copy.take(0, [(bytes(100), bytes(32))] * 4)
+    assert not copy.take(4, [(bytes(500), bytes(32))])
+    assert copy.take(4, [(None, bytes(32))] * 6)
+    assert not copy.take(10, [(None, bytes(32))])
+    assert not copy.take(11, [])  # a gap
+    assert len(copy.coming) == 10
+
+
+def test_what_neighbours_give_back_of_a_lost_log_is_bounded(
+    make_network: Make, hostile: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waking, "MAX_COMING_BYTES", 200_000)
+    net, _, _ = make_network(4, rounds=30, round_min_s=2, witness=MIRRORED)
+    until_round(net, "region-a", 3)
+    backup = list(net.regions["region-a"].store.leaves)
+    until_round(net, "region-a", 6)
+    net.kill("region-a")
+    net.regions["region-a"].store.leaves[:] = backup
+    net.start("region-a")
+    pass_time(net, 5_000)
+    peer = net.peer("region-a")
+    assert peer.state == "rolled-back"
+    liar = hostile.liar(net, "region-b")
+    net.kill("region-b")
+    net._up.add(frozenset(("region-a", "region-b")))
+    for turn in range(20):
+        first = len(backup) + len(peer.waking._copies.get("region-b", (0, []))[1])
+        data = encode_mirror(first, [bytes([turn]) * 50_000])
+        liar.say("region-a", "MIRROR", {"log": peer.log.origin}, data)
+    assert mirror.weight(peer.waking._copies["region-b"][1]) <= 200_000
