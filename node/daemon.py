@@ -2,6 +2,7 @@
 
 Rules kept here, and nowhere else:
   * an event goes to ``Peer``, its commit to disk, and only then are its effects carried out, in order;
+  * messages that are waiting together go to disk together: nothing of any leaves before all of them are there;
   * what cannot be written ends the node, in words; nothing goes on without its log;
   * nothing blocks: links, operators and the worker are polled together, training runs in its own process.
 
@@ -17,8 +18,7 @@ import resource
 import signal
 import socket
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -29,6 +29,7 @@ import zmq
 from gossip.events import (
     Admit,
     Adopt,
+    Arrived,
     Asked,
     CloseLink,
     Effect,
@@ -39,6 +40,7 @@ from gossip.events import (
     Links,
     Measure,
     Open,
+    Payload,
     Rekeyed,
     Reply,
     Send,
@@ -66,6 +68,7 @@ IDLE_MS = 1_000
 COMMANDS_S = 30.0  # a command that has the home for a moment is waited for
 DESCRIPTORS = 8192
 COMPLAINTS = 20
+TOGETHER = 64  # messages in one transaction, at most
 LOG_BYTES, LOG_FILES = 5 * 2**20, 3
 
 
@@ -99,7 +102,8 @@ class Daemon:
         self._training = Training(home.path, home.name, self._worker, region.manifest)
         self._disk = Disk(home.path)
         self._traffic = Traffic()
-        self._events: deque[Event] = deque()
+        self._held: list[Effect] = []  # of messages taken whose transaction has not ended
+        self._taken = 0
         self._complaints: dict[str, tuple[int, int]] = {}  # by region: the minute, and how many in it
         self._timer_ms: int | None = None
         self._stop: str | None = None
@@ -137,7 +141,8 @@ class Daemon:
             with contextlib.suppress(BlockingIOError):
                 self._signals.recv(64)
         for event in self.transport.events(ready, self.clock.now_ms()):
-            self._handle(event)
+            self._take(event)
+        self._settle()
         for answer in self._worker.answers(ready, self.clock.now_ms()):
             heard = self._training.event(answer, self.clock.now_ms())
             if heard is not None:
@@ -170,13 +175,38 @@ class Daemon:
 
     # ---------------------------------------------------------------- events and effects
 
+    def _take(self, event: Event) -> None:
+        """Advance by one event of a link; messages wait for each other, anything else is settled alone."""
+        if not isinstance(event, Arrived | Payload):
+            self._settle()
+            self._handle(event)
+            return
+        for effect in self._region.take(event):
+            if isinstance(effect, Admit):
+                self._do(effect)  # nothing leaves by it, and the next message may be the payload's first part
+            else:
+                self._held.append(effect)
+        self._taken += 1
+        if self._taken == TOGETHER:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Have what was taken on disk, then carry out its effects."""
+        if self._taken:
+            self._region.settle()
+            held, self._held, self._taken = self._held, [], 0
+            self._carry_out(held)
+
     def _handle(self, event: Event) -> None:
-        for effect in self._region.handle(event):
+        self._carry_out(self._region.handle(event))
+
+    def _carry_out(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
             self._do(effect)
         study = self._region.peer.current
         self._traffic.at(study.round if study is not None else None, self.transport.sent, self.transport.received)
         if self._worker.pid is None and self._is_study_near():
-            self._worker.start(event.now_ms)
+            self._worker.start(self.clock.now_ms())
 
     def _is_study_near(self) -> bool:
         proposals = self._region.peer.agreement.proposals.values()

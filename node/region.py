@@ -1,7 +1,8 @@
 """A region as one process has it: its home, its store and its ``Peer``, the same with and without a daemon.
 
 ``Region.open`` takes the home's lock, checks the log and replays it; ``handle`` has a step on disk before it
-returns what else is to be done. A step that cannot be written ends it: nothing goes on without its log.
+returns what else is to be done. ``take`` and ``settle`` do the same for several events with one transaction.
+A step that cannot be written ends it: nothing goes on without its log.
 """
 
 from __future__ import annotations
@@ -114,23 +115,49 @@ class Region:
         Raises:
             StoreError: The step could not be written, now or earlier. Nothing of it may be sent.
         """
+        effects = self.take(event)
+        self.settle()
+        return effects
+
+    def take(self, event: Event) -> list[Effect]:
+        """Advance by one event and return its effects; nothing of them may leave before ``settle`` has returned.
+
+        Raises:
+            StoreError: The step could not be written, now or earlier. Nothing since the last ``settle`` may be sent.
+        """
         if self._is_broken:
             raise StoreError("an earlier step could not be written", "a log on disk", "start the node again")
         self._is_broken = True  # until the step is on disk: also whatever else goes wrong in it ends this run
         effects = self.peer.handle(event)
         if effects and isinstance(effects[0], Commit):
-            self.store.commit(effects[0])
+            self.store.add(effects[0])
             effects = effects[1:]
+        forgotten = [effect.sha256 for effect in effects if isinstance(effect, Forget)]
         for effect in effects:
             if isinstance(effect, Rekeyed):
+                self.store.settle()  # what another key signs is another transaction
                 self.home.serial = effect.serial
                 self.store.rekey(self.home.keys().log.public)
             elif isinstance(effect, Erase):
+                self.store.settle()
                 self.store.erase(effect.seq)
-            elif isinstance(effect, Forget):
-                self.store.forget(effect.sha256)
+        if forgotten:
+            self.store.settle()
+            self.store.forget(forgotten)
         self._is_broken = False
         return effects
+
+    def settle(self) -> None:
+        """Have every step on disk that ``take`` has made.
+
+        Raises:
+            StoreError: They could not be written. Nothing since the last ``settle`` may be sent.
+        """
+        if self._is_broken:
+            raise StoreError("an earlier step could not be written", "a log on disk", "start the node again")
+        self._is_broken = True
+        self.store.settle()
+        self._is_broken = False
 
     def ask(self, op: str, args: dict[str, object], now_ms: int | None = None) -> dict[str, object]:
         """Carry out an operator's request without a daemon. What it seals leaves when one runs.

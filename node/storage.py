@@ -1,8 +1,10 @@
-"""The update log on disk: entries and signed checkpoints in SQLite, kept payloads and state as files.
+"""The update log on disk: entries, signed checkpoints and small payloads in SQLite; large ones and state as files.
 
 Rules kept here, and nowhere else:
-  * one transaction = the entries of one step and one signed checkpoint; there is no unsigned tail;
-  * what a transaction names (kept payloads, durable state) is on disk before it;
+  * a step = its entries and one signed checkpoint over them; there is no unsigned tail;
+  * a transaction = one step, or several in their order: all of them are on disk when ``settle`` returns, or none;
+  * what a transaction names (kept payloads, durable state) is on disk before it or with it;
+  * a step with state files is a transaction of its own, so that no state is more than one step ahead of the log;
   * an entry or a checkpoint is never changed or removed;
   * ``HEAD``, a signed checkpoint outside the database, is replaced when asked for, and tells a log that was
     put back to an earlier state.
@@ -15,7 +17,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -34,6 +36,8 @@ from node.database import (
 )
 from node.errors import StoreError
 from node.files import Files, disk_error, sync_folder, write
+from node.payloads import SCHEMA as PAYLOADS
+from node.payloads import Payloads
 from protocol.entries import decode_entry
 
 if TYPE_CHECKING:
@@ -62,8 +66,9 @@ class Store:
     """A region's log, payloads and state; one writer.
 
     Attributes:
-        files: Kept payloads and state files.
+        files: State files and large payloads.
         copies: What is known of other regions' logs.
+        payloads: Kept payloads.
     """
 
     def __init__(self, home: Home, connection: sqlite3.Connection) -> None:
@@ -74,13 +79,14 @@ class Store:
         self._db = connection
         self.files = Files(home.path)
         self.copies = Copies(connection)
+        self.payloads = Payloads(connection, self.files)
 
     @classmethod
     def create(cls, home: Home) -> Self:
         """Make an empty log in a home, for its owner's eyes: what SQLite puts beside it takes the same mode."""
         os.close(os.open(home.path / "log" / "log.sqlite", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         connection = connect(home.path, "rwc")
-        connection.executescript(f"BEGIN; {_SCHEMA} {COPIES} PRAGMA user_version={FORMAT}; COMMIT;")
+        connection.executescript(f"BEGIN; {_SCHEMA} {COPIES} {PAYLOADS} PRAGMA user_version={FORMAT}; COMMIT;")
         return cls(home, connection)
 
     @classmethod
@@ -103,7 +109,7 @@ class Store:
                 "use the landsting that wrote it",
                 code="HOME",
             )
-        connection.executescript(COPIES)
+        connection.executescript(f"BEGIN; {COPIES} {PAYLOADS} COMMIT;")  # what an earlier version did not have
         return cls(home, connection)
 
     # ---------------------------------------------------------------- reading
@@ -189,9 +195,20 @@ class Store:
         except sqlite3.Error as error:
             raise unwritable(self._home, error) from error
 
-    def forget(self, sha256: bytes) -> None:
-        """Remove a kept payload that the log says is gone."""
-        self.files.remove_kept(sha256)
+    def forget(self, sha256s: Collection[bytes]) -> None:
+        """Remove kept payloads that the log says are gone.
+
+        Raises:
+            StoreError: It could not be written.
+        """
+        try:
+            for sha256 in sha256s:
+                self.payloads.remove(sha256)
+            self.payloads.removed()
+        except OSError as error:
+            raise disk_error(error, self._home) from error
+        except sqlite3.Error as error:
+            raise unwritable(self._home, error) from error
 
     def rekey(self, log_public: bytes) -> None:
         """Another key set signs from the last commit on."""
@@ -203,31 +220,58 @@ class Store:
 
     def kept(self, sha256: bytes) -> bytes | None:
         """Return a kept payload; None if there is none."""
-        return self.files.kept(sha256)
+        return self.payloads.get(sha256)
 
     # ---------------------------------------------------------------- writing
 
     def commit(self, commit: Commit) -> None:
-        """Have a step on disk when this returns: payloads and state, then entries and checkpoint, then ``HEAD``.
+        """``add`` and ``settle``: have a step on disk when this returns."""
+        self.add(commit)
+        self.settle()
+
+    def add(self, commit: Commit) -> None:
+        """Write a step behind those that ``settle`` has not ended yet, in one transaction with them.
+
+        Payloads and state go first, then entries and checkpoint, then ``HEAD``.
+        A step with state files is one of its own: ended are what came before, and itself. One that replaces ``HEAD``
+        ends the transaction. What was added is read by this store at once, and by nobody else before ``settle``.
 
         Raises:
-            StoreError: It could not be written; of entries and checkpoint there is nothing.
+            StoreError: It could not be written; of all that was added there is nothing.
         """
         try:
-            self.files.put_kept(commit.kept)
+            if commit.blobs:
+                self._end()
+            self.payloads.put_large(commit.kept)
             for blob in commit.blobs:
                 if blob.data is not None:
                     self.files.put_blob(blob.name, blob.data, durable=blob.durable)
-            if commit.leaves or commit.rows:
+            if commit.leaves or commit.rows or commit.kept:
                 self._append(commit)
+            if commit.blobs or commit.publish:
+                self._end()
             if commit.publish and commit.checkpoint is not None:
                 self._publish(commit.checkpoint, commit.signature)
             for blob in commit.blobs:
                 if blob.data is None:  # gone only once the log no longer needs it
                     self.files.put_blob(blob.name, None, durable=False)
         except OSError as error:
+            self._drop()
             raise disk_error(error, self._home) from error
         except sqlite3.Error as error:
+            self._drop()
+            raise unwritable(self._home, error) from error
+
+    def settle(self) -> None:
+        """Have all steps that were added on disk when this returns.
+
+        Raises:
+            StoreError: They could not be written; there is nothing of them.
+        """
+        try:
+            self._end()
+        except sqlite3.Error as error:
+            self._drop()
             raise unwritable(self._home, error) from error
 
     def _append(self, commit: Commit) -> None:
@@ -235,20 +279,25 @@ class Store:
         if commit.leaves:
             assert checkpoint is not None, "entries come with a checkpoint"
             assert checkpoint.size == commit.leaves[-1].seq + 1, "the checkpoint covers all entries"
-        db.execute("BEGIN IMMEDIATE")
-        try:
+        if not db.in_transaction:
+            db.execute("BEGIN IMMEDIATE")
+        if commit.recovered:
             db.executemany("INSERT INTO entry VALUES (?, ?, ?)", commit.recovered)
-            for leaf in commit.leaves:
-                db.execute("INSERT INTO entry VALUES (?, ?, ?)", (leaf.seq, leaf.leaf, leaf.hash))
-            if commit.leaves and checkpoint is not None:
-                values = (checkpoint.size, checkpoint.root, commit.signature, _round(commit))
-                db.execute("INSERT INTO ckpt VALUES (?, ?, ?, ?)", values)
-            self.copies.write(commit.rows)
-            db.execute("COMMIT")
-        except sqlite3.Error:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
+        db.executemany("INSERT INTO entry VALUES (?, ?, ?)", [(one.seq, one.leaf, one.hash) for one in commit.leaves])
+        if commit.leaves and checkpoint is not None:
+            values = (checkpoint.size, checkpoint.root, commit.signature, _round(commit))
+            db.execute("INSERT INTO ckpt VALUES (?, ?, ?, ?)", values)
+        self.payloads.put_small(commit.kept)
+        self.copies.write(commit.rows)
+
+    def _end(self) -> None:
+        if self._db.in_transaction:
+            self._db.execute("COMMIT")
+
+    def _drop(self) -> None:
+        """Nothing is left of a transaction that could not be written to its end."""
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
 
     def _publish(self, checkpoint: Checkpoint, signature: bytes) -> None:
         note = note_with(checkpoint_body(checkpoint), self._origin, self._log_public, signature)
@@ -279,6 +328,7 @@ class StoreReader:
         except sqlite3.Error as error:
             raise unreadable(home.path, error) from error
         self._files = Files(home.path)
+        self._payloads = Payloads(self._db, self._files)
         self.copies = Copies(self._db)
 
     def leaves(self) -> Iterator[bytes]:
@@ -321,7 +371,7 @@ class StoreReader:
 
     def kept(self, sha256: bytes) -> bytes | None:
         """Return a kept payload; None if there is none."""
-        return self._files.kept(sha256)
+        return self._payloads.get(sha256)
 
     def close(self) -> None:
         """Close the database."""

@@ -1,4 +1,4 @@
-"""``landsting run`` that dies at one place: SIGKILL once a step with a certain message of a round is on disk.
+"""``landsting run`` that dies at one place: SIGKILL once a transaction with a certain message of a round is on disk.
 
     python -m tests.conformance.dying_node HOME sent|received TYPE FIRST_ROUND SECRETS
 
@@ -18,19 +18,26 @@ from node.__main__ import main as command
 from node.storage import Store
 from protocol.entries import decode_entry
 from protocol.envelope import parse
+from protocol.log import Leaf
 
 
 def main(home: str, way: str, type: str, first: int, secrets: Path) -> None:
-    commit_of, urandom = Store.commit, os.urandom
+    add_of, settle_of, urandom = Store.add, Store.settle, os.urandom
+    added: list[Leaf] = []
 
-    def commit(store: Store, commit: Commit) -> None:
-        commit_of(store, commit)
-        for leaf in commit.leaves:
+    def add(store: Store, commit: Commit) -> None:
+        added.extend(commit.leaves)
+        add_of(store, commit)
+
+    def settle(store: Store) -> None:
+        settle_of(store)
+        for leaf in added:
             entry = decode_entry(leaf.leaf)
             if entry.kind == f"env.{way}":
                 fields = parse(entry.body["header"], entry.body["sig"]).fields  # type: ignore[arg-type]
                 if fields.type == type and (fields.round or 0) >= first:
                     os.kill(os.getpid(), signal.SIGKILL)
+        added.clear()
 
     def drawn(n: int) -> bytes:
         data = urandom(n)
@@ -39,7 +46,7 @@ def main(home: str, way: str, type: str, first: int, secrets: Path) -> None:
                 out.write(n.to_bytes(4, "big") + data)
         return data
 
-    Store.commit = commit  # type: ignore[method-assign]
+    Store.add, Store.settle = add, settle  # type: ignore[method-assign]
     os.urandom = drawn
     sys.exit(command(["run", "--home", home]))
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gossip.events import Arrived, LinkUp, Payload, Send, Started
 from node.clock import Clock
 from node.control import Refused, ask
 from node.daemon import COMPLAINTS, Daemon, _log_file
@@ -31,6 +32,7 @@ from protocol.plan import Plan
 from protocol.roster import card_line
 
 NAMES = ("gotland", "halland", "skane")
+NOW_MS = 1_900_000_000_000
 
 
 @dataclass
@@ -268,18 +270,19 @@ def test_a_daemon_imports_nothing_that_trains() -> None:
 # ---------------------------------------------------------------- what goes wrong
 
 
+@pytest.mark.parametrize("where", ["add", "settle"])
 def test_a_step_that_cannot_be_written_ends_the_node_before_anything_of_it_is_sent(
-    nodes: list[Node], monkeypatch: pytest.MonkeyPatch
+    nodes: list[Node], monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     with Region.open(nodes[0].path) as region:
         daemon = Daemon(region)
         sent: list[object] = []
         monkeypatch.setattr(daemon.transport, "send", lambda *what: sent.append(what))
 
-        def full(_store: Store, _commit: object) -> None:
+        def full(_store: Store, *_commit: object) -> None:
             raise StoreError("the disk is full", "room", "make room", code="DISK")
 
-        monkeypatch.setattr(Store, "commit", full)
+        monkeypatch.setattr(Store, where, full)
         try:
             with pytest.raises(StoreError, match="disk is full"):
                 daemon.run()
@@ -288,6 +291,43 @@ def test_a_step_that_cannot_be_written_ends_the_node_before_anything_of_it_is_se
                 region.ask("status", {})
         finally:
             daemon.close()
+
+
+def test_messages_that_are_waiting_are_on_disk_in_one_transaction_before_anything_leaves(
+    nodes: list[Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = []
+    for one in nodes[1:]:
+        with Region.open(one.path) as other:  # its node starts, and a link comes up: it says its ROSTER again
+            other.handle(Started(NOW_MS, bytes(32), True, alone=False))
+            effects = other.handle(LinkUp(NOW_MS, NAMES[0]))
+            roster = next(e for e in effects if isinstance(e, Send) and e.payload is not None)
+            name = one.home.name
+            said += [
+                Arrived(NOW_MS, name, roster.header, roster.signature),
+                Payload(NOW_MS, name, roster.eid, memoryview(roster.payload or b"")),
+            ]
+    with Region.open(nodes[0].path) as region, StoreReader(nodes[0].home) as reader:
+        daemon = Daemon(region)
+        done: list[tuple[str, int]] = []  # what was done, and how many entries were on disk then
+        before = region.peer.log.size
+
+        def note(what: str) -> Callable[..., None]:
+            return lambda *_: done.append((what, len(list(reader.leaves())) - before))
+
+        monkeypatch.setattr(daemon.transport, "events", lambda _ready, _now: iter([*said, LinkUp(NOW_MS, NAMES[1])]))
+        monkeypatch.setattr(daemon.transport, "admit", note("admit"))
+        monkeypatch.setattr(daemon.transport, "send", note("send"))
+        try:
+            region.handle(Started(NOW_MS, bytes(32), True, alone=False))
+            before = region.peer.log.size
+            daemon._once({})
+        finally:
+            daemon.close()
+    heard = len(said) // 2
+    assert done[:heard] == [("admit", 0)] * heard, "the next message may be the payload"
+    assert {what for what, _ in done[heard:]} == {"send"}
+    assert all(entries >= heard for _, entries in done[heard:])
 
 
 def test_what_an_operator_may_not_do_is_refused_and_the_node_goes_on(network: list[Node]) -> None:

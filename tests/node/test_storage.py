@@ -21,6 +21,7 @@ from gossip.events import Blob, Commit, CosigRow, HeadRow, MirrorRow, Row
 from gossip.network import SeededEntropy
 from node.errors import ConfigError, StoreError
 from node.home import Home
+from node.payloads import SMALL
 from node.region import Region
 from node.soundness import check_clock, check_log, stopped_cleanly
 from node.storage import Store, StoreReader
@@ -32,6 +33,8 @@ NOW_MS = 1_800_000_000_000
 KEY = SigningKey(bytes([9]) * 32)
 PAYLOAD = b"a kept payload"
 SHA256 = hashlib.sha256(PAYLOAD).digest()
+LARGE = bytes(SMALL)
+LARGE_SHA256 = hashlib.sha256(LARGE).digest()
 
 
 @pytest.fixture
@@ -65,7 +68,7 @@ def test_a_home_holds_nothing_that_others_can_read(tmp_path: Path) -> None:
     finally:
         os.umask(before)
 
-    assert modes.keys() >= {"keys", "home.toml", "log.sqlite", "log.sqlite-wal", "HEAD", SHA256.hex()}
+    assert modes.keys() >= {"keys", "home.toml", "log.sqlite", "log.sqlite-wal", "HEAD", LARGE_SHA256.hex()}
     assert not any(modes.values()), modes
 
 
@@ -77,7 +80,12 @@ def step(log: Log, *, publish: bool = False, kept: bool = False, blobs: tuple[Bl
     assert pending is not None
     leaves, checkpoint, signature = pending
     return Commit(
-        tuple(leaves), checkpoint, signature, kept=((SHA256, PAYLOAD),) if kept else (), blobs=blobs, publish=publish
+        tuple(leaves),
+        checkpoint,
+        signature,
+        kept=((SHA256, PAYLOAD), (LARGE_SHA256, LARGE)) if kept else (),
+        blobs=blobs,
+        publish=publish,
     )
 
 
@@ -96,6 +104,7 @@ def test_a_committed_step_is_there_after_reopening(home: Home) -> None:
     store, again, _ = loaded(home)
     assert (again.size, again.root) == (log.size, log.root)
     assert store.kept(SHA256) == PAYLOAD
+    assert store.kept(LARGE_SHA256) == LARGE
     assert store.blob("model/ab/1") == b"weights"
     head = store.head()
     assert head is not None
@@ -181,7 +190,8 @@ CRASHES = {
     "after the state file": (crash_at(node.files.Files, "put_blob", False), False),
     "before the transaction": (crash_at(node.storage.Store, "_append", True), False),
     "inside the transaction": (crash_at(node.storage, "_round", True), False),
-    "after the transaction": (crash_at(node.storage.Store, "_append", False), True),
+    "before the transaction ends": (crash_at(node.storage.Store, "_end", True, 2), False),
+    "after the transaction": (crash_at(node.storage.Store, "_end", False, 2), True),
     "before HEAD is replaced": (crash_at(node.storage, "write", True), True),
     "after HEAD is replaced": (crash_at(node.storage.Store, "_publish", False), True),
 }
@@ -205,6 +215,7 @@ def test_after_a_crash_at_any_step_the_log_is_whole_and_goes_on(
     assert log.size == (3 if is_committed else 1)
     if is_committed:
         assert store.kept(SHA256) == PAYLOAD
+        assert store.kept(LARGE_SHA256) == LARGE
     store.commit(step(log, publish=True))
     store.close()
     check(home)
@@ -236,6 +247,129 @@ def test_a_full_disk_under_the_database_is_told_in_the_same_words(home: Home) ->
         store.commit(step(log))
     store.close()
     check(home)
+
+
+# ---------------------------------------------------------------- several steps in one transaction
+
+
+def sizes(home: Home) -> list[int]:
+    """Sizes of the signed checkpoints on disk, read beside the owner."""
+    with sqlite3.connect(home.path / "log" / "log.sqlite") as database:
+        return [size for (size,) in database.execute("SELECT size FROM ckpt ORDER BY size")]
+
+
+def test_steps_that_were_added_are_on_disk_together_once_they_are_settled(home: Home) -> None:
+    store, log, _ = loaded(home)
+    store.add(step(log))
+    store.add(step(log, kept=True))
+    assert len(list(store.entries())) == log.size == 5, "its owner reads them at once"
+    assert store.kept(SHA256) == PAYLOAD
+    with StoreReader(home) as reader:
+        assert (len(list(reader.leaves())), reader.kept(SHA256), sizes(home)) == (1, None, [1])
+        store.settle()
+        assert (len(list(reader.leaves())), reader.kept(SHA256), sizes(home)) == (5, PAYLOAD, [1, 3, 5])
+    store.close()
+    check(home)
+
+
+@pytest.mark.attack("L39")
+@pytest.mark.parametrize("is_settled", [False, True])
+def test_after_a_crash_all_steps_of_a_transaction_are_there_or_none(home: Home, is_settled: bool) -> None:
+    child = os.fork()
+    if child == 0:
+        store, log, _ = loaded(home)
+        for _ in range(3):
+            store.add(step(log, kept=True))
+        if is_settled:
+            store.settle()
+        os._exit(9)
+    os.waitpid(child, 0)
+    check(home)
+    store, log, _ = loaded(home)
+    assert log.size == (7 if is_settled else 1)
+    assert store.kept(SHA256) == (PAYLOAD if is_settled else None)
+    store.commit(step(log))
+    store.close()
+    check(home)
+
+
+def test_state_is_never_more_than_one_step_ahead_of_the_log(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, log, _ = loaded(home)
+    before: list[list[int]] = []
+    put_blob = store.files.put_blob
+
+    def watched(name: str, data: bytes | None, *, durable: bool) -> None:
+        before.append(sizes(home))
+        put_blob(name, data, durable=durable)
+
+    monkeypatch.setattr(store.files, "put_blob", watched)
+    store.add(step(log))
+    store.add(step(log, blobs=(Blob("sum/ab/0", b"own", durable=True), Blob("model/ab/1", None))))
+    assert before == [[1, 3], [1, 3, 5]], "written behind the steps before, removed behind its own"
+    store.close()
+
+
+def test_a_published_head_covers_what_is_on_disk(home: Home) -> None:
+    store, log, _ = loaded(home)
+    store.add(step(log))
+    store.add(step(log, publish=True))
+    head = store.head()
+    assert head is not None
+    assert (head.size, sizes(home)) == (5, [1, 3, 5])
+    store.close()
+
+
+def test_a_step_that_fails_takes_those_with_it_that_are_not_settled(home: Home) -> None:
+    store, log, _ = loaded(home)
+    first = step(log)
+    store.add(first)
+    with pytest.raises(StoreError, match="cannot be written"):
+        store.add(first)  # the same place twice
+    assert len(list(store.entries())) == 1
+    store.settle()
+    store.close()
+    assert sizes(home) == [1]
+    check(home)
+
+
+# ---------------------------------------------------------------- kept payloads
+
+
+def test_a_payload_that_an_earlier_version_kept_as_a_file_is_read_and_removed(home: Home) -> None:
+    database = sqlite3.connect(home.path / "log" / "log.sqlite")
+    database.executescript("DROP TRIGGER payload_update; DROP TABLE payload;")
+    database.close()
+    node.files.Files(home.path).put_kept([(SHA256, PAYLOAD)])
+    with StoreReader(home) as reader:
+        assert reader.kept(SHA256) == PAYLOAD
+        assert reader.kept(LARGE_SHA256) is None
+    with Store.open(home) as store:
+        assert store.kept(SHA256) == PAYLOAD
+        store.commit(Commit((), None, b"", kept=((SHA256, PAYLOAD),)))
+        store.forget([SHA256])
+        assert store.kept(SHA256) is None
+
+
+def test_of_a_payload_that_was_removed_no_byte_is_on_disk(home: Home) -> None:
+    secret, large = b"a payload nobody shall find again" * 300, b"and a large one" * SMALL
+    names = [hashlib.sha256(data).digest() for data in (secret, large)]
+    with Store.open(home) as store:
+        store.commit(Commit((), None, b"", kept=tuple(zip(names, (secret, large), strict=True))))
+        assert [store.kept(name) for name in names] == [secret, large]
+        store.forget(names)
+        assert [store.kept(name) for name in names] == [None, None]
+        for path in home.path.rglob("*"):
+            if path.is_file():
+                assert secret[:33] not in path.read_bytes()
+                assert large[:15] not in path.read_bytes()
+
+
+def test_a_kept_payload_is_never_changed(home: Home) -> None:
+    append(home, kept=True)
+    database = sqlite3.connect(home.path / "log" / "log.sqlite")
+    with pytest.raises(sqlite3.IntegrityError, match="never changed"):
+        database.execute("UPDATE payload SET data = x'00'")
+    database.close()
 
 
 # ---------------------------------------------------------------- what is refused at a start
