@@ -13,8 +13,9 @@ from gossip.events import ErasedRow
 from gossip.holdings import Holdings, Seen
 from gossip.step import Step
 from protocol.codec import Value, encode
-from protocol.entries import decode_entry
+from protocol.entries import Entry, decode_entry
 from protocol.envelope import Envelope
+from protocol.errors import CodecError
 from protocol.messages import TYPES
 
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ class Standing:
         leaf = leaves.get(fields.head_size) or self._held.records.mirrored(fields.log, fields.head_size)
         if leaf is None:
             return False  # only its hash is here: of a study that this region takes no part in
-        entry = decode_entry(leaf)
-        return entry.kind != "env.sent" or entry.body["header"] != envelope.header
+        entry = _entry(leaf)
+        return entry is None or entry.kind != "env.sent" or entry.body["header"] != envelope.header
 
     def contradicts(self, step: Step, name: str, seen: Seen) -> bool:
         """Whether a checkpoint has another root than one that is held for its size; then its log is forked."""
@@ -97,8 +98,18 @@ class Standing:
 
     def erased(self, step: Step, origin: str, leaf: bytes) -> None:
         """An owner has erased an entry of its log: the copy keeps its hash alone."""
-        entry = decode_entry(leaf)
+        entry = _entry(leaf)
+        if entry is None:
+            return
         mirror, seq = self._held.mirrors[origin], entry.body.get("seq")
         is_here = entry.kind == "redact" and isinstance(seq, int) and seq < mirror.size
         if is_here and isinstance(seq, int) and mirror.hash_at(seq) == entry.body["leaf"]:
             step.row(ErasedRow(origin, seq))
+
+
+def _entry(leaf: bytes) -> Entry | None:
+    """The entry of another's leaf; None if it is none: roots bind bytes, whatever these are."""
+    try:
+        return decode_entry(leaf)
+    except CodecError:
+        return None

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from crypto.note import Checkpoint
+from crypto.merkle import Tree, leaf_hash
+from crypto.note import Checkpoint, checkpoint_body
 from gossip import mirror, waking
 from gossip.events import Send
 from gossip.network import Network
@@ -326,3 +327,30 @@ def test_what_neighbours_give_back_of_a_lost_log_is_bounded(
         data = encode_mirror(first, [bytes([turn]) * 50_000])
         liar.say("region-a", "MIRROR", {"log": peer.log.origin}, data)
     assert mirror.weight(peer.waking._copies["region-b"][1]) <= 200_000
+
+
+@pytest.mark.parametrize("garbage", [b"no entry at all", b"redact", b"key.rotate"])
+def test_a_copy_whose_leaves_are_no_entries_stops_nobody(make_network: Make, hostile: Any, garbage: bytes) -> None:
+    net, _, _ = make_network(4, rounds=40, round_min_s=2, witness=MIRRORED)
+    until_round(net, "region-a", 4)
+    study = net.peer("region-a").current.id
+    liar = hostile.liar(net, "region-d")
+    net.kill("region-d")
+    leaves = [*net.regions["region-d"].store.leaves]
+    absent = liar.log.seal(
+        "ABSENT", {"first": 30, "last": 30}, to=["region-a"], study=study, round=4, now_ms=net.now_ms
+    )
+    assert absent.fields.head_size == len(leaves)
+    leaves.append(garbage.ljust(40))
+    origin = liar.log.origin
+    tree = Tree([leaf_hash(one) for one in leaves])
+    point = Checkpoint(origin, tree.size, tree.root())
+    note = checkpoint_note(point, liar.log.log_public, liar.keys.log.sign(checkpoint_body(point)))
+    held = net.peer("region-a").witness.mirrors[origin].size
+    liar.fork(0)
+    liar.say("region-a", "HEADS", {}, Heads(4, note, held, ()).encode(), study=study, round=4)
+    liar.say("region-a", "MIRROR", {"log": origin}, encode_mirror(held, leaves[held:]))
+    assert net.peer("region-a").witness.mirrors[origin].size == len(leaves)
+    liar.deliver("region-a", absent)
+    until_round(net, "region-a", 6)
+    assert net.peer("region-a").blame.suspended == {"region-d"}
