@@ -46,7 +46,7 @@ def main(home: str, way: str, type: str, first: int, secrets: Path) -> None:
                 out.write(n.to_bytes(4, "big") + data)
         return data
 
-    Store.add, Store.settle = add, settle  # type: ignore[method-assign]
+    Store.add, Store.settle = add, settle  # type: ignore[assignment, method-assign]
     os.urandom = drawn
     sys.exit(command(["run", "--home", home]))
 
