@@ -137,7 +137,7 @@ class Study(Whereabouts):
         """The worker's local update of the round."""
         target = self._training.trained(step, round, vector, report)
         if target is not None:
-            self._enter(step, target, ready=vector)
+            self._enter(step, target, ready=self._training.model)
         self.advance(step)
 
     def failed(self, step: Step, round: int | None, reason: str) -> None:

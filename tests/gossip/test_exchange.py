@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gossip import training
 from gossip.context import StudyContext
 from gossip.diff import Diff
 from gossip.events import Send, TrainReport
@@ -230,6 +231,32 @@ def test_a_region_whose_count_is_gone_sends_nothing_it_cannot_weigh(make_network
     net.start("region-b")
     assert net.run()
     assert "training" in [str(b["reason"]) for b in bodies(net, "region-b", "round.end")]
+
+
+def test_a_value_that_is_ready_late_enters_the_later_round_weighted(
+    make_network: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = "region-b"
+    sent: list[Any] = []
+    late = {"train_ms": lambda r, _t: 15_000 if r == slow else 20}
+    net, _, _ = make_network(4, rounds=40, round_min_s=2, network=late)
+
+    def weighted(context: Any, before: Any, after: Any) -> Any:
+        return np.full_like(after, 0.25)
+
+    ready = training.TrainingRound.ready
+
+    def keep(self: Any, step: Any, value: Any) -> None:
+        if self._context.me == slow:
+            sent.append(value)
+        ready(self, step, value)
+
+    monkeypatch.setattr(training, "weighted", weighted)
+    monkeypatch.setattr(training.TrainingRound, "ready", keep)
+    net.run(lambda: bool(sent))
+    assert any(h["reason"] == "catch-up" for h in net.peer(slow).current.history)  # type: ignore[union-attr]
+    assert sent
+    assert all((value == 0.25).all() for value in sent)
 
 
 @pytest.mark.attack("S17")
