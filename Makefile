@@ -31,6 +31,9 @@ attacks: $(VENV)/.dev ## each way to be cheated: id, attack, test, passed
 pyz: $(VENV)/.dev     ## landsting-audit.pyz: the audit in one file that needs only Python; prints its SHA-256
 	$(BIN)/python -m node.audit.pyz landsting-audit.pyz
 
+tamper: $(VENV)/.ok   ## each way to cheat in a log: what was done, the code found, who was named
+	$(BIN)/landsting demo --tamper all
+
 vectors: $(VENV)/.dev ## make the vectors anew; a difference means a changed format
 	$(BIN)/python tests/vectors/make_vectors.py
 	git diff --exit-code -- tests/vectors

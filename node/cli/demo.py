@@ -14,6 +14,14 @@ from node.cli.root import common
 _KILL = re.compile(r"([a-z0-9-]{1,40})@(\d{1,4})(?::(\d{1,4}))?")
 
 
+LESSON_ROUNDS = 4
+
+
+def _is_default(name: str) -> bool:
+    source = click.get_current_context().get_parameter_source(name)
+    return source is click.core.ParameterSource.DEFAULT
+
+
 def _dp(_ctx: click.Context, _param: click.Parameter, text: str | None) -> tuple[str, str] | None:
     return None if text is None else parse_dp(text)
 
@@ -51,6 +59,17 @@ def _kills(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...])
     return out
 
 
+def _tamper(_ctx: click.Context, _param: click.Parameter, text: str | None) -> str | None:
+    if text is None:
+        return None
+    from node.tamper import ALL  # brings the auditor: not for --help
+    from node.tamper_ways import WAYS
+
+    if text not in (*WAYS, ALL):
+        raise click.UsageError(f"--tamper is one of {', '.join(WAYS)}, or {ALL}; found {text!r}")
+    return text
+
+
 @click.command()
 @click.option("--regions", type=click.IntRange(1, 32), default=4, show_default=True, help="How many nodes.")
 @click.option("--topology", default="complete", show_default=True, help="ring, complete, torus:3x3, regular:4 …")
@@ -82,6 +101,10 @@ def _kills(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...])
     help="SIGKILL in ROUND, started again in BACK.",
 )
 @click.option(
+    "--tamper", metavar="WAY", callback=_tamper,
+    help="Afterwards cheat in copies of the logs: edit, drop, fork, backdate, omit … or all; what does the audit say?",
+)
+@click.option(
     "--dir", "directory", type=click.Path(file_okay=False, path_type=Path), help="Where to put the homes; kept."
 )
 @click.option("--keep", is_flag=True, help="Keep homes, logs and bundles, and say where.")
@@ -98,6 +121,7 @@ def demo(
     disclose: bool,
     data: str,
     kills: list[tuple[str, int, int | None]],
+    tamper: str | None,
     directory: Path | None,
     keep: bool,
     stay: bool,
@@ -118,6 +142,12 @@ def demo(
         )
     from node.demo import Wish, show  # brings numpy and the rest: not for --help
 
+    if tamper is not None:
+        from node.tamper import DP, is_private
+
+        dp = dp or (DP if is_private(tamper) else None)
+        if _is_default("rounds"):
+            rounds = LESSON_ROUNDS
     wish = Wish(
         regions=regions,
         topology=topology,
@@ -132,5 +162,6 @@ def demo(
         directory=directory,
         keep=keep or directory is not None,
         stay=stay,
+        tamper=tamper,
     )
     return show(wish, as_json=as_json)

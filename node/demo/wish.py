@@ -38,6 +38,7 @@ class Wish:
         kills: (name or number from 1, round, round of return) as typed.
         dp: (epsilon, delta) as decimal strings.
         directory: Where the files go; None for a temporary place.
+        tamper: A way of ``node.tamper`` to cheat in copies of the logs, or "all"; None: nobody does.
     """
 
     regions: int = 4
@@ -53,6 +54,7 @@ class Wish:
     directory: Path | None = None
     keep: bool = False
     stay: bool = False
+    tamper: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -81,6 +83,7 @@ class Wish:
             "data": self.data,
             "disclose": self.disclose,
             "dp": f"epsilon={self.dp[0]},delta={self.dp[1]}" if self.dp else None,
+            "tamper": self.tamper,
         } | changes
         usual = {
             "regions": 4,
@@ -113,6 +116,8 @@ def check(wish: Wish) -> None:
         raise Refusal(
             "UNMASKABLE", "one region has nobody to train with", "at least 3 regions", wish.command(regions=4)
         )
+    if wish.tamper is not None:
+        _check_lesson(wish)
     shown = wish.disclose or wish.masking == "off"
     if wish.regions == 2 and not shown:
         raise Refusal(
@@ -141,6 +146,21 @@ def check(wish: Wish) -> None:
                 "a round of the study",
                 f"{wish.command(rounds=latest + 4)} --kill {typed(kill)}",
             )
+
+
+def _check_lesson(wish: Wish) -> None:
+    """Lies are told in a run in which everybody sums with everybody, masked, and nobody is lost."""
+    fitting = {
+        "regions": max(wish.regions, 3), "rounds": max(wish.rounds, 3), "topology": "complete", "masking": "on",
+        "aggregation": "neighbourhood", "disclose": False,
+    }  # fmt: skip
+    wrong = [f"--{key} {getattr(wish, key)}" for key, value in fitting.items() if getattr(wish, key) != value]
+    if wrong or wish.kills:
+        found = " and ".join(wrong or ["--kill"])
+        raise Refusal(
+            "PLAN", f"--tamper with {found}", "at least 3 regions, 3 rounds, all masked, none killed",
+            wish.command(**fitting),
+        )  # fmt: skip
 
 
 def typed(kill: Kill) -> str:
