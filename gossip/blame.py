@@ -42,16 +42,22 @@ class Blame:
 
     Args:
         surroundings: Where the region is now.
+        is_revoked: Whether a statement is signed by a key set that has been revoked.
 
     Attributes:
         suspended: Regions caught in a contradiction; nothing of theirs is used in a study.
         evidence: This region's own EVIDENCE against them, with its payload; sent again when a link comes up.
     """
 
-    def __init__(self, surroundings: Callable[[], Surroundings] = Surroundings) -> None:
+    def __init__(
+        self,
+        surroundings: Callable[[], Surroundings] = Surroundings,
+        is_revoked: Callable[[Envelope], bool] = lambda _: False,
+    ) -> None:
         self.suspended: set[str] = set()
         self.evidence: dict[str, tuple[Envelope, bytes]] = {}
         self._surroundings = surroundings
+        self._is_revoked = is_revoked
         self._roster: bytes | None = None
         self._settled: dict[str, int] = {}
         self._round: int | None = None
@@ -81,6 +87,9 @@ class Blame:
     def convict(self, step: Step, contradiction: Contradiction, study: bytes | None) -> None:
         """Suspend the signer of two statements that exclude each other; both are kept, neither is used."""
         region, last = contradiction.region, contradiction.second.fields
+        if self._is_revoked(contradiction.first) or self._is_revoked(contradiction.second):
+            step.do(Suspect(region, "LS-KEY-REVOKED", "two statements exclude each other, one by a revoked key set"))
+            return
         step.do(Suspect(region, contradiction.code, "two signed statements exclude each other"))
         if region in self.suspended or self.is_settled(contradiction):
             return

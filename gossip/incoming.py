@@ -207,7 +207,7 @@ class Incoming:
         if (first.fields.sender, code) != (body["region"], body["code"]):
             raise RemoteError(name, "STATE", "evidence against another region, or of another kind, than it says")
         contradiction = Contradiction(code, first.fields.sender, first, second)
-        if peer.blame.is_settled(contradiction):
+        if peer.blame.is_settled(contradiction) or peer.is_by_revoked(first) or peer.is_by_revoked(second):
             return
         step.received(envelope, None)
         step.keep(payload)

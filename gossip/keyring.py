@@ -4,7 +4,8 @@ Rules kept here, and nowhere else:
   * a key set is known by a card or a rotation that the region's identity key has signed, and by nothing else;
   * set s counts from the position of its ``key.rotate`` up to the next one; where the position is not known (no
     copy of that log), the newest set and the one before it count;
-  * a revoked set counts for positions before its last good size only.
+  * a revoked set counts for positions before its last good size only, and convicts nobody: whoever stole it can
+    sign for any place in the past. (A region that forks its log and revokes must still go on with one of the two.)
 
 The rule is by place in the log: not by round, and not by clock.
 """
@@ -44,6 +45,10 @@ class KeyRing:
     def is_revoked(self, region: str, serial: int) -> bool:
         """Whether a set has been revoked, from whatever size on."""
         return (region, serial) in self._revoked
+
+    def revoked(self, region: str) -> list[Keys]:
+        """Key sets of a region that have been revoked."""
+        return [keys for serial, keys in self._sets.get(region, {}).items() if self.is_revoked(region, serial)]
 
     def serials(self, region: str) -> list[int]:
         """Serials known of a region, ascending."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from crypto.agreement import x25519
 from crypto.keys import PrivateKeys
-from gossip.admission import Admission
+from gossip.admission import Admission, is_signed
 from gossip.agreement import Agreement
 from gossip.blame import Blame, Surroundings
 from gossip.context import StudyContext
@@ -55,6 +55,7 @@ from gossip.waking import Mode, Waking
 from gossip.whereabouts import Phase
 from gossip.witness import Witness
 from protocol.codec import Value
+from protocol.envelope import Envelope
 from protocol.log import Log
 from protocol.roster import Card, Roster
 
@@ -97,7 +98,7 @@ class Peer:
         self.agreement = Agreement(card.name, code_sha256, roles)
         self.presence = Presence()
         self.mailbox = Mailbox()
-        self.blame = Blame(self._surroundings)
+        self.blame = Blame(self._surroundings, self.is_by_revoked)
         self.studies: dict[bytes, Study] = {}
         self.current: Study | None = None
         self.kept = kept
@@ -241,6 +242,10 @@ class Peer:
         """A new roster in force ends suspensions."""
         in_force = self.membership.in_force
         self.blame.follow(in_force.hash if in_force is not None else None, self.mailbox)
+
+    def is_by_revoked(self, envelope: Envelope) -> bool:
+        """Whether an envelope is signed by a key set of its sender that has been revoked."""
+        return any(is_signed(envelope, keys.sign) for keys in self.membership.ring.revoked(envelope.fields.sender))
 
     def _surroundings(self) -> Surroundings:
         running = self.current if self.current is not None and self.current.phase is not Phase.ENDED else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from crypto.note import checkpoint_body
-from gossip.events import ErasedRow
+from gossip.events import ErasedRow, Suspect
 from gossip.holdings import Holdings, Seen
 from gossip.step import Step
 from protocol.codec import Value, encode
@@ -67,13 +67,20 @@ class Standing:
             return True
         for other in others:
             if other.checkpoint.size == size and other.checkpoint.root != seen.checkpoint.root:
-                self.fork(step, name, [], seen, other)
-                return True
+                return self.fork(step, name, [], seen, other) or self._is_revoked(name, seen)
         for envelope in envelopes:
             if envelope.fields.head_root != seen.checkpoint.root:
-                self.fork(step, name, [envelope], seen)
-                return True
+                return self.fork(step, name, [envelope], seen) or self._is_revoked(name, seen)
         return False
+
+    def _is_verified(self, seen: Seen) -> bool:
+        mirror = self._held.mirrors.get(seen.checkpoint.origin)
+        return mirror is not None and mirror.root_at(seen.checkpoint.size) == seen.checkpoint.root
+
+    def _is_revoked(self, name: str, seen: Seen) -> bool:
+        """Whether a checkpoint is signed by a key set that has been revoked."""
+        revoked = self._peer.membership.ring.revoked(name)
+        return bool(revoked) and self._held.log_key(seen) in {keys.log for keys in revoked}
 
     def relayed(self, step: Step, note: bytes) -> None:
         """Take in a checkpoint of some log that another region passed on."""
@@ -90,11 +97,20 @@ class Standing:
             if held is None or held.checkpoint.size < seen.checkpoint.size:
                 self._held.relayed[origin] = seen
 
-    def fork(self, step: Step, region: str, envelopes: list[Envelope], *notes: Seen) -> None:
-        """Suspend a region whose log has two histories; both are kept, as ``[signed bytes, signature, nil]``."""
+    def fork(self, step: Step, region: str, envelopes: list[Envelope], *notes: Seen) -> bool:
+        """Suspend a region whose log has two histories; both are kept, as ``[signed bytes, signature, nil]``.
+
+        Returns:
+            False if a revoked key set has signed one of them: it may be the thief's, and accuses nobody.
+        """
+        claimed = [one for one in notes if not self._is_verified(one)]
+        if any(map(self._peer.is_by_revoked, envelopes)) or any(self._is_revoked(region, one) for one in claimed):
+            step.do(Suspect(region, "LS-KEY-REVOKED", "two histories of its log, one by a revoked key set"))
+            return False
         shown: list[Value] = [[e.header, e.signature, None] for e in envelopes]
         shown += [[checkpoint_body(one.checkpoint), one.signature, None] for one in notes]
         self._peer.blame.suspend(step, region, "LS-FORK", encode(shown))
+        return True
 
     def erased(self, step: Step, origin: str, leaf: bytes) -> None:
         """An owner has erased an entry of its log: the copy keeps its hash alone."""

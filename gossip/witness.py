@@ -211,8 +211,7 @@ class Witness:
             raise RemoteError(name, "STATE", "entries that do not give the checkpoint it has signed")
         leaves = {before + at: leaf for at, (leaf, _) in enumerate(new)}
         for envelope in self._peer.mailbox.heads_between(origin, before + 1, seen.checkpoint.size):
-            if self.standing.is_foreign(envelope, leaves):
-                self.standing.fork(step, name, [envelope], seen)
+            if self.standing.is_foreign(envelope, leaves) and self.standing.fork(step, name, [envelope], seen):
                 return
         for at, (leaf, digest) in enumerate(new):
             step.row(MirrorRow(origin, before + at, leaf, digest))

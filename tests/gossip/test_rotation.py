@@ -12,9 +12,12 @@ from crypto.errors import CryptoError
 from gossip.events import Arrived
 from gossip.keyring import KeyRing
 from gossip.network import Network
+from protocol.cosignature import checkpoint_note
 from protocol.entries import decode_entry
+from protocol.evidence import encode_evidence
 from protocol.log import Log
 from protocol.roster import Card, Roster, card_line
+from protocol.witnessing import Heads
 
 Make = Callable[..., Any]
 MIRRORED = {"quorum": None, "max_lag_rounds": 3, "mirror": True}
@@ -169,6 +172,45 @@ def test_what_a_revoked_key_signs_counts_no_more_inside_anothers_message(make_ne
     )  # fmt: skip
     with pytest.raises(CryptoError):
         context.check_carried(forged)
+
+
+@pytest.mark.attack("L29")
+def test_a_revoked_key_set_forges_no_past_and_convicts_nobody(make_network: Make, hostile: Any) -> None:
+    net, _, _ = make_network(4, rounds=60, round_min_s=2, witness=MIRRORED)
+    until_round(net, "region-a", 3)
+    stolen = net.regions["region-b"].keys
+    new_roster(net, net.rotate("region-b"))
+    until_round(net, "region-a", 6)
+    net.ask("region-b", "keys_revoke", serial=1, reason="stolen")
+    until_round(net, "region-a", 10)
+    study = net.peer("region-a").current.id
+    forged = thief(net, "region-b", stolen, list(net.regions["region-b"].store.leaves)[:60])
+    said: list[Any] = []
+    for first in (40, 41, 42):
+        body: dict[str, Any] = {"first": first, "last": first}
+        absent = forged.seal("ABSENT", body, to=["region-a"], study=study, round=3, now_ms=net.now_ms)
+        said.append(absent)
+        net._handle("region-a", Arrived(0, "region-b", absent.header, absent.signature))
+    assert not net.peer("region-a").blame.suspended
+    # Nor by a checkpoint that a third region passes on, nor as evidence.
+    other = thief(net, "region-b", stolen, list(net.regions["region-b"].store.leaves)[:60])
+    lie = other.seal("ABSENT", {"first": 50, "last": 50}, to=["region-a"], study=study, round=3, now_ms=net.now_ms)
+    point, signature = other.signed()
+    liar = hostile.liar(net, "region-d")
+    net.kill("region-d")
+    held = net.peer("region-a").witness.mirrors[liar.log.origin].size
+    own, own_sig = liar.log.signed()
+    notes = (checkpoint_note(point, other.log_public, signature),)
+    heads = Heads(10, checkpoint_note(own, liar.log.log_public, own_sig), held, notes)
+    liar.say("region-a", "HEADS", {}, heads.encode(), study=study, round=10)
+    size = len(net.regions["region-a"].store.leaves)
+    body = {"region": "region-b", "code": "LS-FORK"}
+    liar.say("region-a", "EVIDENCE", body, encode_evidence(said[0], lie), study=study, round=10)
+    assert not net.peer("region-a").blame.suspended
+    assert not kinds(net, "region-a", "fault")
+    assert len(net.regions["region-a"].store.leaves) <= size + 1
+    until_round(net, "region-a", 13)
+    assert "region-b" not in kinds(net, "region-a", "round.mix")[-1]["missing"]
 
 
 def test_a_running_study_keeps_the_roster_of_its_plan_and_the_next_one_has_another_session(make_network: Make) -> None:
