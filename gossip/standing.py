@@ -67,17 +67,17 @@ class Standing:
             return True
         for other in others:
             if other.checkpoint.size == size and other.checkpoint.root != seen.checkpoint.root:
-                return self.fork(step, name, [], seen, other) or self._is_revoked(name, seen)
+                return self.fork(step, name, [], seen, other) or self.is_revoked(name, seen)
         for envelope in envelopes:
             if envelope.fields.head_root != seen.checkpoint.root:
-                return self.fork(step, name, [envelope], seen) or self._is_revoked(name, seen)
+                return self.fork(step, name, [envelope], seen) or self.is_revoked(name, seen)
         return False
 
     def _is_verified(self, seen: Seen) -> bool:
         mirror = self._held.mirrors.get(seen.checkpoint.origin)
         return mirror is not None and mirror.root_at(seen.checkpoint.size) == seen.checkpoint.root
 
-    def _is_revoked(self, name: str, seen: Seen) -> bool:
+    def is_revoked(self, name: str, seen: Seen) -> bool:
         """Whether a checkpoint is signed by a key set that has been revoked."""
         revoked = self._peer.membership.ring.revoked(name)
         return bool(revoked) and self._held.log_key(seen) in {keys.log for keys in revoked}
@@ -91,7 +91,8 @@ class Standing:
             return
         origin, name = seen.checkpoint.origin, seen.checkpoint.origin.split("/")[1]
         if origin == self._peer.log.origin:
-            self._peer.waking.shown(step, seen.checkpoint)
+            if not self.is_revoked(name, seen):
+                self._peer.waking.shown(step, seen.checkpoint)
         elif name in self._peer.membership.names and not self.contradicts(step, name, seen):
             held = self._held.relayed.get(origin)
             if held is None or held.checkpoint.size < seen.checkpoint.size:
@@ -104,7 +105,7 @@ class Standing:
             False if a revoked key set has signed one of them: it may be the thief's, and accuses nobody.
         """
         claimed = [one for one in notes if not self._is_verified(one)]
-        if any(map(self._peer.is_by_revoked, envelopes)) or any(self._is_revoked(region, one) for one in claimed):
+        if any(map(self._peer.is_by_revoked, envelopes)) or any(self.is_revoked(region, one) for one in claimed):
             step.do(Suspect(region, "LS-KEY-REVOKED", "two histories of its log, one by a revoked key set"))
             return False
         shown: list[Value] = [[e.header, e.signature, None] for e in envelopes]

@@ -150,6 +150,8 @@ class Waking:
             seen = self._peer.witness.held.read(behind.note)
             if seen is None or seen.checkpoint.origin != log.origin:
                 raise CryptoError("a checkpoint that this log has not signed")
+            if self._peer.witness.standing.is_revoked(self._peer.me, seen):
+                raise CryptoError("a checkpoint by a key set that this region has revoked")
             return seen.checkpoint
         if behind.envelope is None:
             return None
@@ -160,6 +162,8 @@ class Waking:
         keys = self._peer.membership.ring.at(self._peer.me, fields.head_size)
         if not any(_is_signed(envelope, one.sign) for one in keys):
             raise CryptoError("an envelope that this region has not signed")
+        if self._peer.is_by_revoked(envelope):
+            raise CryptoError("an envelope by a key set that this region has revoked")
         if fields.head_size < log.size and self._peer.mailbox.knows(envelope.eid):
             return None
         # An entry stands at its place, after what it was signed over; a service message stands nowhere.

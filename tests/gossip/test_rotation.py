@@ -12,12 +12,13 @@ from crypto.errors import CryptoError
 from gossip.events import Arrived
 from gossip.keyring import KeyRing
 from gossip.network import Network
+from gossip.waking import Mode
 from protocol.cosignature import checkpoint_note
 from protocol.entries import decode_entry
 from protocol.evidence import encode_evidence
 from protocol.log import Log
 from protocol.roster import Card, Roster, card_line
-from protocol.witnessing import Heads
+from protocol.witnessing import Behind, Heads
 
 Make = Callable[..., Any]
 MIRRORED = {"quorum": None, "max_lag_rounds": 3, "mirror": True}
@@ -211,6 +212,31 @@ def test_a_revoked_key_set_forges_no_past_and_convicts_nobody(make_network: Make
     assert len(net.regions["region-a"].store.leaves) <= size + 1
     until_round(net, "region-a", 13)
     assert "region-b" not in kinds(net, "region-a", "round.mix")[-1]["missing"]
+
+
+@pytest.mark.attack("L29")
+def test_a_revoked_key_set_does_not_roll_its_own_region_back(make_network: Make, hostile: Any) -> None:
+    net, _, _ = make_network(4, rounds=60, round_min_s=2, witness=MIRRORED)
+    until_round(net, "region-a", 3)
+    stolen = net.regions["region-b"].keys
+    new_roster(net, net.rotate("region-b"))
+    until_round(net, "region-a", 6)
+    net.ask("region-b", "keys_revoke", serial=1, reason="stolen")
+    study = net.peer("region-b").current.id
+    forged = thief(net, "region-b", stolen, list(net.regions["region-b"].store.leaves)[:60])
+    place: dict[str, Any] = {"to": ["region-a"], "study": study, "round": 3, "now_ms": net.now_ms}
+    absent = forged.seal("ABSENT", {"first": 50, "last": 50}, **place)
+    point, signature = forged.signed()
+    note = checkpoint_note(point, forged.log_public, signature)
+    liar = hostile.liar(net, "region-d")
+    net.kill("region-d")
+    own, own_sig = liar.log.signed()
+    held = net.peer("region-b").witness.mirrors[liar.log.origin].size
+    heads = Heads(6, checkpoint_note(own, liar.log.log_public, own_sig), held, (note,))
+    liar.say("region-b", "HEADS", {}, heads.encode(), study=study, round=6)
+    liar.say("region-b", "BEHIND", {}, Behind(note=note).encode())
+    liar.say("region-b", "BEHIND", {}, Behind(envelope=(absent.header, absent.signature)).encode())
+    assert net.peer("region-b").waking.mode is Mode.UP
 
 
 def test_a_running_study_keeps_the_roster_of_its_plan_and_the_next_one_has_another_session(make_network: Make) -> None:
