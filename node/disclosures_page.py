@@ -13,19 +13,22 @@ from node.disclosures import Disclosures, Line, totals
 from node.disclosures_words import FORMS, PAGE, approved, learns, receiver
 
 COLUMNS = ("at", "when", "to", "form", "type", "bytes", "study", "round", "approval", "learns")
+_SHOWN = tuple(column for column in COLUMNS if column != "type")  # on a page the sentence says it
 _SHORT = 12
 # Characters that turn the direction of what is read after them, and what no page shows.
 _TURNING = re.compile("[\x00-\x08\x0b-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 # What a spreadsheet takes for the beginning of a formula, in the wide forms of East Asian writing too.
 _FORMULA = re.compile(r"\s*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 _STYLE = (
-    "body{margin:0;background:#f3f5f8;color:#1c2430;font:15px/1.5 system-ui,sans-serif}main{max-width:1240px;"
-    "margin:0 auto;background:#fff;padding:28px 36px 48px}h1{font-size:1.5rem;margin:0 0 4px}h2{font-size:1.15rem;"
+    "body{margin:0;background:#f3f5f8;color:#1c2430;font:15px/1.5 system-ui,sans-serif}main{max-width:1320px;"
+    "margin:0 auto;background:#fff;padding:28px 28px 48px}h1{font-size:1.5rem;margin:0 0 4px}h2{font-size:1.15rem;"
     "margin:32px 0 10px}p{margin:6px 0;max-width:80ch}.soft{color:#5b6675}.wide{overflow-x:auto}table{"
     "border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:6px 10px;border-bottom:"
-    "1px solid #d8dee6;overflow-wrap:anywhere}td.n,th.n{text-align:right;white-space:nowrap}td.t{white-space:nowrap}"
+    "1px solid #d8dee6}.wide table{min-width:1000px}td.n,th.n{text-align:right;white-space:nowrap}td.t{"
+    "white-space:nowrap}.wide td:last-child{min-width:19em}td{overflow-wrap:break-word}"
     ".clear{background:#fbeeed}tfoot th{border-top:2px solid #1c2430}@media(max-width:600px){main{padding:18px 12px}}"
-    "@media print{body{background:#fff;font-size:9pt}main{max-width:none;padding:0}thead{display:table-header-group}"
+    "@media print{@page{size:landscape}body{background:#fff;font-size:8pt}main{max-width:none;padding:0}.wide table{"
+    "min-width:0}thead{display:table-header-group}"
     "tr{break-inside:avoid}}"
 )
 
@@ -125,7 +128,7 @@ def _studies(found: Disclosures, lang: str) -> str:
 
 def _table(title: str, lines: Sequence[Line], lang: str) -> str:
     say = PAGE[lang]
-    head = "".join(f"<th{_kind(column)}>{escape(say[column])}</th>" for column in COLUMNS)
+    head = "".join(f"<th{_kind(column)}>{escape(say[column])}</th>" for column in _SHOWN)
     body = "".join(_row(line, lang) for line in lines)
     return (
         f'<h2>{escape(title)}</h2><div class="wide"><table><thead><tr>{head}</tr></thead>'
@@ -137,11 +140,11 @@ def _row(line: Line, lang: str) -> str:
     shown = cells(line, lang)
     if line.study is not None:
         shown["study"] = line.study.hex()[:_SHORT] + "…"
-    columns = "".join(f"<td{_kind(column)}>{escape(cell)}</td>" for column, cell in shown.items())
+    columns = "".join(f"<td{_kind(column)}>{escape(shown[column])}</td>" for column in _SHOWN)
     return f'<tr class="{line.form}">{columns}</tr>'
 
 
 def _kind(column: str) -> str:
     if column in ("at", "bytes", "round"):
         return ' class="n"'
-    return ' class="t"' if column in ("when", "to", "form") else ""
+    return ' class="t"' if column in ("when", "form", "study") else ""

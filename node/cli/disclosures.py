@@ -73,7 +73,9 @@ def _read(home: Path) -> Disclosures:
 def _write(path: Path, text: str) -> None:
     if not path.parent.is_dir():
         raise Refusal("FILE", f"there is no folder {path.parent}", "one that exists", f"mkdir -p {path.parent}")
-    path.write_bytes(text.encode("utf-8"))
+    from node.files import write
+
+    write(path, text.encode("utf-8"), durable=False)  # 0600, whole or not at all
 
 
 def in_json(found: Disclosures, lang: str) -> dict[str, Any]:
