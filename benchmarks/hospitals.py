@@ -34,12 +34,12 @@ class Hospitals:
     union: Rows
 
 
-def write(folder: Path, hospitals: tuple[str, ...] = tuple(FILES), *, flags_as_they_are: bool = False) -> Hospitals:
+def write(folder: Path, hospitals: tuple[str, ...] = tuple(FILES), *, narrow: bool = False) -> Hospitals:
     """Write tables and manifests.
 
     Args:
-        flags_as_they_are: Columns of 0 and 1 keep these values where public ranges scale, instead of -1 and 1: what
-            is rare is then a rare input, which a few noisy steps learn sooner.
+        narrow: Blood pressure's range is the plausible one, for where public ranges scale: one pressure of 0 is then
+            missing. Without it that 0 stays a value, as in the published figures.
 
     Raises:
         FileNotFoundError: The data is not there.
@@ -52,12 +52,12 @@ def write(folder: Path, hospitals: tuple[str, ...] = tuple(FILES), *, flags_as_t
         few = min(np.bincount(y, minlength=2)) > 2
         at = train_test_split(np.arange(len(y)), train_size=0.66, random_state=43, stratify=y if few else None)
         parts = [[(*x[i], str(y[i])) for i in part] for part in at]
-        train[name] = _write(folder / name, name, parts[0], flags_as_they_are)
-        test[name] = _typed(_write(folder / f"{name}-test", name, parts[1], flags_as_they_are))
+        train[name] = _write(folder / name, name, parts[0], narrow)
+        test[name] = _typed(_write(folder / f"{name}-test", name, parts[1], narrow))
         all_train += parts[0]
         all_test += parts[1]
-    pooled = _write(folder / "pooled", "pooled", all_train, flags_as_they_are)
-    union = _typed(_write(folder / "union", "union", all_test, flags_as_they_are))
+    pooled = _write(folder / "pooled", "pooled", all_train, narrow)
+    union = _typed(_write(folder / "union", "union", all_test, narrow))
     return Hospitals(train, test, pooled, union)
 
 
@@ -81,15 +81,14 @@ def _rows(path: Path) -> tuple[list[list[str]], Any]:
     return x, np.array(y)
 
 
-def _write(folder: Path, name: str, lines: list[tuple[str, ...]], plain: bool) -> Path:
+def _write(folder: Path, name: str, lines: list[tuple[str, ...]], narrow: bool) -> Path:
     columns: list[dict[str, Any]] = [
         {"name": one, "kind": "number", "role": "feature", "range": list(RANGES[one])} for one in RANGES
     ]
-    if not plain:
-        columns[1]["range"] = [0, 220]  # one blood pressure of 0 stays a value, as in the published figures
+    if not narrow:
+        columns[1]["range"] = [0, 220]
     flags = ("sex", "fbs", "exang", "cp2", "cp3", "cp4", "restecg1", "restecg2")
-    flag: dict[str, Any] = {"kind": "number", "range": [-1, 1]} if plain else {"kind": "boolean"}
-    columns += [{"name": one, "role": "feature", **flag} for one in flags]
+    columns += [{"name": one, "kind": "boolean", "role": "feature"} for one in flags]
     columns.append({"name": "ill", "kind": "boolean", "role": "label"})
     folder.mkdir(parents=True, exist_ok=True)
     header = ",".join(str(column["name"]) for column in columns)

@@ -47,6 +47,7 @@ MAX_CLASS_WEIGHT = 20.0
 KNOTS = 10  # quantile bins; their ends are 11 knots
 TAIL = 0.005  # the outer knots are this quantile and the one as far from the top
 RARE = 10  # a category with fewer patients in all regions together is __other__
+RANGE_STDS = 4  # standard deviations that a plausible range is taken for: the rule of thumb
 THRESHOLD = 2.0  # counts below so many standard deviations of the noise are taken for none
 UNIFORM_STD = 3.0**-0.5  # standard deviation of the uniform distribution on [-1, 1]
 
@@ -309,12 +310,14 @@ def width_of(schema: Schema) -> int:
 def encoder(schema: Schema, stats: GlobalStats | None) -> Encoder:
     """Return the encoder of what was summed: by rank where there are knots, standardised where there are moments.
 
-    Where there is neither, the public ranges scale.
+    Where there is neither, the public ranges scale: a plausible range is taken for ``RANGE_STDS`` standard
+    deviations about its middle, and a boolean stays 0 or 1, as a category's places do.
     """
     numbers = measured(schema)
     if stats is None or not stats.mean:
-        parts = {column.name: centre_and_half(column) for column in numbers}
-        centre, scale = {n: c for n, (c, _) in parts.items()}, {n: 1 / h for n, (_, h) in parts.items()}
+        parts = {column.name: centre_and_half(column) for column in numbers if column.kind != "boolean"}
+        centre = {column.name: parts[column.name][0] if column.name in parts else 0.0 for column in numbers}
+        scale = {n: RANGE_STDS / (2 * parts[n][1]) if n in parts else 1.0 for n in centre}
     else:
         centre = dict(stats.mean)
         scale = {name: 1 / std if std > 0 else 0.0 for name, std in stats.std.items()}

@@ -130,10 +130,30 @@ def test_width_depends_on_the_schema_alone() -> None:
     assert with_sums.shape == without.shape == (2, width_of(SCHEMA))
 
 
-def test_without_sums_public_ranges_scale_to_within_one() -> None:
+def test_without_sums_a_public_range_is_taken_for_four_standard_deviations() -> None:
     rows = table([-10, 10, 99], [0, 0, 0], [0, 0, 0])
 
-    np.testing.assert_array_equal(encoder(SCHEMA, None).encode(rows).x[:, 0], [-1, 0, 1])
+    np.testing.assert_array_equal(encoder(SCHEMA, None).encode(rows).x[:, 0], [-2, 0, 2])
+
+
+def test_without_sums_a_boolean_stays_0_or_1_as_the_places_of_a_category_do() -> None:
+    schema = parse(
+        """
+id = "t"
+[[column]]
+name = "smokes"
+kind = "boolean"
+missing = ["?"]
+[[column]]
+name = "y"
+kind = "boolean"
+role = "label"
+""",
+        Path("t.toml"),
+    ).schema_()
+    rows = Rows({"smokes": np.array([0.0, 1.0, np.nan])}, np.zeros(3, np.int64), ("a", "b", "c"))
+
+    np.testing.assert_array_equal(encoder(schema, None).encode(rows).x, [[0, 0], [1, 0], [0, 1]])
 
 
 def test_class_weights_are_bounded_and_zero_without_rows() -> None:
