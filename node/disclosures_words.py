@@ -69,7 +69,7 @@ LEARNS: Mapping[str, Mapping[str, str]] = {
         "ABSENT": "Which rounds this region misses.",
     },
     "sv": {
-        "MASKED": "För sig slumptal; {to} får veta summan av {among} regioners viktade uppdateringar, ingen enskild.",
+        "MASKED": "För sig slumptal; {to} får veta summan av {among} regioners uppdateringar, ingen enskild.",
         "MASKED.sum": "För sig slumptal; {to} får veta totalen av {among} regioners siffror, ingen regions egna.",
         "MASKED.state": "För sig slumptal; {to} får veta medelvärdet av {among} regioners modeller, ingen enskild.",
         "PARTIAL": "För sig slumptal, även för den som skickar vidare; först summan av alla går att läsa.",

@@ -240,8 +240,9 @@ def _dropout(case: Case) -> list[Path]:
     """A value is confirmed, and its sender then left out of a sum."""
     out, *kept = case.others
     body = {"view": bytes(32), "members": [[name, bytes(32)] for name in kept], "left_out": [[out, "lost"]]}
-    case.receipt(kept[0], out)
-    case.play.say(case.liar, case.late, "SURVIVORS", body, kept[0], payload=encode([]), **case.place())
+    place = {**case.place(), "session": FALSE}  # one more attempt: the session itself has its survivors
+    case.play.say(case.liar, case.late, "RECEIPT", {"about": out, "masked": FALSE}, kept[0], **place)
+    case.play.say(case.liar, case.late, "SURVIVORS", body, kept[0], payload=encode([]), **place)
     return case.told()
 
 
@@ -259,7 +260,9 @@ def _weight(case: Case) -> list[Path]:
 
 
 def _few(case: Case) -> list[Path]:
-    case.sum(1)["survivors"] = case.others[:1]
+    found = case.sum(1)
+    found["survivors"] = case.others[:1]
+    found["opened"] = [row for row in found["opened"] if row["region"] == case.others[0]]
     return case.told()
 
 

@@ -155,8 +155,9 @@ def test_an_early_hand_over_lacks_entries_and_nothing_of_the_rounds_that_are_ask
     play.add(LIAR, at, "audit.export", body)
     bundles = play.write(tmp_path, change=lambda name, leaves: leaves[: at + 1] if name == LIAR else leaves)
     report = kept.audit(bundles)
-    assert (said(report), report.exit_code) == ({("LS-TRUNCATED", LIAR)}, MAJOR)
-    assert said(kept.audit(bundles, as_of=0)) == set()
+    # Confirmations that came after the hand-over are not in it either.
+    assert (said(report) - {("LS-COSIG-LAG", LIAR)}, report.exit_code) == ({("LS-TRUNCATED", LIAR)}, MAJOR)
+    assert said(kept.audit(bundles, as_of=0)) - {("LS-COSIG-LAG", LIAR)} == set()
 
 
 # ---------------------------------------------------------------- what was said
@@ -300,7 +301,9 @@ def test_a_receipt_and_then_called_missing(kept: Kept, tmp_path: Path, why: str,
     members = [[name, bytes(32)] for name in ("orebro", "skane", "uppsala")]
     body = {"view": bytes(32), "members": members, "left_out": [["halland", why]]}
     at = len(play.steps[LIAR]) - 2
-    play.say(LIAR, at, "SURVIVORS", body, "skane", payload=encode([]), **receipt(play))
+    attempt = {"session": bytes(31) + b"9"}  # the session itself has its survivors
+    play.say(LIAR, at, "RECEIPT", {"about": "halland", "masked": bytes(32)}, "skane", **(receipt(play) | attempt))
+    play.say(LIAR, at + 1, "SURVIVORS", body, "skane", payload=encode([]), **(receipt(play) | attempt))
     assert told(kept, play, tmp_path) == (found, CRITICAL if found else 0)
 
 
@@ -321,8 +324,14 @@ def test_a_value_that_one_sent_and_the_other_never_got_decides_nothing(kept: Kep
                 if not (step.header and step.header["type"] == "RECEIPT" and step.header["from"] == LIAR
                         and step.header["round"] == 2 and step.header["body"]["about"] == "halland")
             ]  # fmt: skip
+    session = sum_of(play, 2)["session"]
+    for others in play.steps.values():  # vgr gives up before it says whose values it has
+        others[:] = [
+            step for step in others
+            if not (step.header and step.header["session"] == session
+                    and step.header["type"] in ("SURVIVORS", "CONFIRM", "CONFIRMS", "REVEAL"))
+        ]  # fmt: skip
     at = play.find(LIAR, "session.sum", start=play.find(LIAR, "round.train", round=2))
-    session = steps[at].body["session"]
     steps[at] = type(steps[at])(
         "session.void", steps[at].study, steps[at].t_ms, {"session": session, "receiver": LIAR, "reason": "missing"}
     )
@@ -348,7 +357,9 @@ def test_masks_that_may_not_be_known_together_are_found(kept: Kept, tmp_path: Pa
 @pytest.mark.attack("L23")
 def test_a_sum_over_too_few_is_found(kept: Kept, tmp_path: Path) -> None:
     play = kept.play()
-    sum_of(play, 1)["survivors"] = ["halland"]
+    found = sum_of(play, 1)
+    found["survivors"] = ["halland"]
+    found["opened"] = [row for row in found["opened"] if row["region"] == "halland"]
     assert told(kept, play, tmp_path) == ({("LS-COHORT", LIAR)}, CRITICAL)
 
 
