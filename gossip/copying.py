@@ -3,6 +3,7 @@
 Rules kept here, and nowhere else:
   * an entry of a study that a neighbour takes no part in travels to it as its hash;
   * what goes at once is bounded: the rest goes with the next round;
+  * a proof shows what was said, never another entry: where no copies are kept, the rest of a log stays at home;
   * without a copy a checkpoint counts only if every head and every message held of its log lies on the way to it.
 """
 
@@ -99,7 +100,8 @@ class Copying:
         for n in places:
             if isinstance(n, int) and n < size:
                 leaf = next((leaf for leaf, _ in self._held.records.own(n, n + 1)), None)
-                if leaf is not None and self._held.may_read(fields.sender, leaf):
+                is_said = leaf is not None and decode_entry(leaf).kind == "env.sent"
+                if leaf is not None and is_said and self._held.may_read(fields.sender, leaf):
                     shown[n] = leaf, log.tree.inclusion_path(n, size)
         step.seal("PROOF", {}, to=[fields.sender], payload=Proof(size, consistency, shown).encode())
         return [n for n in heads if isinstance(n, int)]

@@ -15,7 +15,7 @@ from gossip.network import Network
 from protocol.cosignature import Cosignature, checkpoint_note, verify_cosignature
 from protocol.entries import decode_entry
 from protocol.envelope import Envelope, parse
-from protocol.witnessing import Behind, Heads, encode_mirror
+from protocol.witnessing import Behind, Heads, decode_proof, encode_mirror
 
 Make = Callable[..., Any]
 MIRRORED = {"quorum": None, "max_lag_rounds": 3, "mirror": True}
@@ -354,3 +354,18 @@ def test_a_copy_whose_leaves_are_no_entries_stops_nobody(make_network: Make, hos
     liar.deliver("region-a", absent)
     until_round(net, "region-a", 6)
     assert net.peer("region-a").blame.suspended == {"region-d"}
+
+
+def test_a_proof_shows_what_was_said_and_no_other_entry(make_network: Make, hostile: Any) -> None:
+    net, _, _ = make_network(4, rounds=30, round_min_s=2, witness={"quorum": 1, "max_lag_rounds": 3, "mirror": False})
+    until_round(net, "region-a", 3)
+    liar = hostile.liar(net, "region-b")
+    net.kill("region-b")
+    size = len(net.regions["region-a"].store.leaves)
+    body: dict[str, Any] = {"size": size, "places": list(range(size - 60, size)), "heads": []}
+    envelope = liar.log.seal("PROVE", body, to=["region-a"], now_ms=net.now_ms)
+    sends = [e for e in liar.deliver("region-a", envelope) if isinstance(e, Send)]
+    (proof,) = [e for e in sends if parse(e.header, e.signature).fields.type == "PROOF"]
+    shown = decode_proof(bytes(proof.payload or b"")).places
+    assert shown
+    assert {decode_entry(leaf).kind for leaf, _ in shown.values()} == {"env.sent"}
