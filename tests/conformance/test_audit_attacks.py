@@ -150,7 +150,7 @@ def test_an_early_hand_over_lacks_entries_and_nothing_of_the_rounds_that_are_ask
     kept: Kept, tmp_path: Path
 ) -> None:
     play = kept.play()
-    at = play.find(LIAR, "round.end", round=1) + 2
+    at = play.find(LIAR, "round.heads", round=1) + 1  # after all that others confirmed of round 0
     body = {"requester_ref": None, "study": None, "payloads": "kept", "mirrors": False}
     play.add(LIAR, at, "audit.export", body)
     bundles = play.write(tmp_path, change=lambda name, leaves: leaves[: at + 1] if name == LIAR else leaves)
