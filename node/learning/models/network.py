@@ -62,8 +62,10 @@ def parts(form: Form) -> Parts:
         case "resnet":
             return _resnet(form)
     widths = mlp_widths(form)
+    linear = len(widths) == 2  # nothing to tell apart: it begins at 0, since few steps never forget a drawn beginning
     return {
-        name: (shape, 1 / widths[int(name.split(".")[0]) // 2] ** 0.5) for name, shape in mlp.shapes(widths).items()
+        name: (shape, 0.0 if linear else 1 / widths[int(name.split(".")[0]) // 2] ** 0.5)
+        for name, shape in mlp.shapes(widths).items()
     }
 
 
@@ -80,7 +82,7 @@ def initial(form: Form, module: str, seed: int) -> dict[str, Floats]:
         if bound is None:
             out[name] = np.ones(shape, np.float32)
         else:
-            values = (2 * uniform(stream("init", seed, module, name), size) - 1) * bound
+            values = (2 * uniform(stream("init", seed, module, name), size) - 1) * bound + 0.0  # no -0
             out[name] = values.reshape(shape).astype(np.float32)
     return out
 
