@@ -107,13 +107,24 @@ class StudyCheck:
                         self.apply("LS-MEMBER", sender, [item], [], [statement])
 
     def _disputes(self) -> None:
-        """A value that its sender logged as sent, and whose receiver, handing over its log too, knows nothing of."""
+        """A value that its sender logged as sent, and whose receiver, handing over its log of that round, knows not of.
+
+        A log that ends earlier may have had the value in what was not handed over: that decides nothing.
+        """
         logs = {log.region: log for log in self._logs if log.is_sound and not log.withheld}
+        ended = {
+            (name, told.body["round"])
+            for name, log in logs.items()
+            for told in log.raw.told
+            if told.kind == "round.end" and told.study == self._study
+        }
         for statement in self._statements:
             if statement.type not in ("MASKED", "DELTA") or statement.holders or statement.at is None:
                 continue
             place = self._sessions.place(statement.session or b"", statement.round)
             if place is None or place.receiver not in logs or statement.sender not in logs:
+                continue
+            if (place.receiver, statement.round) not in ended:
                 continue
             pair = place.receiver, statement.sender
             self.record.disputes[pair] = self.record.disputes.get(pair, 0) + 1
