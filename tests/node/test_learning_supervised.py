@@ -371,6 +371,13 @@ def test_frozen_parameters_stay_also_under_privacy(manifest: Path, tmp_path: Pat
     assert report.norm > 0
 
 
+def test_a_linear_model_begins_at_0_and_no_other_does() -> None:
+    linear, deep = (network.initial(Form("mlp", 3, None, 1, hidden, 1), "model", 1) for hidden in (0, 4))
+
+    assert not any(value.any() for value in linear.values())
+    assert all(value.any() for value in deep.values())
+
+
 def test_a_study_begins_with_the_model_of_another_one(manifest: Path, tmp_path: Path) -> None:
     first = opened(manifest)
     vector, _ = first.train(2, first.initial(), own_totals(first, first.sums))
