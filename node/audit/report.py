@@ -14,6 +14,7 @@ from node.audit.checks.logs import CheckedLog
 from node.audit.checks.study import StudyRecord
 from node.audit.chronicle import Course, courses
 from node.audit.findings import Finding, Json, Severity
+from node.audit.page_words import PAGE
 from node.audit.telling import Budget, Question, StudyRow, Teller
 
 FORMAT = "landsting-report/v1"
@@ -136,9 +137,11 @@ class Report:
         if not self.findings:
             lines.append("  " + say("none"))
         lines += ["", say("head.questions")]
-        for question in self.questions:
+        answers = [PAGE[self.lang][question.answer] for question in self.questions]
+        width = max([12, *map(len, answers)])
+        for question, answer in zip(self.questions, answers, strict=True):
             note = f"  ({question.note})" if question.note else ""
-            lines.append(f"  {question.answer:<12}  {question.question}{note}")
+            lines.append(f"  {answer:<{width}}  {question.question}{note}")
         lines += ["", say("head.coverage")]
         for log in self.coverage:
             key = "coverage.absent" if log.bundle is None else "coverage.log"

@@ -116,4 +116,4 @@ def studies(home: Path) -> list[dict[str, Any]]:
 
 def fact(name: str, value: object) -> str:
     """Return one line of a card of facts."""
-    return f"{name:<12}{value}"
+    return f"{name:<11} {value}"

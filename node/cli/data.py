@@ -92,7 +92,11 @@ def _added(home: Path, file: Path, schema: Path | None, overrides: dict[str, str
         raise FileNotFoundError(2, "No such file or directory", str(file))  # not reported as a missing manifest
     if file.suffix == ".toml" and schema is None:
         return store.add(file, None, overrides)
-    return store.add(schema or file.with_suffix(".toml"), file, overrides)
+    schema = schema or file.with_suffix(".toml")
+    if not schema.exists():
+        found, expected = f"no manifest {schema}", "a manifest that says what the columns hold"
+        raise Refusal("DATA", found, expected, f"landsting data init {file} -o {schema}; read that file, and add again")
+    return store.add(schema, file, overrides)
 
 
 @data.command()
@@ -119,6 +123,8 @@ def update(
     """Take a new extract of NAME: from FILE, or from where the old one lay. Makes a new version of its sheet."""
     sheet = datasets(home).update(name, file, decisions(overrides, ref), schema)
     done([sheet], report, as_json)
+    if not as_json:
+        say(f"bound as '{sheet.id}', version {sheet.version}")
 
 
 @data.command()

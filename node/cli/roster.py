@@ -123,5 +123,7 @@ def _report(result: dict[str, Any], home: Path, as_json: bool) -> None:
             say(fact("in force", "yes"))
         elif one["missing"]:
             say(fact("in force", f"not yet: {', '.join(one['missing'])} must sign (running nodes tell each other)"))
+        elif any(other["in_force"] and other["serial"] > one["serial"] for other in rosters):
+            say(fact("in force", "no longer: a later one is"))
         else:
             say(fact("in force", "not yet"))

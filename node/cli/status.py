@@ -104,7 +104,8 @@ def in_words(now: dict[str, Any]) -> str:
         )
         first, end = now.get("first_round"), now.get("end_round")
         of = f" of {end - 1} (training begins with {first})" if isinstance(end, int) else ""
-        lines.append(fact("round", f"{now['round']}{of}, mixed in {now.get('rounds_mixed', 0)}"))
+        at = min(now["round"], end - 1) if isinstance(end, int) else now["round"]  # an ended study is past its last
+        lines.append(fact("round", f"{at}{of}, mixed in {now.get('rounds_mixed', 0)}"))
     for sentence in now.get("disclosed") or []:
         lines.append(fact("disclosed", f"{sentence}; differential privacy alone protects it"))
     for study, missing in (now.get("unanswered") or {}).items():

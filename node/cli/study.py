@@ -397,7 +397,15 @@ def accept(
     if init is not None:
         keep_model(home, plan, init)
     check_facts(plan, manifest_of(home, args["data"]) if "data" in args else None, first_model(home, plan))
-    _answered(ask(home, "accept", args), "accepted", as_json)
+    result = ask(home, "accept", args)
+    if as_json:
+        emit(result)
+        return
+    say(f"accepted: study {result['study'][:12]}")
+    if roles := sorted(set(result.get("roles_needed") or ()) - set(result.get("accepted_here") or ())):
+        say(f"this region's policy asks for more: landsting study accept … --role {roles[0]}")
+    if missing := result.get("waiting_for"):
+        say(f"still to answer: {', '.join(missing)}")
 
 
 @study.command()
@@ -418,16 +426,10 @@ def reject(study: str, home: Path, reason: str, role: str, ref: str | None, word
         folder = Home.open(home).path / "studies"
         folder.mkdir(mode=0o700, exist_ok=True)
         (folder / f"{whole}.note").write_text(words + "\n", encoding="utf-8")
-    _answered(result, "rejected", as_json)
-
-
-def _answered(result: dict[str, Any], word: str, as_json: bool) -> None:
     if as_json:
         emit(result)
         return
-    say(f"{word}: study {result['study'][:12]}")
-    if missing := result.get("waiting_for"):
-        say(f"still to answer: {', '.join(missing)}")
+    say(f"rejected: study {result['study'][:12]}; the proposal has ended for everybody")
 
 
 study.add_command(follow)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from node.cli.asking import fact, plan_of_file
-from node.cli.output import Refusal, emit, say
+from node.cli.output import Refusal, emit, say, size_words
 from node.cli.root import common, home_option
 
 if TYPE_CHECKING:
@@ -70,10 +70,14 @@ def check(plan_file: Path, home: Path, data_name: str | None, mbit: float, as_js
     return 1 if found.problems else 0
 
 
+def _time(hours: float) -> str:
+    return f"{hours:.1f} h" if hours >= 1 else f"{hours * 60:.1f} min"
+
+
 def _say(plan: Plan, found: Forecast, words: list[str]) -> None:
     say(fact("a round", f"{found.round_s:.2f} s, of which training {found.train_s:.2f} s"))
-    say(fact("in all", f"{found.hours:.2f} h for {plan.rounds} rounds"))
-    say(fact("each link", f"{found.link_bytes / 1e9:.4f} GB each way"))
+    say(fact("in all", f"{_time(found.hours)} for {plan.rounds} rounds"))
+    say(fact("each link", f"{size_words(found.link_bytes)} each way"))
     say(fact("memory", f"{found.memory_bytes / 2**20:.0f} MiB in the training worker"))
     say(fact("disk", f"{found.disk_bytes / 2**20:.1f} MiB"))
     if found.epsilon is not None:

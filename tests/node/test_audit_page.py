@@ -84,6 +84,13 @@ def reports(honest: tuple[Small, list[Path]], lang: str) -> list[Report]:
     return out
 
 
+def test_the_text_for_a_terminal_answers_in_the_language_asked_for(honest: tuple[Small, list[Path]]) -> None:
+    text = reports(honest, "sv")[0].to_text()
+    assert "BEVISAT" in text
+    assert "PROVEN" not in text
+    assert "NOT CHECKED" not in text
+
+
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_the_first_screen_uses_no_word_of_the_trade_without_a_link(
     honest: tuple[Small, list[Path]], lang: str

@@ -196,7 +196,9 @@ def test_unfit_table_is_refused_without_a_value_of_it_and_nothing_is_written(hom
 
 def test_missing_table_and_missing_manifest_are_told_apart(homes, capfd):
     assert "none.csv" in refused(capfd, *add(capfd, homes, table="none.csv"))["found"]
-    assert "none.toml" in refused(capfd, *add(capfd, homes, schema="none.toml"))["found"]
+    said = refused(capfd, *add(capfd, homes, schema="none.toml"))
+    assert "none.toml" in said["found"]
+    assert said["fix"].startswith("landsting data init ")  # the command that makes one
 
 
 # ---------------------------------------------------------------- log, study, status

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from node.__main__ import main
-from node.cli import following, log, status
+from node.cli import following, log, roster, status
 from node.cli.asking import with_home
 from node.cli.bench import is_met
 
@@ -49,6 +49,23 @@ def test_status_in_words_says_laboratory_and_undefined():
     text = status.in_words({**RESTING, "study": "ab" * 32, "round": 4, "lab": True, "metrics": {"auroc": None}})
     assert "laboratory: not for patients" in text
     assert "auroc       undefined" in text
+
+
+def test_a_long_name_does_not_run_into_its_value():
+    text = status.in_words({**RESTING, "study": "ab" * 32, "round": 4, "metrics": {"balanced_accuracy": 0.75}})
+    assert "balanced_accuracy 0.750" in text
+
+
+def test_a_study_that_has_ended_is_at_its_last_round():
+    ended = {**RESTING, "state": "done", "study": "ab" * 32, "round": 9, "first_round": 3, "end_round": 9}
+    assert "round       8 of 8" in status.in_words(ended)
+
+
+def test_a_roster_that_a_later_one_has_replaced_is_in_force_no_longer(capsys, tmp_path):
+    one = {"words": "oboe", "network": "n", "regions": ["vgr"], "signed": ["vgr"], "missing": []}
+    rosters = [{**one, "serial": 2, "in_force": True}, {**one, "serial": 1, "in_force": False}]
+    roster._report({"rosters": rosters}, tmp_path, as_json=False)
+    assert "in force    no longer: a later one is" in capsys.readouterr().out
 
 
 def test_alone_is_said_in_the_agreed_words():

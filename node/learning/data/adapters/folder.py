@@ -61,7 +61,8 @@ def images_in(root: Path) -> list[str]:
     """
     found = sorted(one for one in root.glob("*/*") if one.suffix.lower() in ENDINGS)
     if not found:
-        raise ConfigError(f"{root} holds no folders with images", "one folder a class", "Check the path.")
+        fix = "Check the path; name a table by its file."
+        raise ConfigError(f"{root} holds no folders with images", "one folder a class", fix)
     return [one.relative_to(root).as_posix() for one in found]
 
 
