@@ -77,10 +77,11 @@ class Case:
         header = self.steps[self.find("env.sent", -1, "COHORT")].header or {}
         return {key: header[key] for key in ("study", "round", "session")}
 
-    def receipt(self, to: str, about: str, masked: bytes = FALSE, **more: Any) -> int:
-        """Let the liar say near the end that a value arrived; return the place."""
+    def receipt(self, to: str, about: str, **more: Any) -> int:
+        """Let the liar say near the end, of an attempt that never was, that a value arrived; return the place."""
         at = self.late
-        self.play.say(self.liar, at, "RECEIPT", {"about": about, "masked": masked}, to, **self.place(), **more)
+        where = {**self.place(), "session": FALSE}
+        self.play.say(self.liar, at, "RECEIPT", {"about": about, "masked": FALSE}, to, **where, **more)
         return at
 
     def told(self, change: Callable[[list[bytes]], list[bytes]] | None = None) -> list[Path]:
@@ -241,7 +242,7 @@ def _dropout(case: Case) -> list[Path]:
     out, *kept = case.others
     body = {"view": bytes(32), "members": [[name, bytes(32)] for name in kept], "left_out": [[out, "lost"]]}
     place = {**case.place(), "session": FALSE}  # one more attempt: the session itself has its survivors
-    case.play.say(case.liar, case.late, "RECEIPT", {"about": out, "masked": FALSE}, kept[0], **place)
+    case.receipt(kept[0], out)
     case.play.say(case.liar, case.late, "SURVIVORS", body, kept[0], payload=encode([]), **place)
     return case.told()
 
