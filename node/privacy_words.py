@@ -166,7 +166,7 @@ def _sentence(found: Found, subject: Subject) -> str:
 
 
 def _lasting_sentence(const: Found, fresh: Found, names: Sequence[str], rounds: int) -> str:
-    start = f"Were every region's contribution the same in all of {rounds} rounds, with no noise at all, "
+    start = f"Were every region's contribution the same in {rounds} rounds, with no noise at all, "
     if const.least is not None and const.least == fresh.least:
         return start + "it would take as many."
     if const.least is None:

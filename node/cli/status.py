@@ -93,7 +93,8 @@ def _alarm(alarms: list[dict[str, Any]]) -> str:
 def in_words(now: dict[str, Any]) -> str:
     """Return a status for people."""
     state = now["state"]
-    lines = [fact("state", STATES.get(state, state))]
+    rests = state == "idle" and not now.get("pid")  # what it was at is in the log, and goes on when it runs
+    lines = [fact("state", "stopped" if rests else STATES.get(state, state))]
     if now.get("pid"):
         lines.append(fact("node", f"running, process {now['pid']}, version {now.get('version', '?')}"))
     else:

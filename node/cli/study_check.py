@@ -71,7 +71,9 @@ def check(plan_file: Path, home: Path, data_name: str | None, mbit: float, as_js
 
 
 def _time(hours: float) -> str:
-    return f"{hours:.1f} h" if hours >= 1 else f"{hours * 60:.1f} min"
+    if hours >= 1:
+        return f"{hours:.1f} h"
+    return f"{hours * 60:.1f} min" if hours * 60 >= 1 else f"{hours * 3600:.1f} s"
 
 
 def _say(plan: Plan, found: Forecast, words: list[str]) -> None:

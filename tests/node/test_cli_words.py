@@ -56,6 +56,12 @@ def test_a_long_name_does_not_run_into_its_value():
     assert "balanced_accuracy 0.750" in text
 
 
+def test_a_stopped_node_does_not_say_that_no_study_runs():
+    text = status.in_words({**RESTING, "pid": None})
+    assert "state       stopped" in text
+    assert "no study" not in text
+
+
 def test_a_study_that_has_ended_is_at_its_last_round():
     ended = {**RESTING, "state": "done", "study": "ab" * 32, "round": 9, "first_round": 3, "end_round": 9}
     assert "round       8 of 8" in status.in_words(ended)
