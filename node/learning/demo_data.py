@@ -89,7 +89,7 @@ class DemoData:
 
 
 SETTINGS: dict[str, dict[str, Any]] = {"breast-cancer": {}, "digits-odd-even": {}}
-PRIVATE_SETTINGS: dict[str, Any] = {"hidden": 0, "lr": "1", "local_steps": 5}
+PRIVATE_SETTINGS: dict[str, Any] = {"hidden": 0, "lr": "1", "local_steps": 5, "full_patients": 150}
 
 
 def breast_cancer() -> Table:
