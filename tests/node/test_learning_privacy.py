@@ -255,9 +255,7 @@ def test_sums_under_privacy_are_refused_without_a_share_of_epsilon(demo: DemoDat
         with_sums(demo, tmp_path, preprocess_bp=0)
 
 
-def test_a_sum_round_carries_the_regions_whole_noise_and_is_in_the_ledger_first(
-    demo: DemoData, tmp_path: Path
-) -> None:
+def test_a_sum_round_carries_the_regions_whole_noise_and_is_in_the_ledger_first(demo: DemoData, tmp_path: Path) -> None:
     """Each integer moves by sigma times the sensitivity: 30 features, so the root of 63 in stage count."""
     noisy = with_sums(demo, tmp_path)
     plain = Trainer(Agreed("classifier", "1", {}, 1), study="a", region="north", manifest=demo.manifests["north"])

@@ -94,21 +94,28 @@ def write(folder: Path, name: str, text: str) -> tuple[str, Path]:
 
 
 def test_running_statistics_are_refused_with_what_to_use_instead(tmp_path: Path) -> None:
-    name, folder = write(tmp_path / "t", "with_batchnorm", """
+    name, folder = write(
+        tmp_path / "t",
+        "with_batchnorm",
+        """
 from torch import nn
 from node.learning.own import TorchTask
 
 class Task(TorchTask):
     def module(self, inputs, outputs, settings):
         return nn.Sequential(nn.Linear(inputs, 4), nn.BatchNorm1d(4), nn.Linear(4, outputs))
-""")
+""",
+    )
 
     with pytest.raises(ConfigError, match="Use GroupNorm or LayerNorm instead of BatchNorm"):
         examine(name, folder, None, {})
 
 
 def test_first_weights_that_differ_from_time_to_time_are_a_problem(tmp_path: Path) -> None:
-    name, folder = write(tmp_path / "t", "unseeded", """
+    name, folder = write(
+        tmp_path / "t",
+        "unseeded",
+        """
 import numpy as np
 
 class Client:
@@ -123,7 +130,8 @@ class Client:
 
 def Task(about):
     return Client(about.train[0])
-""")
+""",
+    )
 
     found = examine(name, folder, None, {})
 
@@ -131,7 +139,10 @@ def Task(about):
 
 
 def test_integer_parameters_of_a_client_are_refused(tmp_path: Path) -> None:
-    name, folder = write(tmp_path / "t", "counting", """
+    name, folder = write(
+        tmp_path / "t",
+        "counting",
+        """
 import numpy as np
 
 class Client:
@@ -144,7 +155,8 @@ class Client:
 
 def Task(about):
     return Client()
-""")
+""",
+    )
 
     with pytest.raises(ConfigError, match="parameter 1 of the client holds int64"):
         examine(name, folder, None, {})
