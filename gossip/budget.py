@@ -8,6 +8,8 @@ Rules kept here, and nowhere else:
     nobody who leaves out a region that has not excused itself;
   * a region that has excused itself from a round (ABSENT, before or after) counts as shown in it: nobody else
     can leave it out in its name. A cut line is not excused: it looks like a receiver that leaves somebody out;
+  * where the plan cuts neighbourhoods in buckets, what counts is the one bucket that this region is in: of the
+    others it is shown nothing;
   * a set that was refused does not enter the window.
 """
 
@@ -53,7 +55,8 @@ class ChangeBudget:
         self, receiver: str, round: int, members: Collection[str], excuses: Mapping[str, Spans]
     ) -> frozenset[str]:
         """The set as it counts: with those who excused themselves; empty for the whole neighbourhood."""
-        planned = self._context.plan.neighbours(receiver, round)
+        plan, me = self._context.plan, self._context.me
+        planned = plan.part(receiver, round, plan.bucket_of(receiver, round, me)).names
         shown = {
             k for k in planned
             if k in members

@@ -19,6 +19,7 @@ from gossip.keyring import KeyRing
 from gossip.mailbox import Contradiction, Mailbox
 from gossip.presence import Presence
 from gossip.session import Entropy, session_id
+from protocol.buckets import BUCKETS
 from protocol.codec import Value, decode, encode, hash_of
 from protocol.envelope import Envelope, verify
 from protocol.errors import CodecError
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from gossip.tree_node import TreeNode
 
 MAX_TOTAL = 1 << 23
+_ROUNDS_KEPT = 8
 Columns = tuple[tuple[str, int], ...]
 
 
@@ -105,6 +107,7 @@ class StudyContext:
     trees: dict[int, TreeNode] = field(default_factory=dict)
     told: tuple[Envelope, Buffer | None, tuple[str, ...]] | None = None
     ring: KeyRing | None = None
+    _buckets: dict[int, dict[bytes, tuple[str, int]]] = field(default_factory=dict)
 
     @property
     def study(self) -> bytes:
@@ -155,12 +158,26 @@ class StudyContext:
         }
 
     def place_of(self, round: int, session: bytes) -> tuple[str, int] | None:
-        """(receiver, attempt) of a session of this round; None if it is none of this region or its neighbours."""
+        """(receiver, attempt or bucket) of a session of a round; None if it is of none of this region's neighbours."""
         if round < self.plan.sum_rounds:
             found = self._sum_sessions.get(session)
             return found[1:] if found is not None and found[0] == round else None
         around = (self.me, *self.plan.neighbours(self.me, round))
+        if self.plan.robustness == BUCKETS:
+            return self._places(round, around).get(session)
         return next(((name, 0) for name in around if self.sid(round, name) == session), None)
+
+    def _places(self, round: int, around: tuple[str, ...]) -> dict[bytes, tuple[str, int]]:
+        """The sessions of all buckets of a round; those of a few rounds are kept."""
+        if round not in self._buckets:
+            if len(self._buckets) >= _ROUNDS_KEPT:
+                self._buckets.clear()
+            self._buckets[round] = {
+                self.sid(round, name, bucket): (name, bucket)
+                for name in around
+                for bucket in range(len(self.plan.parts(name, round)))
+            }
+        return self._buckets[round]
 
     # ---------------------------------------------------------------- who is away
 

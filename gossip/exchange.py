@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gossip.events import Buffer
-from gossip.mixing import difference, mix_parts, move
+from gossip.mixing import difference, mix_median, mix_parts, move
 from gossip.robust import Verdict, clip, clipped, moves_too_far, nearest, threshold, trimmed
 from gossip.step import Step
 from protocol.fixed_point import quantise_parts
@@ -137,6 +137,17 @@ class Exchange(ABC):
         """
         return True
 
+    def mix_buckets(self, round: int, value: Model, sums: Sequence[tuple[Integers, int]]) -> Model:
+        """Return the new model from the sums of buckets.
+
+        Args:
+            sums: S of each bucket that was opened, and how many values are in it.
+
+        Raises:
+            ValueError: The plan cuts no neighbourhood in buckets.
+        """
+        raise ValueError("sums of buckets are there only where the plan says buckets")
+
     def mix_each(self, round: int, value: Model, each: Mapping[str, Buffer]) -> tuple[Model, list[str]]:
         """Return the new model from values that came in the clear, and whose values were too far off to count.
 
@@ -188,6 +199,9 @@ class Full(Exchange):
         change = in_steps(difference(total, own, weight), parts, fine)
         change, verdict = clip(change, plan.clip_threshold(round))
         return None if verdict is Verdict.ALARM else move(value, change, fine, row.den)
+
+    def mix_buckets(self, round: int, value: Model, sums: Sequence[tuple[Integers, int]]) -> Model:
+        return mix_median(value, sums, self._codes[round], self.parts(round), self.plan.den(round))
 
     def may_adopt(self, round: int, model: Model, total: Integers, count: int) -> bool:
         fine = self.plan.step_log2_at(round)

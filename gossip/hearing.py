@@ -104,7 +104,7 @@ class Hearing:
         is_training = round >= plan.sum_rounds
         if is_training and plan.aggregation == "network" and root_of(plan, round) != context.me:
             raise RemoteError(name, "STATE", f"{fields.type} of round {round} to a region that is not its root")
-        if place is None or place[0] != context.me:
+        if place is None or place[0] != context.me or name not in plan.part(context.me, round, place[1]).names:
             raise RemoteError(name, "STATE", f"{fields.type} of round {round} names another session")
         is_sum = round < plan.sum_rounds
         if is_sum and place[1] > self._sums.asked(round):
@@ -114,7 +114,7 @@ class Hearing:
         if fields.type == "ADVERT":
             try:
                 check_mask_key(bytes(fields.body["mask_key"]))  # type: ignore[arg-type]
-                if is_recoverable(plan, context.me, round):
+                if is_recoverable(plan, context.me, round, place[1]):
                     check_mask_key(bytes(fields.body["eph"]))  # type: ignore[arg-type]
             except CryptoError as error:
                 raise RemoteError(name, "STATE", str(error)) from error

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gossip.robust import median
 from protocol.steps import Part
 
 _CHUNK = 1 << 15
@@ -56,6 +57,34 @@ def mix_parts(
     """Return the same where each run of the vector has its own step."""
     pieces = [mix(own[p.slice], total[p.slice], own_code[p.slice], weight, p.step_log2, den) for p in parts]
     return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+
+def mix_median(
+    own: NDArray[np.float32],
+    sums: Sequence[tuple[NDArray[np.signedinteger], int]],
+    own_code: NDArray[np.signedinteger],
+    parts: Sequence[Part],
+    den: int,
+) -> NDArray[np.float32]:
+    """Return x + A (M - X) 2^-k / Q, M being in each coordinate the median of the means S_b / n_b.
+
+    Each operation is rounded once, in float64: to a bit the same everywhere.
+
+    Args:
+        sums: S_b and n_b of each bucket, at least one; A is the sum of the n_b.
+    """
+    weight, out = sum(count for _, count in sums), np.empty_like(own)
+    for part in parts:
+        for start in range(part.slice.start, part.slice.stop, _CHUNK):
+            run = slice(start, min(start + _CHUNK, part.slice.stop))
+            change = median([total[run].astype(np.float64) / count for total, count in sums])
+            change -= own_code[run].astype(np.float64)
+            change *= weight
+            change *= 2.0**-part.step_log2
+            change /= den
+            change += own[run]
+            out[run] = change
+    return out
 
 
 def move(

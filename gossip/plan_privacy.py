@@ -7,6 +7,7 @@ searched is bounded by counting, so that every region comes to the same answer.
 
 from __future__ import annotations
 
+from protocol.buckets import BUCKETS
 from protocol.errors import PlanError
 from protocol.plan import Plan
 from topologies.integers import Mixing, metropolis_mixing, uniform_mixing
@@ -34,7 +35,19 @@ def mixing_of(plan: Plan) -> Mixing:
         shown = _all_shown(plan, schedule.turn)
     if plan.weights == "metropolis":
         return metropolis_mixing(schedule, plan.weight_den, disclosed=shown)
-    return uniform_mixing(schedule, disclosed=shown)
+    return uniform_mixing(schedule, disclosed=shown, parts=_cuts(plan))
+
+
+def _cuts(plan: Plan) -> list[dict[int, list[list[int]]]] | None:
+    """Return the buckets of each receiver, whose sums it opens each by itself; None where it opens one of all."""
+    if plan.robustness != BUCKETS:
+        return None
+    index = {name: i for i, name in enumerate(plan.regions)}
+    rounds = range(plan.first_round, plan.first_round + len(plan.graphs))
+    return [
+        {index[name]: [[index[one] for one in part.names] for part in plan.parts(name, round)] for name in plan.regions}
+        for round in rounds
+    ]
 
 
 def check_min_coalition(plan: Plan) -> None:

@@ -33,7 +33,7 @@ from protocol.messages import TYPES
 
 
 class Receiver(ABC):
-    """One session with this region as its receiver, and all that is said in it.
+    """One session with this region as its receiver, of one bucket if there are several, and all that is said in it.
 
     Attributes:
         planned: Regions that the plan lets send.
@@ -44,16 +44,19 @@ class Receiver(ABC):
     ADV_PERCENT: ClassVar[int]
     LONGER_PERCENT: ClassVar[int] = 0
 
-    def __init__(self, context: StudyContext, exchange: Exchange, round: int, opened_ms: int) -> None:
-        self.planned = context.plan.neighbours(context.me, round)
+    def __init__(
+        self, context: StudyContext, exchange: Exchange, round: int, opened_ms: int, bucket: int = 0
+    ) -> None:
+        self.planned = context.plan.part(context.me, round, bucket).names
         self.kind = "mix"
         self.senders: tuple[str, ...] = ()
-        self.sid = context.sid(round, context.me)
+        self.sid = context.sid(round, context.me, bucket)
         self._context = context
         self._exchange = exchange
         self._round = round
         self._opened_ms = opened_ms
-        self._rules: SessionRules = rules_of(context.plan, context.me, round)
+        self._bucket = bucket
+        self._rules: SessionRules = rules_of(context.plan, context.me, round, bucket)
         self._extended = self._longer = False
         self._said: list[tuple[Envelope, Buffer | None, tuple[str, ...]]] = []
 
@@ -197,14 +200,16 @@ class StrictReceiver(Receiver):
     ADV_PERCENT = 80
     MASK_PERCENT = 95
 
-    def __init__(self, context: StudyContext, exchange: Exchange, round: int, opened_ms: int) -> None:
-        super().__init__(context, exchange, round, opened_ms)
+    def __init__(
+        self, context: StudyContext, exchange: Exchange, round: int, opened_ms: int, bucket: int = 0
+    ) -> None:
+        super().__init__(context, exchange, round, opened_ms, bucket)
         plan = context.plan
         self._is_disclosed = plan.is_disclosed(context.me, round)
         self._deltas: dict[str, Buffer] = {}
-        needed = 1 if self._is_disclosed else plan.needed(context.me, round)
+        needed = 1 if self._is_disclosed else plan.needed(context.me, round, bucket)
         self._session = ReceiverSession(
-            self.sid, round, 0, self.planned, needed, plan.ring_at(round), plan.row(context.me, round).of
+            self.sid, round, bucket, self.planned, needed, plan.ring_at(round), plan.row(context.me, round).of
         )
         if not self.planned:
             self._session.void("too-few")

@@ -51,8 +51,10 @@ class SurvivingReceiver(Receiver):
     SHARE_PERCENT = 20
     MASK_PERCENT = 80
 
-    def __init__(self, context: StudyContext, exchange: Exchange, round: int, opened_ms: int) -> None:
-        super().__init__(context, exchange, round, opened_ms)
+    def __init__(
+        self, context: StudyContext, exchange: Exchange, round: int, opened_ms: int, bucket: int = 0
+    ) -> None:
+        super().__init__(context, exchange, round, opened_ms, bucket)
         self._adverts: dict[str, Envelope] = {}
         self._session: RecoverableReceiver | None = None
         self._too_few: str | None = None
@@ -150,7 +152,7 @@ class SurvivingReceiver(Receiver):
         since, absents = self.asked()
         ring = self._exchange.ring(self.kind)
         session = self.MACHINE(
-            self.sid, self._round, 0, context.me, replace(self._rules, ring=ring),
+            self.sid, self._round, self._bucket, context.me, replace(self._rules, ring=ring),
             words=8 * self._exchange.payload_bytes(self._round) // ring, lasting=context.lasting,
             weights=plan.row(context.me, self._round).of,
         )

@@ -1,8 +1,9 @@
 """How far false values can pull a region: bounds on what a sum, or one sender, may change.
 
 ``clip_sum`` needs no view of single values: the receiver bounds the length of the whole step, exactly in
-integers, and refuses a sum that is far beyond it (a wrapped one, for instance). The ``clear`` rules see every
-neighbour's value and need differential privacy for it:
+integers, and refuses a sum that is far beyond it (a wrapped one, for instance). ``buckets`` sees the sums of parts of
+the neighbourhood, and takes the median of their means. The ``clear`` rules see every neighbour's value and need
+differential privacy for it:
 
     clear            ClippedGossip: each neighbour pulls by at most ``clip`` (He, Karimireddy and Jaggi 2022)
     clear-nearest    the mean of the region itself and its nearest neighbours (Allouah et al. 2023)
@@ -102,6 +103,24 @@ def moves_too_far(total: Codes, count: int, before: Codes, count_before: int, ta
         low, high = size & np.uint64(0xFFFFFF), size >> np.uint64(24)
         squared += int((low * low).sum()) + (int((low * high).sum()) << 25) + (int((high * high).sum()) << 48)
     return squared > most * most
+
+
+# ---------------------------------------------------------------- with the means of buckets in sight
+
+
+def median(values: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return the median of each coordinate; of an even number half the sum of the two in the middle.
+
+    With fewer than half of the values false it lies between two that are not, in every coordinate: a bound that needs
+    no number chosen beforehand (Yin et al. 2018).
+
+    Args:
+        values: Of one shape (p,), at least one.
+    """
+    ordered = np.sort(np.stack(values), axis=0)
+    half = len(values) // 2
+    middle: NDArray[np.float64] = ordered[half] if len(values) % 2 else (ordered[half - 1] + ordered[half]) * 0.5
+    return middle
 
 
 # ---------------------------------------------------------------- with single values in sight

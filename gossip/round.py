@@ -81,9 +81,14 @@ class TrainingRound:
 
     def _member_ends_ms(self, receiver: str) -> int:
         """When this region's session as a member of a receiver's sum ends: T_end + T_adv."""
-        if is_recoverable(self._context.plan, receiver, self.number):
+        if self._survives(receiver):
             return member_ends_ms(self.opened_ms, self._context.timeout_ms)
         return self.opened_ms + self._context.timeout_ms * 180 // 100
+
+    def _survives(self, receiver: str) -> bool:
+        """Whether the session of a receiver in which this region is a member survives losses."""
+        plan, me = self._context.plan, self._context.me
+        return is_recoverable(plan, receiver, self.number, plan.bucket_of(receiver, self.number, me))
 
     def wake_ms(self) -> int | None:
         """The next deadline of this round."""
@@ -107,9 +112,8 @@ class TrainingRound:
 
     def open(self, step: Step, early: Sequence[Announcement]) -> None:
         """Begin: say what can be said without a value, and take in what came before."""
-        plan, context = self._context.plan, self._context
         for receiver in self._planned:
-            if receiver not in context.blame.suspended and is_recoverable(plan, receiver, self.number):
+            if receiver not in self._context.blame.suspended and self._survives(receiver):
                 self._announce(step, receiver)
         for envelope, payload in early:
             self.hear(envelope, payload)
@@ -119,8 +123,9 @@ class TrainingRound:
         step.do(Train(self._context.study, self.number, self.model, self._context.totals()))
 
     def _announce(self, step: Step, receiver: str) -> None:
-        stats = self._context.stats(self.number)
-        self._sender.announce(step, self.number, receiver, 0, self._member_ends_ms(receiver), stats)
+        context, number = self._context, self.number
+        bucket = context.plan.bucket_of(receiver, number, context.me)
+        self._sender.announce(step, number, receiver, bucket, self._member_ends_ms(receiver), context.stats(number))
 
     def report(self, step: Step, report: TrainReport) -> None:
         """Log what the local update cost in privacy."""
@@ -150,7 +155,7 @@ class TrainingRound:
         self._exchange.ready(step, self.number, value)
         self.value = value
         for receiver in self._planned:
-            if receiver in context.blame.suspended or is_recoverable(plan, receiver, self.number):
+            if receiver in context.blame.suspended or self._survives(receiver):
                 continue
             if plan.is_disclosed(receiver, self.number):
                 code = self._exchange.integers(step, self.number, receiver)
@@ -197,34 +202,44 @@ class TrainingRound:
         if receiver.state is ReceiverState.VOID:
             self.keep(step, self.reason or receiver.reason or "missing")
             return
-        senders, total, row = receiver.senders, receiver.total(), plan.row(context.me, self.number)
         mixed: NDArray[np.float32] | None
         if plan.is_clear:
             mixed, far = self._exchange.mix_each(self.number, self.value, receiver.each())
             for name in far:
                 step.do(Suspect(name, "LIMIT", "its update is more than ten times clip away: not counted"))
         else:
-            mixed = self._exchange.mix(step, self.number, receiver.kind, self.value, total, senders)
+            mixed = self._exchange.mix(
+                step, self.number, receiver.kind, self.value, receiver.total(), receiver.senders
+            )
         if mixed is None:
             context.warn("a sum was more than ten times clip long: some neighbour sent false values; it was not used")
             self.keep(step, "clip")
             return
-        sum_hash = hashlib.sha256(total.data.cast("B")).digest()
-        step.add(
-            "session.sum",
-            {
-                "session": receiver.sid, "receiver": context.me, "survivors": list(senders), "sum": sum_hash,
-                "opened": receiver.opened(),
-            },
-            context.study,
-        )
+        self._mixed(step, [receiver], mixed)
+
+    def _mixed(self, step: Step, receivers: Sequence[Receiver], mixed: NDArray[np.float32]) -> None:
+        """Log the sums that were opened and what was made of them, and end the round with it."""
+        context, row = self._context, self._context.plan.row(self._context.me, self.number)
+        used: list[Value] = []
+        for receiver in receivers:
+            sum_hash = hashlib.sha256(receiver.total().data.cast("B")).digest()
+            step.add(
+                "session.sum",
+                {
+                    "session": receiver.sid, "receiver": context.me, "survivors": list(receiver.senders),
+                    "sum": sum_hash, "opened": receiver.opened(),
+                },
+                context.study,
+            )
+            used.append({"session": receiver.sid, "sum": sum_hash})
+        senders = sorted(name for receiver in receivers for name in receiver.senders)
         weights: dict[str, Value] = {name: row.of[name] for name in senders}
         weights[context.me] = row.own(senders)
         step.add(
             "round.mix",
             {
                 "round": self.number,
-                "in": [{"session": receiver.sid, "sum": sum_hash}],
+                "in": used,
                 "missing": [n for n in self._planned if n not in senders],
                 "weights": weights,
                 "den": row.den,
@@ -237,15 +252,21 @@ class TrainingRound:
 
     def keep(self, step: Step, reason: str) -> None:
         """End the round with the region's own model; nothing of its session is opened or used."""
-        receiver = self._receiver
-        if receiver.state is not ReceiverState.VOID:
-            receiver.void(reason)
+        if self._receiver.state is not ReceiverState.VOID:
+            self._receiver.void(reason)
+        self._log_voids(step)
+        self._end(step, "kept", reason, self.value if self.value is not None else self.model)
+
+    def _log_voids(self, step: Step) -> None:
+        """Log every session of this round that is void."""
+        self._log_void(step, self._receiver)
+
+    def _log_void(self, step: Step, receiver: Receiver) -> None:
         step.add(
             "session.void",
             {"session": receiver.sid, "receiver": self._context.me, "reason": receiver.reason},
             self._context.study,
         )
-        self._end(step, "kept", reason, self.value if self.value is not None else self.model)
 
     def _end(self, step: Step, outcome: str, reason: str | None, model: NDArray[np.float32]) -> None:
         study = self._context.study

@@ -51,8 +51,8 @@ class Sender:
         exchange = context.exchange if round >= context.plan.sum_rounds else None
         needs_state = exchange is not None and exchange.needs_state(receiver)
         session: Member
-        if is_recoverable(context.plan, receiver, round):
-            session = self._surviving.new(round, receiver)
+        if is_recoverable(context.plan, receiver, round, bucket):
+            session = self._surviving.new(round, receiver, bucket)
             self._surviving.say(step, session, session.advert(context.entropy, stats, needs_state))
         else:
             session = MemberSession(context.sid(round, receiver, bucket), round, bucket, context.me, receiver)
@@ -133,7 +133,7 @@ class Sender:
         place = self._context.place_of(fields.round, fields.session)
         if place is None:
             return
-        if is_recoverable(self._context.plan, place[0], fields.round):
+        if is_recoverable(self._context.plan, place[0], fields.round, place[1]):
             self._surviving.recall(envelope, own, payload)
         else:
             self._strict.recall(envelope, own, payload)

@@ -49,12 +49,13 @@ class SurvivingMembers:
         self._budget = budget
         self._heard: dict[tuple[str, bytes], tuple[Envelope, bytes | None]] = {}
 
-    def new(self, round: int, receiver: str) -> RecoverableMember:
+    def new(self, round: int, receiver: str, bucket: int) -> RecoverableMember:
         """A session with a receiver in a round."""
         context = self._context
         return RecoverableMember(
-            context.sid(round, receiver), round, 0, context.me, receiver, rules_of(context.plan, receiver, round),
-            lasting=context.lasting, check=self._check, weight=context.plan.row(receiver, round).of[context.me],
+            context.sid(round, receiver, bucket), round, bucket, context.me, receiver,
+            rules_of(context.plan, receiver, round, bucket), lasting=context.lasting, check=self._check,
+            weight=context.plan.row(receiver, round).of[context.me],
         )
 
     def _check(self, carried: Envelope) -> None:

@@ -105,21 +105,21 @@ class StrictMembers:
         own = session.sent[0][0]
         if context.me not in cohort.adverts or cohort.adverts[context.me].eid != own.eid:
             raise SessionRefused("LS-COHORT", "the COHORT does not hold this region's ADVERT unchanged")
-        allowed = set(plan.neighbours(receiver, round))
+        allowed = set(plan.part(receiver, round, session.bucket).names)
         strangers = {carried.fields.sender for carried in cohort.carried} - allowed
         if strangers:
             raise SessionRefused("LS-COHORT", f"the plan does not let {sorted(strangers)} send to {receiver}")
         is_sum = round < plan.sum_rounds
         if is_sum and set(cohort.members) != allowed:
             raise SessionRefused("LS-COHORT", "a sum round takes all participants or nobody")
-        needed = plan.needed(receiver, round)
+        needed = plan.needed(receiver, round, session.bucket)
         if len(cohort.members) < needed:
             raise SessionRefused("LS-COHORT", f"a cohort of {len(cohort.members)}; at least {needed} hide one value")
         body = envelope.fields.body
         if body["variant"] != "strict" or (body["kind"] == "sum") != is_sum:
             raise SessionRefused("LS-COHORT", "kind or variant of the COHORT is not what the plan says here")
         if not is_sum:
-            rules_of(plan, receiver, round).check_whole(cohort.members, "the cohort")
+            rules_of(plan, receiver, round, session.bucket).check_whole(cohort.members, "the cohort")
         for carried in cohort.carried:
             contradiction = context.check_carried(carried)
             if contradiction is not None:

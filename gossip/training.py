@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gossip import pace
+from gossip.bucket_round import BucketRound
 from gossip.context import StudyContext
 from gossip.early import Announcement
 from gossip.events import TrainReport
@@ -24,6 +25,7 @@ from gossip.round import TrainingRound, stored_model
 from gossip.sender import Sender
 from gossip.step import Step
 from gossip.weighting import weighted
+from protocol.buckets import BUCKETS
 from protocol.codec import Value
 from protocol.envelope import Envelope
 
@@ -90,7 +92,12 @@ class Training:
         assert self.model is not None
         context = self._context
         self._sender.leave_before(max(number - 2, context.plan.sum_rounds))
-        kind = NetworkRound if context.plan.aggregation == "network" else TrainingRound
+        plan = context.plan
+        kind = (
+            NetworkRound if plan.aggregation == "network"
+            else BucketRound if plan.robustness == BUCKETS
+            else TrainingRound
+        )  # fmt: skip
         self.current = kind(context, self._sender, number, step.now_ms, self.model)
         step.blob(self._begun_name, number.to_bytes(8, "big"))
         edges: list[Value] = [*sorted(context.plan.neighbours(context.me, number))]

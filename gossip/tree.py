@@ -21,7 +21,8 @@ from functools import cached_property
 import numpy as np
 
 from gossip.events import Buffer
-from protocol.codec import Value, hash_of
+from protocol.buckets import tree_key
+from protocol.codec import Value
 from protocol.envelope import Envelope
 from protocol.fixed_point import RING_DTYPES
 from protocol.plan import Plan
@@ -32,11 +33,6 @@ STEP_MS = 2_000  # what a level of the tree is given beyond T_mask
 def root_of(plan: Plan, round: int) -> str:
     """Return the receiver of a whole-network round."""
     return plan.regions[round % plan.n]
-
-
-def tree_key(study: bytes, round: int, name: str) -> bytes:
-    """Return the 32 bytes by which a member's place is found."""
-    return hash_of("tree", [study, round, name])
 
 
 def tree_of(study: bytes, round: int, root: str, members: Collection[str]) -> Tree:

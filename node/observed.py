@@ -81,8 +81,7 @@ def observed(paths: Iterable[Path], study: bytes | None = None) -> Run:
     plan = _plan(bundles, study)
     roster = _roster(bundles, plan)
     run = Run(plan, tuple(sorted({region for bundle in bundles for region, _ in bundle.logs} & set(plan.regions))))
-    named: Sets = {}
-    narrowed: Sets = {}
+    named: dict[tuple[int, str], dict[bytes, frozenset[str]]] = {}
     mixed: Sets = {}
     opened: dict[tuple[int, str], bool] = {}
     for region, entry in _entries(bundles, plan.study):
@@ -91,13 +90,21 @@ def observed(paths: Iterable[Path], study: bytes | None = None) -> Run:
             case "env.sent" | "env.recv":
                 envelope = _signed(run, roster, body)
                 if envelope is not None and envelope.fields.round is not None:
-                    kind = named if envelope.fields.type == "COHORT" else narrowed
-                    kind[(envelope.fields.round, envelope.fields.sender)] = _members(envelope)
+                    fields = envelope.fields
+                    sessions = named.setdefault((envelope.fields.round, fields.sender), {})
+                    known = sessions.get(fields.session or b"")
+                    if known is None or fields.type == "SURVIVORS":
+                        sessions[fields.session or b""] = _members(envelope)
             case "round.end" if isinstance(body["round"], int):
                 opened[(body["round"], region)] = body["outcome"] == "mixed"
             case "round.mix" if isinstance(body["round"], int) and isinstance(body["weights"], dict):
                 mixed[(body["round"], region)] = frozenset(body["weights"]) - {region}
-    _gather(run, named | narrowed, opened, mixed)
+    # Of several sums, one for each bucket, the region's own log says which were opened.
+    shown = {
+        at: mixed[at] if len(sums) > 1 and at in mixed else frozenset[str]().union(*sums.values())
+        for at, sums in named.items()
+    }
+    _gather(run, shown, opened, mixed)
     return run
 
 

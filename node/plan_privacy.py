@@ -6,6 +6,7 @@ from typing import Any
 
 from node.privacy import MOST_ROUNDS, report_of, subject_of_plan
 from node.privacy_words import failing_sentences, failing_value, sentences, value
+from protocol.buckets import BUCKETS
 from protocol.plan import Plan
 
 MOST_REGIONS = 64
@@ -23,7 +24,7 @@ def privacy_of(plan: Plan) -> tuple[dict[str, Any], list[str]]:
         subject_of_plan(plan),
         rounds=min(2 * plan.n, MOST_ROUNDS),
         max_size=3 if plan.n <= 16 else 2 if plan.n <= 40 else 1,
-        with_failures=plan.n <= 20,
+        with_failures=plan.n <= 20 and plan.robustness != BUCKETS,
         most_attackers=max(2, 80 // plan.n),
         tick=lambda _what, _size, done, _total: done < 1000,
     )
@@ -37,4 +38,9 @@ def _shown(plan: Plan) -> list[str]:
         return ["The masks are off: every neighbour sees every update. For a laboratory only."]
     if shown := plan.sentences():
         return [f"{one}." for one in shown] + ["What is shown is protected by differential privacy alone."]
+    if plan.robustness == BUCKETS:
+        return [
+            "A region opens a sum of each bucket of its neighbours: an update hides among those of its bucket. What is"
+            " said of many rounds is computed as if regions mixed the mean of their buckets; they mix the median."
+        ]
     return []

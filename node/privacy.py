@@ -13,6 +13,7 @@ from typing import Any
 
 from gossip.plan_privacy import mixing_of
 from gossip.variant import groups_of
+from protocol.buckets import BUCKETS
 from protocol.plan import Plan
 from topologies import Overview, Schedule
 from topologies.coalitions import Found, attackers, exposed_to_one, least_coalition, least_in_degree
@@ -103,7 +104,7 @@ def subject_of_plan(plan: Plan) -> Subject:
         title="one sum of all" if network else plan.topology,
         names=plan.regions,
         mixing=mixing_of(plan),
-        weights="equal weights" if network else weights,
+        weights="equal weights" if network else f"{weights} in buckets" if plan.robustness == BUCKETS else weights,
         away=None if shown else max(0, spare) if network else plan.may_be_away,
         critical=tuple(range(plan.n)) if network else tuple(index[name] for name in plan.away_regions),
         hidden=masking["min_hidden"],

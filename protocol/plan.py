@@ -19,6 +19,7 @@ from typing import Any
 
 from protocol import codec, plan_rules, plan_toml
 from protocol.blocks import chosen
+from protocol.buckets import BUCKETS, cut, twin_groups
 from protocol.errors import CodecError, PlanError
 from protocol.fixed_point import largest
 from protocol.plan_form import check_form
@@ -152,6 +153,59 @@ class Plan(PlanRecord):
         except KeyError:
             raise ValueError(f"{name} does not take part in this study") from None
 
+    @cached_property
+    def twins(self) -> tuple[frozenset[str], ...]:
+        """Regions that have the same neighbours in every graph, in groups of two or more."""
+        return twin_groups([{name: around.names for name, around in graph.items()} for graph in self.turn])
+
+    @cached_property
+    def _parts(self) -> tuple[Mapping[str, tuple[Neighbourhood, ...]], ...]:
+        masking = self.masking
+        if self.robustness != BUCKETS:
+            return tuple({name: (around,) for name, around in graph.items()} for graph in self.turn)
+        groups = self.twins if masking["survivors"] == "group_atomic" else ()
+        return tuple(
+            {
+                name: tuple(
+                    neighbourhood(part, masking["colluders"], masking["min_hidden"], False)
+                    for part in cut(self.study, around.names, groups)
+                )
+                for name, around in graph.items()
+            }
+            for graph in self.turn
+        )
+
+    def parts(self, name: str, round: int) -> tuple[Neighbourhood, ...]:
+        """Return whose sums a region opens in a round: that of its neighbourhood, or of each of its buckets."""
+        if round < self.sum_rounds:
+            return (self.neighbourhood(name, round),)
+        self.neighbourhood(name, round)
+        return self._parts[(round - self.sum_rounds) % len(self._parts)][name]
+
+    def part(self, name: str, round: int, bucket: int = 0) -> Neighbourhood:
+        """Return who sends to one session of a region: to its bucket, or, in any attempt of a sum round, all.
+
+        Raises:
+            ValueError: As ``neighbourhood``, or it has no such bucket.
+        """
+        parts = self.parts(name, round)
+        if round < self.sum_rounds:
+            return parts[0]
+        if not 0 <= bucket < len(parts):
+            raise ValueError(f"bucket {bucket} of {name}, which has {len(parts)}")
+        return parts[bucket]
+
+    def bucket_of(self, receiver: str, round: int, name: str) -> int:
+        """Return in which bucket of a receiver a region sends, 0 where there is one.
+
+        Raises:
+            ValueError: It does not send to that receiver in that round.
+        """
+        for bucket, part in enumerate(self.parts(receiver, round)):
+            if name in part.names:
+                return bucket
+        raise ValueError(f"{name} does not send to {receiver} in round {round}")
+
     def neighbours(self, name: str, round: int) -> tuple[str, ...]:
         """Return the names of a region's neighbours in a round, sorted."""
         return self.neighbourhood(name, round).names
@@ -161,12 +215,12 @@ class Plan(PlanRecord):
         return len(self.neighbourhood(name, round).names)
 
     def colluders(self, name: str, round: int) -> int:
-        """Return c, how many of a receiver's cohort may be in league with it."""
+        """Return c, how many of a receiver's neighbours may be in league with it."""
         return self.neighbourhood(name, round).colluders
 
-    def needed(self, name: str, round: int) -> int:
+    def needed(self, name: str, round: int, bucket: int = 0) -> int:
         """Return h + c, the fewest senders that a masked cohort needs."""
-        around = self.neighbourhood(name, round)
+        around = self.part(name, round, bucket)
         if round < self.sum_rounds and not around.is_maskable:
             return 1  # only where the plan discloses under dp: the noise of each region is what protects it
         return around.needed
@@ -177,13 +231,25 @@ class Plan(PlanRecord):
 
     @cached_property
     def may_be_away(self) -> int:
-        """How many regions may be absent, whichever they are, before somebody has too few neighbours to mix."""
-        return may_be_away(self.turn)[0]
+        """How many regions may be absent, whichever they are, before somebody has too few neighbours to mix.
+
+        Under buckets: before somebody loses one, which costs the round only where fewer than three are left.
+        """
+        return may_be_away(self._sums_opened)[0]
 
     @cached_property
     def away_regions(self) -> tuple[str, ...]:
         """The regions of whom one more than ``may_be_away`` missing leaves a neighbour alone."""
-        return may_be_away(self.turn)[1]
+        return may_be_away(self._sums_opened)[1]
+
+    @property
+    def most_senders(self) -> int:
+        """The largest planned number of senders of one training session."""
+        return max(part.degree for graph in self._parts for parts in graph.values() for part in parts)
+
+    @property
+    def _sums_opened(self) -> list[Mapping[str, Neighbourhood]]:
+        return [{f"{n}/{b}": p for n, parts in graph.items() for b, p in enumerate(parts)} for graph in self._parts]
 
     @property
     def is_clear(self) -> bool:

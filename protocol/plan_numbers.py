@@ -139,14 +139,14 @@ def _robustness(plan: Plan) -> None:
             expected='"uniform": this mean counts whom it keeps alike',
             fix='Set weights = "uniform".',
         )
-    if plan.robustness in ("clip_sum", "clear", "buckets") and plan.clip is None:
+    if plan.robustness in ("clip_sum", "clear") and plan.clip is None:
         raise PlanError(
             rule="clip",
             found=f'robustness = "{plan.robustness}" without clip',
             expected="the bound that it clips to",
             fix='Give clip, such as clip = 1.5, or set robustness = "none".',
         )
-    if plan.robustness in ("none", "clear-nearest", "clear-trimmed") and plan.clip is not None:
+    if plan.robustness in ("none", "buckets", "clear-nearest", "clear-trimmed") and plan.clip is not None:
         raise PlanError(
             rule="clip",
             found=f'clip = {plan.clip} with robustness = "{plan.robustness}", which clips nothing',

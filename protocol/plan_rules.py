@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from protocol.errors import PlanError
 from protocol.names import closest
+from protocol.plan_buckets import check_buckets
 from protocol.plan_checks import show
 from protocol.plan_graphs import nearest_maskable, pieces
 from protocol.plan_labels import check_label
@@ -43,6 +44,7 @@ def check(plan: Plan) -> None:
         check_label(along)
         _connected(along)
         _maskable(along)
+    check_buckets(plan)
     check_range(plan)
     check_version(plan)
 

@@ -29,7 +29,7 @@ def check_version(plan: Plan) -> None:
     dp = plan.dp
     works: list[tuple[str, object, tuple[object, ...]]] = [
         ("data_update", plan.data_update, ("keep",)),
-        ("robustness", plan.robustness, ("none", "clip_sum", "clear", "clear-nearest", "clear-trimmed")),
+        ("robustness", plan.robustness, ("none", "clip_sum", "buckets", "clear", "clear-nearest", "clear-trimmed")),
         ("retention.payload_rounds", plan.retention["payload_rounds"], (0,)),
         ("retention.sample_bp", plan.retention["sample_bp"], (0,)),
     ]
@@ -38,7 +38,7 @@ def check_version(plan: Plan) -> None:
     for key, value, able in works:
         if value not in able:
             raise _later(key, value, able[0])
-    mode, most = plan.masking["mode"], max(len(around.names) for graph in plan.turn for around in graph.values())
+    mode, most = plan.masking["mode"], plan.most_senders
     if mode in ("auto", "recoverable") and most > MAX_RECOVERABLE:
         raise PlanError(
             rule="not-in-version",

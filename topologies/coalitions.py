@@ -44,7 +44,7 @@ class Found:
 
 def least_in_degree(mixing: Mixing) -> int:
     """Return the fewest values in a sum that a region receives; a region that receives none in a round is left out."""
-    degrees = [np.count_nonzero(mixing.weighed(round), axis=1) for round in mixing.distinct]
+    degrees = [np.count_nonzero(mixing.sums(round, np.arange(mixing.n)), axis=1) for round in mixing.distinct]
     return int(min(found[found > 0].min(initial=mixing.n) for found in degrees))
 
 
@@ -57,9 +57,10 @@ def least_hidden(mixing: Mixing) -> int:
 
 
 def kinds_of(mixing: Mixing) -> list[NDArray[np.int64]]:
-    """Return the different matrices of a turn, and who is disclosed to: all that symmetries depend on."""
+    """Return the different matrices of a turn, who is disclosed to, and cuts: all that symmetries depend on."""
     shown = [np.diag([int(i in mixing.disclosed[place]) for i in range(mixing.n)]) for place in mixing.distinct]
-    return [*(mixing.weights[place] for place in mixing.distinct), *(one for one in shown if one.any())]
+    cuts = [mixing.cuts(place) for place in mixing.distinct]
+    return [*(mixing.weights[place] for place in mixing.distinct), *(one for one in (*shown, *cuts) if one.any())]
 
 
 def least_coalition(

@@ -17,6 +17,7 @@ from topologies.errors import TopologyError
 from topologies.field import P
 from topologies.schedule import Schedule
 
+Parts = Mapping[int, Sequence[Collection[int]]]
 WEIGHT_DEN = 256  # Q of Metropolis weights unless a plan says another
 
 
@@ -27,6 +28,7 @@ class Mixing:
         weights: One matrix a graph, shape (n, n), not negative, the diagonal included.
         denominators: One Q a graph, or none for the sum of a row.
         disclosed: For each graph, the receivers that are sent single values instead of a sum; none if left out.
+        parts: For each graph, receivers to those of whom they open a sum each; who is not named opens one of all.
 
     Raises:
         TopologyError: Matrices of unequal shape, a negative weight, or a row that does not sum to Q.
@@ -37,6 +39,7 @@ class Mixing:
         weights: Sequence[NDArray[np.int64]],
         denominators: Sequence[int] | None = None,
         disclosed: Sequence[Collection[int]] | None = None,
+        parts: Sequence[Parts] | None = None,
     ) -> None:
         if not weights:
             raise TopologyError("a turn without weights", "one matrix or more", "give one matrix a graph")
@@ -44,7 +47,8 @@ class Mixing:
         self.weights = tuple(np.array(one, dtype=np.int64) for one in weights)
         self.denominators = tuple(denominators or (int(one[0].sum()) for one in self.weights))
         self.disclosed = tuple(frozenset(one) for one in disclosed or [()] * len(self.weights))
-        if not len(self.denominators) == len(self.disclosed) == len(self.weights):
+        self.parts = tuple(parts or [{}] * len(self.weights))
+        if not len(self.denominators) == len(self.disclosed) == len(self.parts) == len(self.weights):
             found = f"{len(self.weights)} matrices and {len(self.denominators)} denominators"
             raise TopologyError(found, "as many of each", "give one denominator a matrix")
         for one, q in zip(self.weights, self.denominators, strict=True):
@@ -62,10 +66,10 @@ class Mixing:
 
     @cached_property
     def distinct(self) -> tuple[int, ...]:
-        """One place of the turn for each different matrix and set of disclosed receivers, ascending."""
-        first: dict[tuple[bytes, frozenset[int]], int] = {}
+        """One place of the turn for each different matrix, set of disclosed receivers and cut, ascending."""
+        first: dict[tuple[bytes, frozenset[int], bytes], int] = {}
         for place, (one, shown) in enumerate(zip(self.weights, self.disclosed, strict=True)):
-            first.setdefault((one.tobytes(), shown), place)
+            first.setdefault((one.tobytes(), shown, self.cuts(place).tobytes()), place)
         return tuple(first.values())
 
     def weighed(self, round: int) -> NDArray[np.int64]:
@@ -74,24 +78,46 @@ class Mixing:
         np.fill_diagonal(others, 0)
         return others
 
+    def cuts(self, round: int) -> NDArray[np.int64]:
+        """Return in which of a receiver's sums each sender is, counted from 1, shape (n, n); 0 where there is one."""
+        return self._cuts[round % self.turn]
+
+    @cached_property
+    def _cuts(self) -> tuple[NDArray[np.int64], ...]:
+        found = tuple(np.zeros((self.n, self.n), dtype=np.int64) for _ in self.parts)
+        for matrix, graph in zip(found, self.parts, strict=True):
+            for receiver, parts in graph.items():
+                for number, part in enumerate(parts, 1):
+                    matrix[receiver, sorted(part)] = number
+        return found
+
+    def sums(self, round: int, receivers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the weights of each sum that these receivers open in a round, one row of n a sum."""
+        weighed, cuts, rows = self.weighed(round), self.cuts(round), []
+        if not self.parts[round % self.turn]:
+            return weighed[receivers]
+        for receiver in receivers:
+            for number in range(1, int(cuts[receiver].max()) + 1) or (0,):
+                rows.append(np.where(cuts[receiver] == number, weighed[receiver], 0))
+        return np.array(rows, dtype=np.int64).reshape(-1, self.n)
+
     def seen(self, round: int, coalition: Sequence[int], *, clear: bool = False) -> NDArray[np.int64]:
         """Return B: what a coalition receives in a round from outside it, one row of n weights for each value it sees.
 
-        Masked, a row for each member: the weighted sum over its neighbours outside the coalition. Clear, and
-        for members that are disclosed to, a row for each such neighbour.
+        Masked, a row for each sum of a member: the weighted sum over those of its neighbours outside the coalition who
+        are in it. Clear, and for members that are disclosed to, a row for each such neighbour.
         """
         members = np.array(coalition, dtype=np.int64)
-        sums = self.weighed(round)[members]
-        sums[:, members] = 0
         shown = self.disclosed[round % self.turn]
-        if not clear and not shown:
-            return sums
         alone = np.array([clear or region in shown for region in coalition], dtype=bool)
-        neighbours = np.flatnonzero(sums[alone].any(axis=0))
-        return np.vstack([sums[~alone], np.eye(self.n, dtype=np.int64)[neighbours]])
+        sums, single = self.sums(round, members[~alone]), self.weighed(round)[members[alone]]
+        sums[:, members] = single[:, members] = 0
+        return np.vstack([sums, np.eye(self.n, dtype=np.int64)[np.flatnonzero(single.any(axis=0))]])
 
 
-def uniform_mixing(schedule: Schedule, *, disclosed: Sequence[Collection[int]] | None = None) -> Mixing:
+def uniform_mixing(
+    schedule: Schedule, *, disclosed: Sequence[Collection[int]] | None = None, parts: Sequence[Parts] | None = None
+) -> Mixing:
     """Return a schedule's uniform weights: 1 an edge over 1 + the largest degree of that round."""
     found, denominators = [], []
     for graph, edges in enumerate(schedule.graphs):
@@ -102,7 +128,7 @@ def uniform_mixing(schedule: Schedule, *, disclosed: Sequence[Collection[int]] |
         np.fill_diagonal(one, q - one.sum(axis=1))
         found.append(one)
         denominators.append(q)
-    return Mixing(found, denominators, disclosed)
+    return Mixing(found, denominators, disclosed, parts)
 
 
 def metropolis_mixing(
@@ -138,7 +164,7 @@ def as_run(mixing: Mixing, shown: Sequence[Mapping[int, Collection[int]]]) -> Mi
         shown: For each round, each receiver's senders that were in its sum; a receiver that is not named kept
             its own model.
     """
-    found, denominators, disclosed = [], [], []
+    found, denominators, disclosed, parts = [], [], [], []
     for round, sums in enumerate(shown):
         place = round % mixing.turn
         q, planned = mixing.denominators[place], mixing.weighed(round)
@@ -150,4 +176,5 @@ def as_run(mixing: Mixing, shown: Sequence[Mapping[int, Collection[int]]]) -> Mi
         found.append(one)
         denominators.append(q)
         disclosed.append(mixing.disclosed[place])
-    return Mixing(found, denominators, disclosed)
+        parts.append(mixing.parts[place])
+    return Mixing(found, denominators, disclosed, parts)

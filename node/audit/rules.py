@@ -15,6 +15,7 @@ from typing import Any
 from gossip.variant import groups_of
 from node.audit.claims import Claim
 from node.audit.rdp import epsilon
+from protocol.buckets import BUCKETS, LEAST_PARTS
 from protocol.codec import hash_of
 from protocol.messages import MAX_ATTEMPTS
 from protocol.plan import Plan
@@ -38,7 +39,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a session id stands for: who sums, in which round, in which attempt."""
+    """What a session id stands for: who sums, in which round, in which attempt or which of its buckets."""
 
     round: int
     receiver: str
@@ -58,11 +59,10 @@ class Sessions:
             return None
         if round not in self._known:
             plan = self._plan
-            buckets = range(MAX_ATTEMPTS) if round < plan.sum_rounds else range(_buckets(plan))
             self._known[round] = {
                 hash_of("sid", [plan.study, round, name, plan.roster, bucket]): Place(round, name, bucket)
                 for name in plan.regions
-                for bucket in buckets
+                for bucket in range(MAX_ATTEMPTS if round < plan.sum_rounds else len(plan.parts(name, round)))
             }
         return self._known[round].get(session)
 
@@ -79,10 +79,6 @@ def sessions_of(plan: Plan) -> Sessions:
             _SESSIONS.clear()
         known = _SESSIONS[plan.study] = Sessions(plan)
     return known
-
-
-def _buckets(plan: Plan) -> int:
-    return MAX_ATTEMPTS if plan.robustness == "buckets" else 1
 
 
 Rule = Callable[[Plan, str, Sequence[Item]], str | None]
@@ -117,8 +113,11 @@ def weights(plan: Plan, region: str, items: Sequence[Item]) -> str | None:
     for item in items:
         if item.kind != "round.mix" or not _is_training(plan, item.body["round"]):
             continue
-        if plan.aggregation == "network" or plan.robustness == "buckets":
+        if plan.aggregation == "network":
             continue
+        sums = len({used["session"] for used in item.body["in"]})
+        if plan.robustness == BUCKETS and sums < LEAST_PARTS:
+            return f"round {item.body['round']}: a mean of {sums} buckets; at least {LEAST_PARTS} are needed"
         body, round = item.body, item.body["round"]
         row = plan.row(region, round)
         senders = [name for name in body["weights"] if name != region]
@@ -170,15 +169,16 @@ def _unfit(plan: Plan, place: Place, names: list[str], item: Item, size: int | N
     others = set(plan.regions) - {place.receiver}
     if place.round < plan.sum_rounds:
         return None if set(names) == others else f"a sum over {len(names)} of {len(others)} others; all are needed"
-    allowed = others if plan.aggregation == "network" else set(plan.neighbours(place.receiver, place.round))
+    part = plan.part(place.receiver, place.round, place.bucket)
+    allowed = others if plan.aggregation == "network" else set(part.names)
     strange = sorted(set(names) & set(plan.regions) - allowed)
     if strange:
         return f"{strange[0]} is not among those who send to {place.receiver}"
     if plan.is_disclosed(place.receiver, place.round) or plan.robustness == "clear":
         return None
-    needed = plan.needed(place.receiver, place.round)
+    needed = part.needed
     if size is not None and item.kind == "session.sum":
-        needed = max((size + plan.colluders(place.receiver, place.round)) // 2 + 1, needed)
+        needed = max((size + part.colluders) // 2 + 1, needed)
     if len(names) < needed:
         return f"a sum over {len(names)}; at least {needed} are needed"
     for group in (groups_of(plan) or ()) if item.kind == "session.sum" else ():
@@ -215,7 +215,7 @@ def edge(plan: Plan, region: str, items: Sequence[Item]) -> str | None:
         place = sessions.place(message.session, message.round)
         if place is None or place.round < plan.sum_rounds:
             continue
-        if region != place.receiver and region not in plan.neighbours(place.receiver, place.round):
+        if region != place.receiver and region not in plan.part(place.receiver, place.round, place.bucket).names:
             return f"round {place.round}: a {message.type} for {place.receiver}, which is no neighbour"
     return None
 

@@ -13,6 +13,7 @@ from gossip.plan_privacy import check_min_coalition, mixing_of
 from protocol.errors import PlanError
 from protocol.plan import Plan
 from topologies import build
+from topologies.coalitions import least_in_degree
 from topologies.privacy import seen_in_one_round
 
 NAMES = ("halland", "orebro", "skane", "vgr")
@@ -79,6 +80,21 @@ def test_one_sum_of_all_hides_from_all_but_one() -> None:
     mixing = mixing_of(_plan("ring", 7, aggregation="network"))
     assert seen_in_one_round(mixing, range(5)) == set()
     assert seen_in_one_round(mixing, range(6)) == {6}
+
+
+def test_of_buckets_each_sum_is_seen_by_itself() -> None:
+    plan = _plan("complete", 10, robustness="buckets")
+    plan.check()
+    mixing = mixing_of(plan)
+    assert least_in_degree(mixing) == 3
+    number = {name: i for i, name in enumerate(plan.regions)}
+    for name in plan.regions:
+        assert seen_in_one_round(mixing, [number[name]]) == set()
+        first, second, third = (number[one] for one in plan.parts(name, 0)[0].names)
+        assert third in seen_in_one_round(mixing, {number[name], first, second})
+        assert seen_in_one_round(mixing_of(_plan("complete", 10)), {number[name], first, second}) == set()
+    with pytest.raises(PlanError, match=r"min-coalition: found region.* the update of"):
+        check_min_coalition(_plan("complete", 10, bound=4, robustness="buckets"))
 
 
 _DP = {

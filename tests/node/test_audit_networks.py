@@ -133,6 +133,24 @@ def test_every_way_to_aggregate_is_clean_with_a_region_lost_and_back(tmp_path: P
     assert report.verdict == "clean"
 
 
+@pytest.mark.attack("L39")
+@pytest.mark.parametrize("mode", ["auto", "recoverable"])
+def test_sums_of_buckets_are_clean_with_a_region_lost_and_back(tmp_path: Path, mode: str) -> None:
+    names = (*NAMES, "skane", *(f"region-{i}" for i in range(7)))
+    network, plan = agreed(
+        3, names=names, round_min_s=1, sums=[], robustness="buckets", masking={"mode": mode},
+        witness={"quorum": 0, "mirror": False},
+    )  # fmt: skip
+    network.run(lambda: ("vgr", 0) in network.adopted, limit_ms=600_000)
+    network.kill("vgr")
+    network.run(lambda: False, limit_ms=2000)
+    network.start("vgr")
+    network.run(limit_ms=600_000)
+    report = verify(export_all(network, tmp_path), study=plan.study)
+    assert [(f.code, f.subject) for f in report.findings if f.severity is not Severity.INFO] == []
+    assert report.verdict == "clean"
+
+
 @pytest.mark.attack("L37")
 def test_the_bundles_of_all_together_hold_nothing_to_unmask_a_lost_value_with(tmp_path: Path) -> None:
     network, plan = agreed(4, names=(*NAMES, "skane"), round_min_s=1, masking={"mode": "auto"})

@@ -17,6 +17,7 @@ HASH = bytes(32)
 DP = {"eps_max_u": 3_000_000, "delta_u12": 10**9, "clip_u": 10**6, "q_u": 200_000, "sigma_min_u": 2_490_000}
 DISCLOSE = {"on_unmaskable": "disclose"}
 STRICT = {"mode": "strict"}
+ATOMIC = {"survivors": "group_atomic"}
 
 
 def plan_of(n: int = 4, **changes: Any) -> Plan:
@@ -64,6 +65,9 @@ def refusal(plan: Plan) -> PlanError:
         pytest.param(plan_of(4, weighting="patient", sums=["count"]), id="patients count"),
         pytest.param(plan_of(4, robustness="clear", clip=1, dp=DP), id="clear"),
         pytest.param(plan_of(4, robustness="clear-trimmed", dp=DP), id="trimmed in the clear"),
+        pytest.param(plan_of(10, robustness="buckets"), id="buckets"),
+        pytest.param(plan_of(13, robustness="buckets", dp=DP, ring=16, step_log2=8), id="buckets of 16 bits and noise"),
+        pytest.param(drawn("groups:4:closed", 16, robustness="buckets", masking=ATOMIC), id="buckets of whole groups"),
         pytest.param(plan_of(4, lab=True, masking={"mode": "off"}), id="masks off in the lab"),
         pytest.param(plan_of(2, masking=DISCLOSE, dp=DP), id="two regions that disclose"),
         pytest.param(drawn("star", 6, masking=DISCLOSE | STRICT, dp=DP), id="a star that discloses"),
@@ -196,6 +200,23 @@ def test_graphs_need_to_be_connected_over_a_turn_only() -> None:
         pytest.param(plan_of(4, clip=1, aggregation="network", ring=64), "network-clip", "compared exactly",
                      id="clip of a wide mean"),
         pytest.param(plan_of(4, clip=1.5, robustness="none"), "clip", "clips nothing", id="clip of nothing"),
+        pytest.param(plan_of(10, clip=1.5, robustness="buckets"), "clip", "clips nothing", id="clip of buckets"),
+        pytest.param(plan_of(9, robustness="buckets"), "buckets-degree",
+                     "aa has 8 neighbours in round 0.*at least 9.*3 buckets of 3", id="buckets of 8"),
+        pytest.param(plan_of(10, robustness="buckets", exchange="diff", ring=16, step_log2=10), "buckets-full",
+                     'Set exchange = "full"', id="buckets of differences"),
+        pytest.param(plan_of(10, robustness="buckets", aggregation="network"), "buckets-full",
+                     'aggregation = "neighbourhood"', id="buckets of one sum of all"),
+        pytest.param(plan_of(10, robustness="buckets", weights="metropolis"), "buckets-weights", "uniform",
+                     id="weights of buckets"),
+        pytest.param(plan_of(10, robustness="buckets", masking=DISCLOSE, dp=DP), "buckets-disclose",
+                     "every bucket is masked", id="buckets in the clear"),
+        pytest.param(drawn("cliques:10x10", 100, robustness="buckets"), "buckets-graphs", "buckets.* with 2 graphs",
+                     id="buckets of several graphs"),
+        pytest.param(plan_of(10, robustness="buckets", masking=ATOMIC), "buckets-groups",
+                     'buckets of 9.*no group being cut.*survivors = "free"', id="buckets of one group"),
+        pytest.param(plan_of(10, robustness="buckets", masking={"colluders": 2}), "unmaskable",
+                     "a bucket of aa has 3 regions.*at least 4 to hide among, 2 of whom", id="small buckets"),
         pytest.param(plan_of(4, clip="0.00000001"), "clip-range", "Use finer steps", id="clip below a step"),
         pytest.param(plan_of(4, clip=100, ring=64), "clip-range", "coarser steps", id="clip beyond 32 bits"),
         pytest.param(plan_of(4, robustness="clear", dp=DP), "clip", "clear.* without clip", id="clear without clip"),
@@ -255,7 +276,6 @@ def test_a_label_that_the_graphs_contradict_is_refused(plan: Plan, words: str) -
     ("plan", "fix"),
     [
         pytest.param(plan_of(4, data_update="next_round"), 'Set data_update = "keep"', id="next_round"),
-        pytest.param(plan_of(4, robustness="buckets", clip=1), 'Set robustness = "none"', id="buckets"),
         pytest.param(plan_of(4, retention={"payload_rounds": 3}), "Set retention.payload_rounds = 0", id="payloads"),
         pytest.param(plan_of(4, retention={"sample_bp": 100}), "Set retention.sample_bp = 0", id="samples"),
         pytest.param(plan_of(4, dp=DP | {"noise_rng": "system"}), 'Set dp.noise_rng = "torch"', id="noise_rng"),

@@ -12,6 +12,8 @@ from protocol.plan_words import false_updates
 HASH = bytes(32)
 DP = {"eps_max_u": 3_000_000, "delta_u12": 10**9, "clip_u": 10**6, "q_u": 200_000, "sigma_min_u": 2_490_000}
 
+BUCKETS: dict[str, Any] = {"robustness": "buckets", "regions": [*"abcdefghij"], "topology": "complete"}
+
 
 def plan_of(**changes: Any) -> Plan:
     values: dict[str, Any] = {
@@ -29,9 +31,11 @@ def plan_of(**changes: Any) -> Plan:
         ({"robustness": "clear", "clip": 2, "dp": DP}, ["you see theirs", "at most 2 a round", "is named"]),
         ({"robustness": "clear-nearest", "dp": DP}, ["you see theirs", "farthest"]),
         ({"robustness": "clear-trimmed", "dp": DP}, ["you see theirs", "largest and smallest"]),
+        (BUCKETS, ["you cannot see theirs", "Poisoning is bounded, not attributed", "fewer than half", "The price"]),
+        (BUCKETS | {"lab": True, "masking": {"mode": "off"}}, ["every neighbour sees every update", "fewer than half"]),
         ({"lab": True, "masking": {"mode": "off"}}, ["every neighbour sees every update"]),
     ],
-    ids=["none", "clip_sum", "clear", "nearest", "trimmed", "off"],
+    ids=["none", "clip_sum", "clear", "nearest", "trimmed", "buckets", "buckets, off", "off"],
 )
 def test_both_sides_are_said(changes: dict[str, Any], words: list[str]) -> None:
     text = " ".join(false_updates(plan_of(**changes)))

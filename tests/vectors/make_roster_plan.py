@@ -153,7 +153,7 @@ def plans() -> dict[str, Any]:
                                 "graphs": [[[0, 1], [0, 2], [1, 2], [3, 4], [3, 5], [4, 5]]]},
         "disclose-needs-dp: without a dp table": base | {"masking": {"on_unmaskable": "disclose"}},
         "off-needs-lab: not a lab plan": base | {"masking": {"mode": "off"}},
-        "not-in-version: masked means of parts": base | {"robustness": "buckets", "clip": "1"},
+        "buckets-degree: masked means of parts of two": base | {"robustness": "buckets"},
     }  # fmt: skip
     return {
         "comment": "A plan's canonical bytes, its id, its TOML form, and numbers that follow; rounds count from 0.",
