@@ -84,6 +84,7 @@ ATTACKS = {
     "L34": "leaves in another form than the one allowed",
     "L35": "notes and checkpoints in another form than the one allowed",
     "L36": "markup and control characters in a string",
+    "L37": "all bundles together, to unmask a value that was lost",
     "L38": "one bit flipped anywhere in a bundle",
     "L39": "none: honest logs after losses and crashes are clean",
 }
