@@ -81,7 +81,7 @@ class TorchTask(Classifier):
 
     def module(self, inputs: int, outputs: int, settings: Mapping[str, Any]) -> Any:
         """Return a torch module that makes ``outputs`` numbers of (n, ``inputs``) encoded rows."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no network yet; write its method `module`")
 
     def _fresh(self, inputs: int, outputs: int, settings: Mapping[str, Any], seed: int = 0) -> Any:
         torch = mlp.torch_one_thread()
