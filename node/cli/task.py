@@ -126,9 +126,9 @@ def check(name: str, folder: Path | None, manifest: Path | None, settings: tuple
 
     Exit code 1 if a study with it could not run.
     """
-    from node.cli.study import _setting
+    from node.cli.study_new import setting_of
 
-    found = examine(name, folder, manifest, dict(_setting(one) for one in settings))
+    found = examine(name, folder, manifest, dict(setting_of(one) for one in settings))
     if as_json:
         emit(found)
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from node.cli.study import _number
+from node.cli.study_new import number_of
 from node.draft import NUMBERS, Draft, draft_plan
 from protocol.errors import PlanError
 from protocol.plan_form import PLAN
@@ -14,7 +14,7 @@ IDLE = {"roster": bytes(32), "regions": ("east", "north", "south"), "task": "idl
 
 
 def drafted(*numbers: str) -> Draft:
-    return Draft(**IDLE, lab=True, numbers=dict(_number(one) for one in numbers))  # type: ignore[arg-type]
+    return Draft(**IDLE, lab=True, numbers=dict(number_of(one) for one in numbers))  # type: ignore[arg-type]
 
 
 def test_numbers_stand_in_the_plan_as_they_are_given() -> None:
@@ -32,7 +32,7 @@ def test_every_number_is_a_key_of_the_plan() -> None:
 @pytest.mark.parametrize("text", ["rounds=3", "ring", "=16", "masking.mode=off"])
 def test_other_keys_are_refused(text: str) -> None:
     with pytest.raises(click.UsageError, match="--number is KEY=VALUE with one of weights"):
-        _number(text)
+        number_of(text)
 
 
 def test_a_number_that_cannot_be_is_refused_by_its_rule() -> None:

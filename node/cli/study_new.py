@@ -1,0 +1,253 @@
+"""``landsting study new``: a plan from a few wishes, written to a file; nothing is sent yet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from node.cli.asking import ask, study_id
+from node.cli.demo import parse_dp
+from node.cli.output import Refusal, emit, say
+from node.cli.root import common, home_option
+
+
+@click.command()
+@home_option
+@click.option(
+    "--task",
+    default="classifier",
+    show_default=True,
+    help="classifier, regression, survival, gan, idle, or one's own module:factory.",
+)
+@click.option("--data", "data_name", help="A data set bound with 'data add'.")
+@click.option("--rounds", type=click.IntRange(1, 10**6), default=20, show_default=True)
+@click.option("--topology", help="complete, torus:3x3, cliques:4x4, edges:FILE …  [default: topology compare's]")
+@click.option(
+    "--aggregation",
+    type=click.Choice(["neighbourhood", "network"]),
+    default="neighbourhood",
+    show_default=True,
+    help="Sums at each neighbour, or one of all at a root that changes every round.",
+)
+@click.option(
+    "--min-coalition",
+    type=click.IntRange(1, 32),
+    default=1,
+    show_default=True,
+    metavar="K",
+    help="How many regions together it must take to see one's update.",
+)
+@click.option("--dp", metavar="epsilon=E,delta=D", help="Differential privacy for every region's patients.")
+@click.option(
+    "--preprocess",
+    type=click.FloatRange(0, 0.9),
+    default=0.0,
+    show_default=True,
+    help="With --dp: share of epsilon for noise on sums over all regions; 0: no sums, public ranges scale.",
+)
+@click.option("--init", "init", metavar="FILE|STUDY", help="Begin with this model; every region needs the same file.")
+@click.option(
+    "--score",
+    is_flag=True,
+    help="Train nothing: judge the model of --init on all regions' validation rows, summed under masks.",
+)
+@click.option("--freeze", multiple=True, metavar="PATTERN", help="Parameters that neither train nor travel: model.0.*")
+@click.option("--disclose", is_flag=True, help="Allow what cannot be masked to be shown to its neighbour; needs --dp.")
+@click.option(
+    "--masking",
+    type=click.Choice(["auto", "strict", "recoverable"]),
+    default="auto",
+    show_default=True,
+    help="Sums of all or nothing (strict), or of those who are left (recoverable); auto: the latter from 4 neighbours.",
+)
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting of the task, for instance lr=0.05."
+)
+@click.option(
+    "--number",
+    "numbers",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="How models travel and are weighed: exchange=diff, ring=16, step_log2=14, weights=metropolis, clip=1.5 …",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--title", default="", help="What it is called on pages and reports.")
+@click.option(
+    "--purpose", default="research", show_default=True, help="research, quality, planning, statistics, education."
+)
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.IntRange(1),
+    default=60,
+    show_default=True,
+    help="Longest a round waits, in seconds.",
+)
+@click.option("--lab", is_flag=True, help="A trial on data that is not real patients'; printed everywhere.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Where the plan goes."
+)
+@common
+def new(
+    home: Path,
+    task: str,
+    data_name: str | None,
+    rounds: int,
+    topology: str | None,
+    aggregation: str,
+    min_coalition: int,
+    dp: str | None,
+    preprocess: float,
+    init: str | None,
+    score: bool,
+    freeze: tuple[str, ...],
+    disclose: bool,
+    masking: str,
+    settings: tuple[str, ...],
+    numbers: tuple[str, ...],
+    seed: int,
+    title: str,
+    purpose: str,
+    timeout_s: int,
+    lab: bool,
+    output: Path,
+    as_json: bool,
+) -> None:
+    """Write a plan: what is learned, by whom, over which graph, how private.
+
+    It is a text file; read it, change it, then 'study propose'. Nothing is sent yet.
+    """
+    from gossip.plan_privacy import check_min_coalition
+    from node.cli.data import manifest_of
+    from node.draft import Draft, draft_plan
+    from node.plan_privacy import privacy_of
+    from node.policy import Policy
+
+    if output.exists():
+        raise Refusal("FILE", f"{output} is there already", "a new file", f"choose another name, or remove {output}")
+    known = in_force(home)
+    manifest = manifest_of(home, data_name) if data_name is not None else None
+    Policy.load(home).admit()
+    model = None if init is None else model_of(home, init)
+    text = None
+    if topology and topology.startswith("edges:"):
+        text = Path(topology.removeprefix("edges:")).read_text(encoding="utf-8")
+        topology = "edges"
+    plan = draft_plan(
+        Draft(
+            roster=bytes.fromhex(known["roster"]),
+            regions=known["regions"],
+            task=task,
+            settings=dict(setting_of(one) for one in settings) | ({"local_steps": 0} if score else {}),
+            manifest=manifest,
+            rounds=1 if score else rounds,
+            topology=topology,
+            aggregation=aggregation,
+            min_coalition=min_coalition,
+            edges_text=text,
+            seed=seed,
+            masking=masking,
+            disclose=disclose,
+            dp=parse_dp(dp) if dp else None,
+            preprocess_bp=round(preprocess * 10_000),
+            init=model,
+            freeze=freeze,
+            score=score,
+            lab=lab,
+            numbers=dict(number_of(one) for one in numbers),
+            title=title,
+            purpose=purpose,
+            round_timeout_s=timeout_s,
+        )
+    )
+    plan.check()
+    check_min_coalition(plan)
+    figures, words = privacy_of(plan)
+    if model is not None:
+        keep_model(home, plan, model)
+    output.write_text(plan.to_toml(), encoding="utf-8")
+    if as_json:
+        emit(
+            {
+                "study": plan.study.hex(),
+                "plan": str(output),
+                "may_be_away": plan.may_be_away,
+                "disclosures": plan.disclosures(),
+                "privacy": figures,
+            }
+        )
+        return
+    say(f"{output}: {rounds} rounds of '{task}' at {', '.join(plan.regions)} on {plan.topology}")
+    for line in words:
+        say(line)
+    say(f"Next: landsting study propose {output} --home {home}")
+
+
+def model_of(home: Path, init: str) -> Path:
+    """Return the safetensors file that ``--init`` names: a file, or this home's newest model of a study."""
+    if Path(init).is_file():
+        return Path(init)
+    from node.models import export_model
+
+    whole = study_id(home, init)
+    path = home / "init" / f"from-{whole[:12]}.safetensors"
+    return export_model(home, whole, path).path
+
+
+def keep_model(home: Path, plan: Any, model: Path) -> None:
+    """Keep the model that a plan begins with where the training worker finds it."""
+    folder = home / "init"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    part = folder / f"{plan.init.hex()}.part"
+    part.write_bytes(model.read_bytes())
+    part.replace(folder / f"{plan.init.hex()}.safetensors")
+
+
+def setting_of(text: str) -> tuple[str, object]:
+    """Return one setting of a task, as ``--set`` gives it."""
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        raise click.UsageError(f"--set is KEY=VALUE; found {text!r}")
+    if value in ("true", "false"):
+        return name, value == "true"
+    return name, int(value) if value.lstrip("-").isdigit() else value
+
+
+def number_of(text: str) -> tuple[str, object]:
+    """Return one value of the plan, as ``--number`` gives it."""
+    from node.draft import NUMBERS
+    from protocol.reals import Real
+
+    name, sign, value = text.partition("=")
+    if not sign or name not in NUMBERS:
+        raise click.UsageError(f"--number is KEY=VALUE with one of {', '.join(NUMBERS)}; found {text!r}")
+    if name == "clip":
+        return name, Real(value)
+    return name, int(value) if value.lstrip("-").isdigit() else value
+
+
+def in_force(home: Path) -> dict[str, Any]:
+    """Return the roster in force at a home.
+
+    Raises:
+        Refusal: There is none yet; names who must sign.
+    """
+    rosters: list[dict[str, Any]] = ask(home, "roster_show", {})["rosters"]
+    for one in rosters:
+        if one["in_force"]:
+            return one
+    if not rosters:
+        raise Refusal(
+            "ROSTER",
+            "there is no roster yet",
+            "one that all regions have signed",
+            f"landsting roster found --home {home} *.card",
+        )
+    raise Refusal(
+        "ROSTER",
+        f"the roster is not in force here: not heard that {', '.join(rosters[0]['missing'])} signed it",
+        "the signatures of all regions",
+        f"landsting run --home {home}  (running nodes exchange them), then landsting roster show --home {home}",
+    )
