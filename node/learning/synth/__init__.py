@@ -1,0 +1,1 @@
+"""Synthetic data: generators that regions train together, and what measures them."""

@@ -1,0 +1,175 @@
+"""What a figure means, in a sentence for people who are no statisticians; English and Swedish."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from node.learning.synth.measure.gate import Figure
+
+LANGUAGES = ("en", "sv")
+
+# Why a figure is undefined, by the codes that the metrics give.
+WHY: dict[str, dict[str, str]] = {
+    "en": {
+        "": "",
+        "not_measured": "it was not measured",
+        "no_columns": "no column has values to compare",
+        "few_columns": "there are fewer than two columns to compare",
+        "one_class": "the real rows are all of one class",
+        "one_class_synthetic": "the synthetic rows are all of one class",
+        "few_rows": "there are too few rows",
+        "no_label": "nothing to predict is declared as a class",
+        "constant": "the column has one value only",
+        "no_quasi": "no quasi-identifiers are declared",
+        "no_discriminator": "the discriminator is not at hand",
+        "no_sensitive": "no column is there to guess",
+        "alike": "the real images are all alike",
+        "no_dp": "trained without differential privacy",
+    },
+    "sv": {
+        "": "",
+        "not_measured": "det har inte mätts",
+        "no_columns": "ingen kolumn har värden att jämföra",
+        "few_columns": "det finns färre än två kolumner att jämföra",
+        "one_class": "de verkliga raderna är alla av en klass",
+        "one_class_synthetic": "de syntetiska raderna är alla av en klass",
+        "few_rows": "det finns för få rader",
+        "no_label": "ingen klass att förutsäga är angiven",
+        "constant": "kolumnen har bara ett värde",
+        "no_quasi": "inga kvasi-identifierare är angivna",
+        "no_discriminator": "diskriminatorn är inte till hands",
+        "no_sensitive": "ingen kolumn finns att gissa",
+        "alike": "de verkliga bilderna är alla lika",
+        "no_dp": "tränat utan differentiell integritet",
+    },
+}
+
+NAMES: dict[str, dict[str, str]] = {
+    "en": {
+        "shapes": "each column by itself",
+        "pairs": "columns two by two",
+        "tstr_auroc": "use: a model trained on synthetic rows",
+        "exact_copies": "exact copies",
+        "dcr_share": "nearer to training rows than to others",
+        "mia_distance": "who was in training, by distance",
+        "mia_discriminator": "who was in training, by the discriminator",
+        "rare": "rare categories",
+        "dp": "differential privacy",
+        "diversity": "variety of images",
+        "frechet": "distance of images' features",
+    },
+    "sv": {
+        "shapes": "varje kolumn för sig",
+        "pairs": "kolumner två och två",
+        "tstr_auroc": "nytta: en modell tränad på syntetiska rader",
+        "exact_copies": "exakta kopior",
+        "dcr_share": "närmare träningsraderna än andra",
+        "mia_distance": "vem som var med i träningen, efter avstånd",
+        "mia_discriminator": "vem som var med i träningen, efter diskriminatorn",
+        "rare": "sällsynta kategorier",
+        "dp": "differentiell integritet",
+        "diversity": "bildernas variation",
+        "frechet": "avstånd mellan bildernas drag",
+    },
+}
+
+_MEANS: dict[str, dict[str, str]] = {
+    "en": {
+        "shapes": "The columns, each by itself, are {value} alike (1 is the same).",
+        "pairs": "How columns go together is {value} alike (1 is the same).",
+        "tstr_auroc": "A model trained on synthetic rows alone reaches AUROC {value} on real rows it has not seen; one "
+        "trained on real rows {against}.",
+        "exact_copies": "{value} synthetic rows are copies of a real training row.",
+        "dcr_share": "{value} of the synthetic rows lie nearer to a training row than to a held-out one; .5 is what "
+        "chance gives (upper bound {upper}, at most {upper_limit}).",
+        "mia_distance": "Whoever guesses by distance who was in training is right with AUC {value}; .5 is a coin.",
+        "mia_discriminator": "Whoever holds the discriminator and guesses who was in training is right with AUC "
+        "{value}; .5 is a coin.",
+        "rare": "{value} categories of few patients appear, or common ones are missing.",
+        "dp": "ε {value} at δ {delta} by {accountant}: noise σ {sigma}, sampling rate {q}, {steps} steps.",
+        "diversity": "Synthetic images differ among themselves {value} times as much as real ones.",
+        "frechet": "The features of synthetic images lie {value} from those of real ones; 0 is the same.",
+    },
+    "sv": {
+        "shapes": "Kolumnerna, var för sig, liknar varandra till {value} (1 är samma).",
+        "pairs": "Hur kolumner hänger ihop liknar varandra till {value} (1 är samma).",
+        "tstr_auroc": "En modell tränad enbart på syntetiska rader når AUROC {value} på verkliga rader den inte sett; "
+        "en tränad på verkliga rader {against}.",
+        "exact_copies": "{value} syntetiska rader är kopior av en verklig träningsrad.",
+        "dcr_share": "{value} av de syntetiska raderna ligger närmare en träningsrad än en undanhållen; .5 är vad "
+        "slumpen ger (övre gräns {upper}, högst {upper_limit}).",
+        "mia_distance": "Den som efter avstånd gissar vem som var med i träningen har rätt med AUC {value}; .5 är slant"
+        "singling.",
+        "mia_discriminator": "Den som har diskriminatorn och gissar vem som var med i träningen har rätt med AUC "
+        "{value}; .5 är slantsingling.",
+        "rare": "{value} kategorier med få patienter förekommer, eller vanliga saknas.",
+        "dp": "ε {value} vid δ {delta} enligt {accountant}: brus σ {sigma}, urvalsgrad {q}, {steps} steg.",
+        "diversity": "Syntetiska bilder skiljer sig sinsemellan {value} gånger så mycket som verkliga.",
+        "frechet": "De syntetiska bildernas drag ligger {value} från de verkligas; 0 är samma.",
+    },
+}
+
+_ELSE: dict[str, dict[str, str]] = {
+    "en": {
+        "undefined": "Undefined: {why}.",
+        "asked_least": " Asked: at least {threshold}.",
+        "asked_most": " Asked: at most {threshold}.",
+        "failed": " This does not hold.",
+        "no_dp": "Differential privacy: none. Nothing bounds in theory what the synthetic rows tell of a patient; the "
+        "attacks measured here are all there is.",
+        "private": " The discriminator never left its region, so this is not asked.",
+        "discrete": " No column is continuous, so equal rows are no copies, and this is not asked.",
+    },
+    "sv": {
+        "undefined": "Odefinierat: {why}.",
+        "asked_least": " Krav: minst {threshold}.",
+        "asked_most": " Krav: högst {threshold}.",
+        "failed": " Det håller inte.",
+        "no_dp": "Differentiell integritet: ingen. Inget begränsar i teorin vad de syntetiska raderna säger om en "
+        "patient; de angrepp som mätts här är allt som finns.",
+        "private": " Diskriminatorn lämnade aldrig sin region, så detta krävs inte.",
+        "discrete": " Ingen kolumn är kontinuerlig, så lika rader är inga kopior, och detta krävs inte.",
+    },
+}
+_LEAST = ("shapes", "pairs", "tstr_auroc", "diversity")
+_COUNTS = ("exact_copies", "rare")
+
+
+def number(value: float | None, name: str = "") -> str:
+    """Return a figure as people read it; of counts without digits."""
+    if value is None:
+        return "–"
+    return f"{value:.0f}" if name in _COUNTS else f"{value:.3f}" if abs(value) < 100 else f"{value:.0f}"
+
+
+def told(
+    lang: str,
+    name: str,
+    figure: Figure,
+    threshold: float | None,
+    passed: bool,
+    dp: Mapping[str, float | int | str] | None,
+    *,
+    upper_limit: float,
+) -> str:
+    """Return one test's sentence: the figure, what was asked, and whether it holds."""
+    more = _ELSE[lang]
+    asked = more["asked_least" if name in _LEAST else "asked_most"].format(threshold=number(threshold, name))
+    if name == "dp" and dp is None:
+        return more["no_dp"] + (asked + more["failed"] if threshold is not None else "")
+    if figure.value is None:
+        text = more["undefined"].format(why=WHY[lang][figure.why or "not_measured"])
+    else:
+        text = _MEANS[lang][name].format(
+            value=number(figure.value, name), upper=number(figure.upper), against=number(figure.against),
+            upper_limit=number(upper_limit), **{key: value for key, value in (dp or {}).items() if key != "epsilon"},
+        )  # fmt: skip
+    if threshold is not None:
+        return text + asked + ("" if passed else more["failed"])
+    if name == "mia_discriminator":
+        return text + more["private"]
+    if name == "exact_copies":
+        return text + more["discrete"]
+    return text + ("" if passed else more["failed"])
