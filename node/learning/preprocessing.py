@@ -64,6 +64,8 @@ class GlobalStats:
         ends: The .005 and .995 quantile of each numeric feature, between which ``bin2`` counts.
         knots: 11 ends of 10 quantile bins of each numeric feature, never falling.
         rare: Places in the manifest's list of categories that count as ``__other__``.
+        fine, coded: Rows in each of the 256 bins between ``ends``; patients with each category. Small ones are
+            merged before anything is made of them: see ``synth.coding``.
     """
 
     patients: int
@@ -75,6 +77,8 @@ class GlobalStats:
     ends: dict[str, tuple[float, float]] = field(default_factory=dict)
     knots: dict[str, tuple[float, ...]] = field(default_factory=dict)
     rare: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    fine: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    coded: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def constant(self) -> tuple[str, ...]:
@@ -150,7 +154,8 @@ def global_stats(
         name: tuple(code for code, n in enumerate(counts) if n < RARE)
         for name, counts in parts.get("category", {}).items()
     }
-    return GlobalStats(patients, rows, classes, present, mean, std, ends, knots, rare)
+    fine, coded = ({n: tuple(c) for n, c in parts.get(stage, {}).items()} for stage in ("bin2", "category"))
+    return GlobalStats(patients, rows, classes, present, mean, std, ends, knots, rare, fine, coded)
 
 
 def _denoised(schema: Schema, stage: str, total: Integers, noise: tuple[float, int] | None) -> Integers:
