@@ -158,9 +158,7 @@ def _check_layout(found: list[Member], end: int) -> None:
             raise BundleError("LS-BUNDLE-PATH", f"{name} is in the file twice")
         names.add(member.name)
         if member.size > MAX_MEMBER or member.size > MAX_RATIO * max(member.packed, 1024):
-            raise BundleError(
-                "LS-BUNDLE-LIMIT", f"{name} would unpack to {member.size} bytes from {member.packed}"
-            )
+            raise BundleError("LS-BUNDLE-LIMIT", f"{name} would unpack to {member.size} bytes from {member.packed}")
         if member.method == STORED and member.packed != member.size:
             raise BundleError("LS-BUNDLE-FORMAT", f"{name} is stored with two different sizes")
         total += member.size

@@ -55,8 +55,10 @@ class Leaves(Sequence[bytes | None]):
         return bytes(self.block[start:end]) if end > start else None
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and len(other) == len(self) and all(
-            mine == theirs for mine, theirs in zip(self, other, strict=True)
+        return (
+            isinstance(other, Sequence)
+            and len(other) == len(self)
+            and all(mine == theirs for mine, theirs in zip(self, other, strict=True))
         )
 
     __hash__ = None  # type: ignore[assignment] # a log grows while it is read

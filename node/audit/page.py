@@ -15,8 +15,8 @@ from node.audit.catalogue import phrase, words
 from node.audit.findings import Finding, Severity
 from node.audit.page_words import GLOSSARY, PAGE
 from node.audit.pictures import legend, lineage, rounds
-from node.audit.report import Report
-from node.audit.telling import CONTRADICTED, PROVEN
+from node.audit.report import Report, study_line
+from node.audit.telling import CONTRADICTED, PROVEN, judged
 
 # Characters that turn the direction of what is read after them.
 _TURNING = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -148,7 +148,7 @@ class _Page:
         ]
 
     def _agreed(self) -> str:
-        studies = self._report.studies
+        studies = judged(self._report.studies)
         missing = sorted({name for row in studies for name in row.missing})
         if not studies:
             return self._say["a.agree.none"]
@@ -246,16 +246,8 @@ class _Page:
 
     def _studies(self) -> str:
         rows = "".join(
-            "<p>"
-            + self._link(
-                phrase("study.row", self._report.lang).format(
-                    study=row.study.hex(), regions=len(row.regions), rounds=row.rounds, masking=row.masking,
-                    lab=phrase("study.lab", self._report.lang) if row.lab else "", accepted=len(row.accepted),
-                ).strip()
-            )
-            + "</p>"
-            for row in self._report.studies
-        )  # fmt: skip
+            f"<p>{self._link(study_line(row, self._report.lang).strip())}</p>" for row in self._report.studies
+        )
         return self._section("studies", rows or f"<p>{escape(self._say['none'])}</p>")
 
     def _limits(self) -> str:

@@ -268,22 +268,26 @@ def _absence(exhibit: Exhibit) -> str:
     raise NeedsBundleError("the finding is about what the log does not hold: this needs the bundle")
 
 
-_SHOWS: Mapping[str, Callable[[Exhibit], str]] = {
-    "LS-FORK": _fork,
-    "LS-OMITTED": _omitted,
-    "LS-TRUNCATED": _truncated,
-    "LS-EQUIVOCATION": _equivocation,
-    "LS-HEAD-SELF": _head_self,
-    "LS-ENV-SIG": _env_sig,
-    "LS-TIME-ORDER": _time_order,
-    "LS-BACKDATED": _backdated,
-    "LS-COSIG-LAG": _absence,
-    "LS-EPOCH-GAP": _epoch,
-    "LS-KEY-REVOKED": _revoked,
-    "LS-RECOMPUTE-SUM": _recomputed,
-    "LS-LEAF-LOST": _lost,
-    "LS-EXPORT-UNLOGGED": _export,
-    "LS-ENTRY-FORMAT": _entry_form,
-    "LS-ENTRY-SCHEMA": _entry_form,
-    "LS-ENTRY-SEQ": _entry_place,
-} | {code: _ruled(code) for code in RULES} | dict.fromkeys(ABSENCES, _absence)
+_SHOWS: Mapping[str, Callable[[Exhibit], str]] = (
+    {
+        "LS-FORK": _fork,
+        "LS-OMITTED": _omitted,
+        "LS-TRUNCATED": _truncated,
+        "LS-EQUIVOCATION": _equivocation,
+        "LS-HEAD-SELF": _head_self,
+        "LS-ENV-SIG": _env_sig,
+        "LS-TIME-ORDER": _time_order,
+        "LS-BACKDATED": _backdated,
+        "LS-COSIG-LAG": _absence,
+        "LS-EPOCH-GAP": _epoch,
+        "LS-KEY-REVOKED": _revoked,
+        "LS-RECOMPUTE-SUM": _recomputed,
+        "LS-LEAF-LOST": _lost,
+        "LS-EXPORT-UNLOGGED": _export,
+        "LS-ENTRY-FORMAT": _entry_form,
+        "LS-ENTRY-SCHEMA": _entry_form,
+        "LS-ENTRY-SEQ": _entry_place,
+    }
+    | {code: _ruled(code) for code in RULES}
+    | dict.fromkeys(ABSENCES, _absence)
+)

@@ -7,10 +7,10 @@ writes it and prints its SHA-256.
 
 from __future__ import annotations
 
+import argparse
 import ast
 import hashlib
 import io
-import sys
 import zipfile
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -102,8 +102,15 @@ def _parents(name: str) -> list[str]:
     return [".".join(parts[:length]) for length in range(1, len(parts))]
 
 
-if __name__ == "__main__":
-    target = Path(sys.argv[1] if len(sys.argv) > 1 else NAME)
+def main(argv: list[str] | None = None) -> None:
+    """Write the file and print its SHA-256; exits with 2 and the usage where the arguments are none."""
+    parser = argparse.ArgumentParser(prog="python -m node.audit.pyz", description="Write the audit as one file.")
+    parser.add_argument("file", nargs="?", type=Path, default=Path(NAME), help=f"where to (default: {NAME})")
+    target = parser.parse_args(argv).file
     target.write_bytes(build())
     target.chmod(0o755)
     print(f"{sha256()}  {target}")
+
+
+if __name__ == "__main__":
+    main()

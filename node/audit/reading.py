@@ -46,6 +46,7 @@ _NAMES: tuple[tuple[re.Pattern[str], int], ...] = (
 _LINE = re.compile(rf"({_HEX})  (\S+)\n")
 _LABEL = re.compile(r"[^A-Za-z0-9._-]")
 
+
 def label_of(path: Path) -> str:
     """Return how a report calls a file: its name without directory, ASCII, at most 64 characters."""
     return _LABEL.sub("_", path.name)[:64] or "_"

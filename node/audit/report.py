@@ -19,6 +19,7 @@ from node.audit.telling import Budget, Question, StudyRow, Teller
 
 FORMAT = "landsting-report/v1"
 
+
 @dataclass(frozen=True, slots=True)
 class LogRow:
     """Coverage of one region: its log, if handed over, and what others hold of it."""
@@ -108,25 +109,13 @@ class Report:
 
     def to_text(self) -> str:
         """Return the report for a terminal."""
+
         def say(key: str, **values: str | int) -> str:
             return phrase(key, self.lang).format_map(values)
 
         lines = [self.sentence, ""]
-        for row in self.studies:
-            lines.append(
-                say(
-                    "study.row",
-                    study=row.study.hex(),
-                    regions=len(row.regions),
-                    rounds=row.rounds,
-                    masking=row.masking,
-                    lab=phrase("study.lab", self.lang) if row.lab else "",
-                    accepted=len(row.accepted),
-                )
-            )
         if self.studies:
-            lines.insert(2, say("head.studies"))
-            lines.append("")
+            lines += [say("head.studies"), *(study_line(row, self.lang) for row in self.studies), ""]
         lines.append(say("head.findings"))
         for finding in self.findings:
             text = finding.to_json(self.lang)
@@ -148,6 +137,20 @@ class Report:
             lines.append("  " + say(key, region=log.region, entries=log.entries, matched=log.matched, held=log.held))
         lines += ["", say("head.limits"), "  " + say("limits")]
         return "\n".join(lines) + "\n"
+
+
+def study_line(row: StudyRow, lang: str) -> str:
+    """Return one study in one line, with its whole id."""
+    return phrase("study.row", lang).format(
+        study=row.study.hex(),
+        task=row.task,
+        regions=len(row.regions),
+        rounds=row.rounds,
+        masking=row.masking,
+        lab=phrase("study.lab", lang) if row.lab else "",
+        accepted=len(row.accepted),
+        proposed="" if row.begun else phrase("study.proposed", lang),
+    )
 
 
 def report(

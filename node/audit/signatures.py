@@ -86,7 +86,7 @@ class Signatures:
         """Whether a message is signed by this key."""
         if statement.key != public:
             if statement.key is None:
-                    statement.key = public
+                statement.key = public
             statement.valid = holds(public, statement.signature, tagged(statement.type, statement.header))
         return statement.valid
 

@@ -17,11 +17,19 @@ _HISTORY = {"LS-FORK", "LS-OMITTED", "LS-HEAD-SELF", "LS-EQUIVOCATION"}
 _MODEL = {"LS-RECOMPUTE-SUM", "LS-RECOMPUTE-MIX", "LS-MATCH", "LS-STALE", "LS-WEIGHT", "LS-LINEAGE", "LS-OPENING"}
 _ENTRIES = {"LS-LOG-ROOT", "LS-CHECKPOINT-FORMAT", "LS-CHECKPOINT-SIG", "LS-ENTRY-FORMAT", "LS-ENTRY-SCHEMA"}
 _ENTRIES |= {"LS-ENTRY-SEQ", "LS-ENV-SIG", "LS-TIME-ORDER"}
+_MISSING = {"LS-TRUNCATED", "LS-LEAF-WITHHELD"}
 
 
 @dataclass(frozen=True, slots=True)
 class StudyRow:
-    """One study that was audited; ``confirmed`` if it is the one the auditor named."""
+    """One study that was audited.
+
+    Attributes:
+        task: Its task's name in the plan.
+        accepted: Regions whose ACCEPT was seen.
+        confirmed: It is the one that the auditor named.
+        begun: A log or a message shows that it did begin; else it is a proposal.
+    """
 
     study: bytes
     roster: bytes
@@ -33,6 +41,13 @@ class StudyRow:
     confirmed: bool
     dp: bool = False
     epsilon_max_u: int | None = None
+    task: str = ""
+    begun: bool = True
+
+    @property
+    def name(self) -> str:
+        """How people call it: the first digits of its id, and what is learned."""
+        return f"{_short(self.study)} ({self.task})" if self.task else _short(self.study)
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -126,7 +141,7 @@ class Teller:
         return text + (self._say("absent", regions=_and(self._absent)) if self._absent else "")
 
     def _unconfirmed(self) -> str:
-        names = ", ".join(row.study.hex() for row in self._studies)
+        names = _and([row.name for row in self._studies])
         key = "none" if not self._studies else "one" if len(self._studies) == 1 else "many"
         text = self._say("unconfirmed", counts=self._counts(), studies=self._say(f"unconfirmed.{key}", list=names))
         return text + (self._say("absent", regions=_and(self._absent)) if self._absent else "")
@@ -159,8 +174,7 @@ class Teller:
         """Return the questions of a report with their answers."""
         codes = {f.code for f in self._findings if f.severity is not Severity.INFO}
         defective = any(f.subject is None and f.severity is Severity.CRITICAL for f in self._findings)
-        held = sum(match.held for match in matches.values())
-        histories = CONTRADICTED if codes & _HISTORY else NOT_CHECKED if defective or not held else PROVEN
+        compared = sum(match.matched for match in matches.values())
         blamed = any(f.subject and f.code in _ENTRIES for f in self._findings)
         if blamed:
             entries = CONTRADICTED
@@ -170,7 +184,7 @@ class Teller:
             entries = NOT_CHECKED
         return [
             self._accepted(),
-            Question(self._say("question.histories"), histories, self._matched(matches)),
+            self._histories(codes, defective, sum(match.held for match in matches.values()), compared),
             Question(self._say("question.entries"), entries, ""),
             self._model(codes),
             self._budget(codes),
@@ -220,18 +234,34 @@ class Teller:
             missing=tuple(sorted({name for row in private for name in row.regions} - (set(stated) - unsound))),
         )
 
-    def _matched(self, matches: Mapping[str, Match]) -> str:
-        held = sum(match.held for match in matches.values())
-        return self._say("note.histories", held=held, matched=sum(match.matched for match in matches.values()))
+    def _histories(self, codes: set[str], defective: bool, held: int, compared: int) -> Question:
+        """Whether the logs agree: proven only of what was compared, and where nothing is known to be missing."""
+        note = self._say("note.histories", held=held, matched=compared)
+        missing = sorted({f.subject for f in self._findings if f.code in _MISSING & codes and f.subject})
+        if missing:
+            note += self._say("note.histories.missing", regions=_and(missing))
+        if codes & _HISTORY:
+            answer = CONTRADICTED
+        else:
+            answer = NOT_CHECKED if defective or missing or not compared else PROVEN
+        return Question(self._say("question.histories"), answer, note)
 
     def _accepted(self) -> Question:
-        missing = sorted({name for row in self._studies for name in row.missing})
+        """Whether all regions accepted; a mere proposal is not counted beside studies that did begin."""
+        question = self._say("question.accept")
         if not self._studies:
-            return Question(self._say("question.accept"), NOT_CHECKED, self._say("note.accept.none"))
+            return Question(question, NOT_CHECKED, self._say("note.accept.none"))
+        counted = judged(self._studies)
+        missing = sorted({name for row in counted for name in row.missing})
         if missing:
-            note = self._say("note.accept.missing", regions=_and(missing))
-            return Question(self._say("question.accept"), NOT_CHECKED, note)
-        return Question(self._say("question.accept"), PROVEN, "")
+            return Question(question, NOT_CHECKED, self._say("note.accept.missing", regions=_and(missing)))
+        apart = [row.name for row in self._studies if row not in counted]
+        return Question(question, PROVEN, self._say("note.accept.proposed", list=_and(apart)) if apart else "")
+
+
+def judged(studies: Sequence[StudyRow]) -> list[StudyRow]:
+    """Return the studies whose acceptance is asked for: those that began; where none did, all."""
+    return [row for row in studies if row.begun] or list(studies)
 
 
 def _short(study: bytes) -> str:

@@ -7,7 +7,7 @@ and rosters, then under each roster check each log by itself and all logs agains
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -121,7 +121,7 @@ def verify(
         logs=list(outcome.logs.values()),
         matches=outcome.matches,
         absent=sorted(outcome.absent),
-        studies=_studies(under, named),
+        studies=_studies(under, named, outcome.records),
         confirmed=named is not None and named in held.plans,
         records=outcome.records,
         signatures=signatures.valid + statements.valid,
@@ -237,9 +237,7 @@ def _note(context: Context, log: CheckedLog, outcome: _Outcome) -> None:
     label = log.bundle.label
     if log.epoch != max(epoch for _, epoch in log.bundle.logs):
         return
-    fault = note_fault(
-        log.bundle, log.origin, context.sets(log.region), log.raw.checkpoint, context.signatures
-    )
+    fault = note_fault(log.bundle, log.origin, context.sets(log.region), log.raw.checkpoint, context.signatures)
     outcome.signed[label] = outcome.signed.get(label, True) and fault is None
     if fault is not None:
         outcome.findings.append(Finding("LS-BUNDLE-SIG", source=label, values={"detail": fault}))
@@ -258,7 +256,7 @@ def _labelled(outcome: _Outcome) -> list[Finding]:
     return labelled
 
 
-def _studies(under: Sequence[Context], asked: bytes | None) -> list[StudyRow]:
+def _studies(under: Sequence[Context], asked: bytes | None, records: Mapping[bytes, StudyRecord]) -> list[StudyRow]:
     rows = []
     for context in under:
         for study in sorted(context.studies):
@@ -276,6 +274,8 @@ def _studies(under: Sequence[Context], asked: bytes | None) -> list[StudyRow]:
                     confirmed=study == asked,
                     dp=plan.dp is not None,
                     epsilon_max_u=int(plan.dp["eps_max_u"]) if plan.dp is not None else None,
+                    task=str(plan.task["name"]),
+                    begun=study in records and records[study].begun,
                 )
             )
     return sorted(rows, key=lambda row: row.study)

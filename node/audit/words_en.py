@@ -283,7 +283,9 @@ PHRASES: Mapping[str, str] = {
     "question.data": "Did raw data leave?",
     "note.accept.none": "no study, no answer",
     "note.accept.missing": "not shown for {regions}",
+    "note.accept.proposed": "not counted: {list}, which was proposed and did not begin",
     "note.histories": "{matched} of {held} statements held by others stand at their place in their sender's own log",
+    "note.histories.missing": "; entries of {regions} were not handed over",
     "note.model": "{again} of {sums} sums were computed again; mixes need values that stay in their regions",
     "note.budget": "at most {most}, computed again from the logged noise and steps; that the noise was drawn is not"
     " shown",
@@ -301,8 +303,9 @@ PHRASES: Mapping[str, str] = {
     "next": "next: {next}",
     "coverage.log": "{region}: {entries} entries; {matched} of {held} statements held by others found at their place",
     "coverage.absent": "{region}: no log; {held} statements held by others",
-    "study.row": "  {study}  {regions} regions, {rounds} rounds, masks {masking}{lab};"
-    " accepted by {accepted} of {regions}",
+    "study.row": "  {study}  {task}, {regions} regions, {rounds} rounds, masks {masking}{lab};"
+    " accepted by {accepted} of {regions}{proposed}",
+    "study.proposed": ", proposed only",
     "study.lab": ", laboratory",
     "limits": "that training was honest; that data were real or lawful; that noise was really drawn; what happened"
     " outside the protocol; that entries handed over as hashes belong to other studies",

@@ -282,7 +282,9 @@ PHRASES: Mapping[str, str] = {
     "question.data": "Lämnade rådata regionen?",
     "note.accept.none": "ingen studie, inget svar",
     "note.accept.missing": "inte visat för {regions}",
+    "note.accept.proposed": "inte medräknad: {list}, som föreslogs och aldrig började",
     "note.histories": "{matched} av {held} utsagor som andra har står på sin plats i avsändarens egen logg",
+    "note.histories.missing": "; poster från {regions} lämnades inte över",
     "note.model": "{again} av {sums} summor räknades om; blandningen kräver värden som stannar i sina regioner",
     "note.budget": "högst {most}, omräknat ur loggat brus och antal steg; att bruset verkligen drogs är inte visat",
     "note.budget.none": "planen anger ingen",
@@ -299,8 +301,9 @@ PHRASES: Mapping[str, str] = {
     "next": "nästa steg: {next}",
     "coverage.log": "{region}: {entries} poster; {matched} av {held} utsagor som andra har återfanns på sin plats",
     "coverage.absent": "{region}: ingen logg; {held} utsagor finns hos andra",
-    "study.row": "  {study}  {regions} regioner, {rounds} rundor, masker {masking}{lab};"
-    " godkänd av {accepted} av {regions}",
+    "study.row": "  {study}  {task}, {regions} regioner, {rounds} rundor, masker {masking}{lab};"
+    " godkänd av {accepted} av {regions}{proposed}",
+    "study.proposed": ", endast föreslagen",
     "study.lab": ", laboratorium",
     "limits": "att träningen var ärlig; att data var riktiga eller lagliga; att brus verkligen drogs; vad som hände"
     " utanför protokollet; att poster som lämnades över som kontrollsummor hör till andra studier",

@@ -223,6 +223,14 @@ class Small:
             }
             self.add(name, "study.start", start)
 
+    def propose_only(self, rounds: int) -> Plan:
+        """Another plan, which nobody answers."""
+        mine, self.rounds = self.rounds, rounds
+        plan, self.rounds = self._plan(), mine
+        first = self.names[0]
+        self.say(first, "PROPOSE", {}, self.others(first), study=plan.study, payload=plan.encode())
+        return plan
+
     def sid(self, receiver: str, round: int) -> bytes:
         return session_id(self.study, round, receiver, self.roster.hash)
 

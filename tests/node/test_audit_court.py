@@ -39,6 +39,13 @@ def raw(row: dict[str, str], *names: str) -> list[bytes]:
 # ---------------------------------------------------------------- the file
 
 
+def test_asked_for_help_it_writes_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        pyz.main(["--help"])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_same_sources_same_bytes() -> None:
     assert pyz.build() == pyz.build()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from node.audit import verify
+from node.audit import Report, verify
 from tests.node.audit_network import Small, contents
 
 
@@ -33,7 +33,8 @@ def test_without_a_study_id_the_sentence_says_that_it_is_not_confirmed(tmp_path:
     report = verify(small.export_all(tmp_path))
     assert report.exit_code == 0
     assert report.sentence.startswith("Consistent, study not confirmed: ")
-    assert small.study.hex() in report.sentence
+    assert report.sentence.endswith(f"study found: {small.study.hex()[:8]}… (idle).")
+    assert small.study.hex() in report.to_text()
 
 
 def test_masks_off_is_said_in_the_verdict_and_in_a_finding(tmp_path: Path) -> None:
@@ -77,3 +78,38 @@ def test_the_questions_of_a_report_have_the_four_words(tmp_path: Path) -> None:
     assert answers["Do the signed histories at hand agree?"] == "PROVEN"
     assert answers["Is the model what the logged updates give?"] == "NOT CHECKED"
     assert answers["Did raw data leave?"] == "UNDECIDABLE"
+
+
+def test_with_nothing_to_compare_no_history_is_proven(tmp_path: Path) -> None:
+    small = Small().run()
+    alone = verify([small.export("vgr", tmp_path)], study=small.study)
+    assert answer(alone, "Do the signed histories at hand agree?") == "NOT CHECKED"
+
+
+def test_a_log_that_is_too_short_leaves_the_question_of_histories_open(tmp_path: Path) -> None:
+    small = Small().run()
+    short = small.homes["vgr"].leaves[:-8]
+    bundles = [small.write("vgr", tmp_path, short), *(small.export(name, tmp_path) for name in ("halland", "kalmar"))]
+    report = verify(bundles, study=small.study)
+    assert "LS-TRUNCATED" in [finding.code for finding in report.findings]
+    assert answer(report, "Do the signed histories at hand agree?") == "NOT CHECKED"
+    assert note(report, "Do the signed histories at hand agree?").endswith("; entries of vgr were not handed over")
+
+
+def test_a_mere_proposal_is_named_and_not_asked_for_acceptance(tmp_path: Path) -> None:
+    small = Small().run()
+    other = small.propose_only(rounds=7)
+    report = verify(small.export_all(tmp_path))
+    assert answer(report, "Did every region accept this plan?") == "PROVEN"
+    assert f"{other.study.hex()[:8]}…" in note(report, "Did every region accept this plan?")
+    assert answer(verify(small.export_all(tmp_path), study=other.study), "Did every region accept this plan?") == (
+        "NOT CHECKED"
+    )
+
+
+def answer(report: Report, question: str) -> str:
+    return next(q.answer for q in report.questions if q.question == question)
+
+
+def note(report: Report, question: str) -> str:
+    return next(q.note for q in report.questions if q.question == question)

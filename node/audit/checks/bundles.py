@@ -198,7 +198,5 @@ def ascii_words(error: BaseException) -> str:
     return text if len(text) <= 160 else text[:157] + "..."
 
 
-def _defect(
-    code: str, bundle: Bundle, detail: str, *, seq: int | None = None, study: bytes | None = None
-) -> Finding:
+def _defect(code: str, bundle: Bundle, detail: str, *, seq: int | None = None, study: bytes | None = None) -> Finding:
     return Finding(code, source=bundle.label, seq=seq, study=study, values={"detail": detail})

@@ -109,6 +109,7 @@ class RegionCheck:
 
     def _accepted(self) -> None:
         start = next((told for told in self._told if told.kind == "study.start"), None)
+        self._check.record.begun = self._check.record.begun or start is not None
         agreed = any(told.kind == "study.accept" for told in self._told if start is None or told.seq < start.seq)
         if start is not None and not agreed and not self._log.withheld:
             self._lacks("LS-STUDY-ACCEPT", f"it began as entry {start.seq}, no acceptance stands before it", [start])

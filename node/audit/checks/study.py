@@ -26,6 +26,7 @@ class StudyRecord:
     """What the checks of one study came to, for the report.
 
     Attributes:
+        begun: Whether a log or a message shows that the study began.
         rounds: By region, rounds that ended, by outcome.
         sums: How many sums were looked at.
         recomputed: How many of them were computed again from their payloads, and agree.
@@ -34,6 +35,7 @@ class StudyRecord:
         disputes: By (receiver, sender), rounds in which a sent value is said never to have come.
     """
 
+    begun: bool = False
     rounds: dict[str, dict[str, int]] = field(default_factory=dict)
     sums: int = 0
     recomputed: int = 0
@@ -82,6 +84,7 @@ class StudyCheck:
         places: set[tuple[str, bytes, int | None]] = set()
         for statement in self._statements:
             sender = statement.sender
+            self.record.begun = self.record.begun or statement.session is not None
             if sender not in plan.regions:
                 if statement.session is not None:
                     detail = f"a {statement.type} of a region that does not take part"
@@ -228,4 +231,3 @@ def _round(item: Item) -> int | None:
         return item.message.round
     round = item.body.get("round")
     return round if isinstance(round, int) else None
-
