@@ -34,7 +34,7 @@ def export_models(nodes: Sequence[Node], study: str, folder: Path, test: Path) -
 
 def export_bundles(nodes: Sequence[Node], folder: Path) -> list[Path]:
     """Export every region's log."""
-    from node.cli.log import export_bundle
+    from node.cli.log_export import export_bundle
 
     folder.mkdir(parents=True, exist_ok=True)
     out = []
