@@ -18,6 +18,7 @@ _TASKS = {
     "classifier": ("node.learning.classifier", "Classifier"),
     "gan": ("node.learning.gan", "Gan"),
     "idle": ("node.learning.idle", "Idle"),
+    "imagegan": ("node.learning.synth.image_gan", "ImageGan"),
     "regression": ("node.learning.regression", "Regression"),
     "survival": ("node.learning.survival", "Survival"),
 }

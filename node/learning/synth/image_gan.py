@@ -1,0 +1,177 @@
+"""The task ``imagegan``: a class-conditional generator of images of 16 to 64 pixels that regions make together.
+
+``G`` and its running average ``E``, which is what is sampled, travel and are averaged; ``D`` stays, for its weights
+tell whose images it was trained on, and so do both optimizers' moments. Non-saturating loss, R1 every few steps,
+classes drawn equally often where a region has them.
+
+Sources: Goodfellow et al. (2014) for the loss; Mescheder et al. (2018), R1; Karras et al. (2020), lazy R1; Yazıcı et
+al. (2019), the average of the generator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from node.learning.data.schema import Schema, Target
+from node.learning.errors import ConfigError
+from node.learning.models import mlp
+from node.learning.models.network import tensor
+from node.learning.optimizer import SCHEDULES, AdamW, rate
+from node.learning.synth.image_augment import augmented
+from node.learning.synth.image_figures import figures
+from node.learning.synth.image_networks import (
+    ImageForm,
+    build_discriminator,
+    build_generator,
+    discriminator_parts,
+    first_values,
+    form_of,
+    generator_parts,
+)
+from node.learning.synth.image_sampling import sample
+from node.learning.task import Arrays, Encoded, Local, Shapes, SharePolicy, stream
+
+BETAS = (0.5, 0.99)
+SAMPLES = 200  # of each class, for evaluation
+
+
+class ImageGan:
+    """Three modules: ``G`` and ``E`` travel, ``D`` stays."""
+
+    name = "imagegan"
+    version = "1"
+    needs_data = True
+    with_dp = False
+    targets = (Target.CLASSES,)
+    choices: Mapping[str, tuple[str, ...]] = {"schedule": SCHEDULES}
+    defaults: Mapping[str, object] = {
+        "noise": 64,
+        "width": 16,
+        "lr": 0.001,
+        "lr_d": 0.001,
+        "schedule": "constant",
+        "batch": 32,
+        "local_steps": 50,
+        "gamma": 1.0,
+        "gamma_every": 8,
+        "ema": 0.995,
+        "shift": 2,
+        "cutout": 0.0,
+        "test_share": 0.0,
+    }
+
+    def sums(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the one stage that says which classes exist anywhere."""
+        return ("count",)
+
+    def form(self, schema: Schema, settings: Mapping[str, Any]) -> ImageForm:
+        """Return what the networks are built from.
+
+        Raises:
+            ConfigError: There is no image column, its sides do not fit, or a setting does not.
+        """
+        if schema.image is None or schema.image.shape is None:
+            raise ConfigError("task imagegan and no column of kind image", "one", "Use a GAN for tables.")
+        if not settings["ema"] < 1:
+            raise ConfigError(f"ema = {settings['ema']}", "below 1", "Set ema = 0.995.")
+        form = ImageForm(schema.image.shape, len(schema.classes), settings["noise"], settings["width"])
+        form.check()
+        return form
+
+    def shapes(self, schema: Schema | None, settings: Mapping[str, Any]) -> Shapes:
+        """Return the shapes of the three modules."""
+        assert schema is not None
+        form = self.form(schema, settings)
+        generator = {name: shape for name, (shape, _) in generator_parts(form).items()}
+        discriminator = {name: shape for name, (shape, _) in discriminator_parts(form).items()}
+        return {"D": discriminator, "E": generator, "G": dict(generator)}
+
+    def shared(self) -> dict[str, SharePolicy]:
+        """The generator and its average travel, the discriminator stays."""
+        return {"D": SharePolicy.STAYS, "E": SharePolicy.TRAVELS, "G": SharePolicy.TRAVELS}
+
+    def initial(self, schema: Schema | None, settings: Mapping[str, Any], seed: int) -> Arrays:
+        """Return the first weights; the average begins as the generator does."""
+        assert schema is not None
+        form = self.form(schema, settings)
+        generator = first_values(generator_parts(form), "G", seed)
+        average = {name: values.copy() for name, values in generator.items()}
+        return {"D": first_values(discriminator_parts(form), "D", seed), "E": average, "G": generator}
+
+    def train(self, arrays: Arrays, local: Local, settings: Mapping[str, Any]) -> tuple[Arrays, float | None]:
+        """Return the modules after ``local_steps`` steps of each, and D's mean loss."""
+        torch = mlp.torch_one_thread()
+        images = local.rows.images
+        assert images is not None
+        form = form_of(arrays["G"], images.shape[1:], settings)
+        g, d = build_generator(form, arrays["G"]), build_discriminator(form, arrays["D"])
+        average = {name: torch.from_numpy(values.copy()) for name, values in arrays["E"].items()}
+        adam_g, adam_d = (
+            AdamW(module, _free(net, module, local), local.private, betas=BETAS) for module, net in (("G", g), ("D", d))
+        )
+        softplus, one_hot = torch.nn.functional.softplus, np.eye(form.classes, dtype=np.float32)
+        steps, total = settings["local_steps"], 0.0
+
+        def seen(x: Any) -> Any:
+            return augmented(x, settings["shift"], settings["cutout"], local.rng)
+
+        for step in range(steps):
+            now = local.before + step
+            at = balanced(local.rows.y, settings["batch"], local.rng)
+            label = torch.from_numpy(one_hot[local.rows.y[at]])
+            z = local.rng.standard_normal((len(at), form.noise), np.float32)
+            made = g(torch.from_numpy(z), label)
+            real = seen(tensor(images[at]))
+            with_r1 = bool(settings["gamma_every"]) and settings["gamma"] > 0 and now % settings["gamma_every"] == 0
+            real.requires_grad_(with_r1)
+            said = d(real, label)
+            loss = softplus(-said).mean() + softplus(d(seen(made.detach()), label)).mean()
+            total += float(loss.detach())
+            if with_r1:
+                (slope,) = torch.autograd.grad(said.sum(), real, create_graph=True)
+                weight = settings["gamma"] / 2 * settings["gamma_every"]
+                loss = loss + weight * slope.square().sum((1, 2, 3)).mean()
+            adam_d.step(loss, rate(settings["lr_d"], settings["schedule"], now, local.steps_in_all))
+            loss = softplus(-d(seen(made), label)).mean()
+            adam_g.step(loss, rate(settings["lr"], settings["schedule"], now, local.steps_in_all))
+            keep = min(settings["ema"], (1 + now) / (10 + now))  # young averages forget faster
+            with torch.no_grad():
+                for name, value in g.named_parameters():
+                    average[name].lerp_(value, 1 - keep)
+        for adam in (adam_g, adam_d):
+            adam.keep(local.private)
+        after = {
+            "D": mlp.parameters_of(d),
+            "E": {name: value.numpy() for name, value in average.items()},
+            "G": mlp.parameters_of(g),
+        }
+        return after, total / steps if steps else None
+
+    def evaluate(self, arrays: Arrays, rows: Encoded, settings: Mapping[str, Any]) -> dict[str, float | None]:
+        """Return how images of the average compare with real ones; what a class without images leaves open is None."""
+        assert rows.images is not None
+        form = form_of(arrays["E"], rows.images.shape[1:], settings)
+        label = np.repeat(np.arange(form.classes), SAMPLES)
+        made = sample(form, arrays["E"], label, np.random.Generator(stream("image-evaluate")))
+        return figures(made, label, rows.images, rows.y, form.classes)
+
+
+def _free(net: Any, module: str, local: Local) -> dict[str, Any]:
+    """Return the parameters of a network that are not frozen."""
+    for name, value in net.named_parameters():
+        value.requires_grad_(f"{module}.{name}" not in local.frozen)
+    return {name: value for name, value in net.named_parameters() if value.requires_grad}
+
+
+def balanced(labels: NDArray[np.int64], size: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return row numbers of a batch in which the classes that there are come equally often, as near as can be."""
+    present = np.unique(labels)
+    drawn = present[(np.arange(size) + rng.integers(len(present))) % len(present)]
+    out = np.empty(size, np.int64)
+    for k in present.tolist():
+        out[drawn == k] = rng.choice(np.flatnonzero(labels == k), int((drawn == k).sum()))
+    return out
