@@ -84,9 +84,9 @@ FAULT_CODES = (
     "TIMEOUT", "STATE", "LIMIT",
     "LS-COHORT", "LS-COSIG", "LS-DP-BUDGET", "LS-DP-MATH", "LS-EDGE", "LS-ENV-SIG", "LS-EQUIVOCATION",
     "LS-FALSE-DROPOUT", "LS-FORK", "LS-HEAD-SELF", "LS-KEY-REVOKED", "LS-KEY-UNKNOWN", "LS-LINEAGE", "LS-MATCH",
-    "LS-MEMBER", "LS-OMITTED", "LS-OPENING", "LS-PAYLOAD-HASH", "LS-RECOMPUTE-MIX", "LS-RECOMPUTE-SUM", "LS-ROLLBACK",
-    "LS-ROSTER", "LS-ROUND-DUP", "LS-ROUND-GAP", "LS-SETTINGS", "LS-STALE", "LS-STUDY-ACCEPT", "LS-STUDY-ID",
-    "LS-TRUNCATED", "LS-UNMASK-BOTH", "LS-WEIGHT",
+    "LS-MEMBER", "LS-OMITTED", "LS-OPENING", "LS-PAYLOAD-HASH", "LS-RECOMPUTE-MIX", "LS-RECOMPUTE-SUM",
+    "LS-RELEASE-RULE", "LS-ROLLBACK", "LS-ROSTER", "LS-ROUND-DUP", "LS-ROUND-GAP", "LS-SETTINGS", "LS-STALE",
+    "LS-STUDY-ACCEPT", "LS-STUDY-ID", "LS-TRUNCATED", "LS-UNMASK-BOTH", "LS-WEIGHT",
 )  # fmt: skip
 
 
@@ -150,6 +150,8 @@ _release = record(
         "approvals": ascending(record({"region": region, "eid": hash32}), by="region"),
     }
 )  # fmt: skip
+_candidate = {"kind": code("data", "model"), "file_sha256": hash32, "card_sha256": hash32, "bytes": _positive}
+_decision = {"role": code(*ROLES), "decision_ref": optional(_diary)}
 _revoke = record(
     {
         "region": region, "serial": _positive, "last_good": record({"size": integer(), "root": hash32}),
@@ -311,6 +313,14 @@ _TABLE = (
     Kind(
         "model.checkpoint", True,
         record({"round": integer(), "model": hash32, "file_sha256": hash32, "bytes": _positive}),
+    ),
+    Kind(
+        "release.approve", True, record({**_candidate, "figures": optional(hash32), **_decision}),
+        given=("decision_ref",),
+    ),
+    Kind(
+        "release.offer", True, record({**_candidate, "to": ascending(region, 1), **_decision}),
+        given=("decision_ref",),
     ),
     Kind("model.release", True, _release),
     Kind("data.release", True, _release),

@@ -130,6 +130,10 @@ _TABLE = (
     MessageType("ACCEPT", True, False, True, False, (True, False), _NONE, record({"code_sha256": hash32})),
     MessageType("REJECT", True, False, True, False, (True, False), _NONE, record({"reason": code(*REJECT_REASONS)})),
     MessageType(
+        "APPROVE", True, False, True, False, (True, False), _NONE,
+        record({"kind": code("data", "model"), "file_sha256": hash32, "card_sha256": hash32}),
+    ),
+    MessageType(
         "ADVERT", True, True, False, False, (True, True), _NONE,
         record({
             "mask_key": hash32, "eph": hash32, "need_state": boolean,

@@ -132,8 +132,8 @@ WITNESS = {
     "mirror": Field(boolean, True, "neighbours keep a verified copy of the log"),
 }
 RELEASE = {
-    "min_approvals": Field(integer(0), 2, "other regions that must approve a model's release"),
-    "tests": Field(tests, {}, "names of tests and their thresholds, in 1e-6"),
+    "min_approvals": Field(integer(0), 2, "regions that must sign a release, its own among them"),
+    "tests": Field(tests, {}, "thresholds that differ from the defaults"),
 }
 RETENTION = {
     "payload_rounds": Field(integer(0), 0),

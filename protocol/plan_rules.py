@@ -16,6 +16,7 @@ from protocol.plan_graphs import nearest_maskable, pieces
 from protocol.plan_labels import check_label
 from protocol.plan_numbers import check_numbers, check_range
 from protocol.plan_version import check_version
+from protocol.release import check_release
 
 if TYPE_CHECKING:
     from protocol.plan import Plan
@@ -46,6 +47,7 @@ def check(plan: Plan) -> None:
         _maskable(along)
     check_buckets(plan)
     check_range(plan)
+    check_release(plan)
     check_version(plan)
 
 

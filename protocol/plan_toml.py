@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from protocol.errors import PlanError
 from protocol.plan_form import PLAN, TABLES
 from protocol.reals import Real, is_decimal
+from protocol.release import written
 
 if TYPE_CHECKING:
     from protocol.plan import Plan
@@ -71,6 +72,8 @@ def write(plan: Plan) -> str:
             lines += ["", f"# [{key}]   left out: no differential privacy"]
         else:
             inner_values = {name: value[key][name] for name in fields}
+            if key == "release":
+                inner_values["tests"] = {name: Real(written(one)) for name, one in value[key]["tests"].items()}
             lines += _table(key, inner_values, {name: field.comment for name, field in fields.items()})
     return "\n".join(lines) + "\n"
 
@@ -98,6 +101,8 @@ def _value(value: Any, real: bool = False) -> str:
             return str(value)
         case bytes():
             return f'"{value.hex()}"'
+        case Real():
+            return value
         case str() if real and "." in value and is_decimal(value):
             return value  # a real: reads back as the same string
         case str():

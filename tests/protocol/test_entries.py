@@ -59,7 +59,8 @@ def test_kinds_are_those_of_this_version_and_each_has_a_sample() -> None:
         "log.genesis", "log.recover", "node.start", "node.stop", "roster.accept", "study.accept", "study.reject",
         "study.start", "stats.open", "study.end", "data.sheet", "round.start", "round.train", "env.sent", "env.recv",
         "session.sum", "session.void", "round.mix", "round.eval", "round.end", "round.heads", "model.checkpoint",
-        "model.release", "data.release", "key.rotate", "key.revoke", "fault", "payload.prune", "redact", "audit.export",
+        "release.approve", "release.offer", "model.release", "data.release", "key.rotate", "key.revoke", "fault",
+        "payload.prune", "redact", "audit.export",
     }  # fmt: skip
     assert {kind for _, kind, _, _ in bodies()} == set(KINDS)
 

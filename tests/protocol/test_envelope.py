@@ -94,7 +94,7 @@ def test_a_header_of_more_than_16_kib_is_not_built() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        pytest.param({"type": "APPROVE"}, "not in this version", id="later type"),
+        pytest.param({"type": "AGREE"}, "not in this version", id="later type"),
         pytest.param({"type": "NONSENSE"}, "not in this version", id="unknown type"),
         pytest.param({"sender": "skane"}, "the sender's own log", id="another's log"),
         pytest.param({"head_size": 0}, "at least 1", id="place of genesis"),
@@ -134,14 +134,14 @@ def test_a_text_beyond_ascii_in_a_body_is_a_schema_error() -> None:
 
 def test_types_are_those_of_the_table() -> None:
     assert set(TYPES) == {
-        "ROSTER", "PROPOSE", "ACCEPT", "REJECT", "ADVERT", "COHORT", "SHARES", "ROUTED", "MASKED",
+        "ROSTER", "PROPOSE", "ACCEPT", "REJECT", "APPROVE", "ADVERT", "COHORT", "SHARES", "ROUTED", "MASKED",
         "RECEIPT", "SURVIVORS", "CONFIRM", "CONFIRMS", "REVEAL", "COMPLAINT", "RESULT", "PARTIAL", "DELTA", "ABSENT",
         "EVIDENCE", "PING",
         "HELLO", "BEHIND", "HEADS", "COSIGN", "PROVE", "PROOF", "MIRROR",
     }  # fmt: skip
     service = ["PING", "HELLO", "BEHIND", "HEADS", "COSIGN", "PROVE", "PROOF", "MIRROR"]
     assert [t.name for t in TYPES.values() if not t.logged] == service
-    assert [t.name for t in TYPES.values() if t.flooded] == ["ROSTER", "PROPOSE", "ACCEPT", "REJECT"]
+    assert [t.name for t in TYPES.values() if t.flooded] == ["ROSTER", "PROPOSE", "ACCEPT", "REJECT", "APPROVE"]
     assert [t.name for t in TYPES.values() if t.carrier] == [
         "COHORT", "ROUTED", "SURVIVORS", "CONFIRMS", "EVIDENCE",
     ]

@@ -194,6 +194,10 @@ MESSAGES: list[tuple[str, str, dict[str, Any], dict[str, Any], tuple[int, bytes 
     ("the plan follows; its hash is the study", "PROPOSE", _STUDY, {}, (1500, STUDY)),
     ("consent", "ACCEPT", _STUDY, {"code_sha256": fixed(0x43)}, (0, None)),
     ("refusal", "REJECT", _STUDY, {"reason": "privacy"}, (0, None)),
+    (
+        "synthetic data may leave", "APPROVE", _STUDY,
+        {"kind": "data", "file_sha256": fixed(0x44), "card_sha256": fixed(0x45)}, (0, None),
+    ),
     ("a training round, no sums before it", "ADVERT", _ALL, _ADVERT, (0, None)),
     ("sums were opened before: hash, two columns", "ADVERT", _ALL, {**_ADVERT, "stats": fixed(9, 36)}, (0, None)),
     (
@@ -392,6 +396,9 @@ _RELEASE: dict[str, Any] = {
     "model": fixed(0x77), "round": 22, "file_sha256": fixed(0x7b), "card_sha256": fixed(0x7e),
     "tests": {"auc": 912_345, "worst/leak": -1_000}, "approvals": [{"region": "kalmar", "eid": fixed(3)}],
 }  # fmt: skip
+_CANDIDATE: dict[str, Any] = {
+    "kind": "data", "file_sha256": fixed(0x7b), "card_sha256": fixed(0x7e), "bytes": 91_204,
+}  # fmt: skip
 _REVOKE: dict[str, Any] = {
     "region": "skane", "serial": 1, "last_good": {"size": 40, "root": fixed(0x11)}, "reason": "stolen",
     "sig": fixed(0x1a, 64), "by": "identity", "approvals": [],
@@ -472,6 +479,12 @@ def bodies() -> list[tuple[str, str, bytes | None, dict[str, Any]]]:
           "cosigned": [{"by": "kalmar", "size": 51, "t_s": 1_790_000_000, "sig": fixed(0x15, 64)}]}),
         ("a model on disk", "model.checkpoint", STUDY,
          {"round": 3, "model": fixed(0x77), "file_sha256": fixed(0x7b), "bytes": 40_960}),
+        ("this region's own judgement of synthetic data", "release.approve", STUDY,
+         {**_CANDIDATE, "figures": fixed(0x1d), "role": "dpo", "decision_ref": "RS 2026-01234"}),
+        ("of a model, without figures", "release.approve", STUDY,
+         {**_CANDIDATE, "kind": "model", "figures": None, "role": "technical", "decision_ref": None}),
+        ("handed to two others to judge", "release.offer", STUDY,
+         {**_CANDIDATE, "to": ["kalmar", "skane"], "role": "dpo", "decision_ref": "RS 2026-01234"}),
         ("a model that leaves", "model.release", STUDY, _RELEASE),
         ("data that leave", "data.release", STUDY, {**_RELEASE, "approvals": []}),
         ("the second key set", "key.rotate", None,
