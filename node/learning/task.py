@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from node.learning.data.schema import Schema, Target
     from node.learning.preprocessing import GlobalStats
     from node.learning.privacy import DPContext
+    from node.learning.synth.coding import TableCoding
 
 Floats = NDArray[np.float32]
 Arrays = dict[str, dict[str, Floats]]  # module -> parameter -> values
@@ -163,12 +164,14 @@ class Encoded:
         y: int64 (n,) class numbers, or whether the event was seen.
         target: float32 (n, t): a number (standardised), labels, or a time; None for classes.
         images: uint8 (n, height, width, channels); None where there are none.
+        coding: What a generator's rows are coded by (``synth.coding``); None for other tasks.
     """
 
     x: Floats
     y: NDArray[np.int64]
     target: Floats | None = None
     images: NDArray[np.uint8] | None = None
+    coding: TableCoding | None = None
 
     def __len__(self) -> int:
         return len(self.y)

@@ -1,0 +1,136 @@
+"""Tables for the benchmarks of generators, as a region would declare them; no benchmark itself.
+
+Heart: the same four hospitals, rows and split as ``hospitals`` (486 training rows, 254 test rows), with its categories as
+categories and decimals declared; 11 columns. Breast cancer: scikit-learn's 569 x 30 numbers, four regions by
+Dirichlet(1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.hospitals import FILES, FOLDER, NAMES, RANGES
+from node.learning.data.manifest import load, to_toml
+from node.learning.data.table import Rows, read
+
+DECIMALS = {"age": 0, "trestbps": 0, "chol": 0, "thalach": 0, "oldpeak": 1}
+CATEGORIES = {"cp": ("1", "2", "3", "4"), "restecg": ("0", "1", "2")}
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Training manifests of each region and of all together, and the held-out rows.
+
+    Attributes:
+        train: region -> manifest.
+        test: region -> manifest of its held-out rows.
+        pooled, union: Manifests of all training and all held-out rows.
+    """
+
+    train: dict[str, Path]
+    test: dict[str, Path]
+    pooled: Path
+    union: Path
+
+    def frame(self, manifest: Path) -> Any:
+        """Return a manifest's table as a DataFrame, every cell a text as in the file."""
+        import pandas as pd
+
+        return pd.read_csv(manifest.with_suffix(".csv"), dtype=str, keep_default_na=False)
+
+
+def rows_of(manifest: Path) -> Rows:
+    """Return a manifest's typed rows."""
+    return read(load(manifest), manifest.parent)[0]
+
+
+def heart(folder: Path, *, narrow: bool = False) -> Tables:
+    """Write the four hospitals.
+
+    Args:
+        narrow: Ranges are plausible ones, for where public ranges make the bins; what lies outside is missing there.
+    """
+    from sklearn.model_selection import train_test_split
+
+    ranges = RANGES | ({} if narrow else {"trestbps": (0, 220)})
+    columns: list[dict[str, Any]] = []
+    for name in NAMES:
+        if name in RANGES:
+            one = {"kind": "number", "range": list(ranges[name]), "decimals": DECIMALS[name]}
+        elif name in CATEGORIES:
+            one = {"kind": "category", "categories": list(CATEGORIES[name])}
+        else:
+            one = {"kind": "boolean"}
+        columns.append({"name": name, "role": "feature", **one})
+    columns.append({"name": "ill", "kind": "boolean", "role": "label"})
+    parts: dict[str, tuple[list[list[str]], list[list[str]]]] = {}
+    for name, file in FILES.items():
+        lines, y = [], []
+        for line in (FOLDER / f"processed.{file}.data").read_text().splitlines():
+            cells = line.split(",")
+            if "?" not in cells[:10]:
+                y.append(int(float(cells[13]) > 0))
+                lines.append([*(f"{float(cell):g}" for cell in cells[:10]), str(y[-1])])
+        few = min(np.bincount(y, minlength=2)) > 2
+        at = train_test_split(np.arange(len(y)), train_size=0.66, random_state=43, stratify=y if few else None)
+        parts[name] = ([lines[i] for i in at[0]], [lines[i] for i in at[1]])
+    return _tables(folder, "heart", columns, parts)
+
+
+def breast_cancer(folder: Path, seed: int = 0) -> Tables:
+    """Write four regions of breast cancer, a third of each held out."""
+    from sklearn.datasets import load_breast_cancer
+
+    found = load_breast_cancer()
+    rng = np.random.default_rng(seed)
+    x, y = np.asarray(found.data), np.asarray(found.target)
+    names = [str(name).replace(" ", "_") for name in found.feature_names]
+    columns: list[dict[str, Any]] = []
+    for name, values in zip(names, x.T, strict=True):
+        top = 10.0 ** np.ceil(np.log10(values.max()))
+        places = max(0, 4 - round(np.log10(top)))
+        columns.append(
+            {"name": name, "kind": "number", "role": "feature", "range": [0, float(top)], "decimals": places}
+        )
+    columns.append({"name": "malignant", "kind": "boolean", "role": "label"})
+    regions = ("north", "east", "south", "west")
+    where = np.empty(len(y), np.int64)
+    for k in (0, 1):
+        rows = rng.permutation(np.flatnonzero(y == k))
+        cuts = (np.cumsum(rng.dirichlet([1.0] * 4))[:-1] * len(rows)).astype(int)
+        for region, part in enumerate(np.split(rows, cuts)):
+            where[part] = region
+    parts = {}
+    for number, region in enumerate(regions):
+        at = rng.permutation(np.flatnonzero(where == number))
+        lines = [[*(f"{value:g}" for value in x[i]), str(1 - y[i])] for i in at]
+        parts[region] = (lines[len(lines) // 3 :], lines[: len(lines) // 3])
+    return _tables(folder, "breast-cancer", columns, parts)
+
+
+def _tables(
+    folder: Path,
+    id: str,
+    columns: list[dict[str, Any]],
+    parts: dict[str, tuple[list[list[str]], list[list[str]]]],
+) -> Tables:
+    train = {name: _write(folder / name, name, id, columns, one) for name, (one, _) in parts.items()}
+    test = {name: _write(folder / f"{name}-test", name, id, columns, one) for name, (_, one) in parts.items()}
+    pooled = _write(folder / "pooled", "pooled", id, columns, sum((one for one, _ in parts.values()), []))
+    union = _write(folder / "union", "union", id, columns, sum((one for _, one in parts.values()), []))
+    return Tables(train, test, pooled, union)
+
+
+def _write(folder: Path, name: str, id: str, columns: list[dict[str, Any]], lines: Sequence[Sequence[str]]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    header = ",".join(str(column["name"]) for column in columns)
+    (folder / f"{name}.csv").write_text("\n".join([header, *(",".join(line) for line in lines)]) + "\n")
+    path = folder / f"{name}.toml"
+    head = {"id": id, "licence": "CC BY 4.0", "purposes": ["research", "education"]}
+    path.write_text(to_toml({**head, "file": [{"path": f"{name}.csv"}], "column": columns}))
+    return path
