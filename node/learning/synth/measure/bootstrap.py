@@ -1,0 +1,90 @@
+"""Bounds by bootstrap over patients: all draws at once, as weights of rows.
+
+A draw takes as many patients as there are, with repeats; a row weighs as often as its patient was drawn. What is
+released is fixed, so synthetic rows are not drawn.
+
+Source: Efron and Tibshirani (1993), chapter 13: percentile intervals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from node.learning.synth.measure.gate import Figure
+from node.learning.synth.measure.tables import Doubles, Integers
+
+DRAWS = 1000
+BLOCK = 4_000_000  # weights that are held at once
+TAIL = 0.025
+
+
+def weights(patients: Integers, seed: int, *, beside: int = 0) -> Iterator[Doubles]:
+    """Yield blocks of rows' weights, float64 (some draws, n), ``DRAWS`` in all; the same for equal seeds.
+
+    Args:
+        beside: Rows of another group whose blocks must have the same size.
+    """
+    count = int(patients.max()) + 1 if len(patients) else 0
+    rng = np.random.default_rng(seed)
+    block = max(1, BLOCK // max(1, len(patients), beside))
+    for start in range(0, DRAWS if count else 0, block):
+        some = min(block, DRAWS - start)
+        drawn = rng.integers(0, count, (some, count)) + count * np.arange(some)[:, None]
+        times = np.bincount(drawn.reshape(-1), minlength=some * count).reshape(some, count)
+        yield times[:, patients].astype(np.float64)
+
+
+def bounds(values: Doubles) -> tuple[float | None, float | None]:
+    """Return the 2.5 and 97.5 percentile of the draws in which a figure is defined; None without any."""
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return None, None
+    low, high = np.quantile(known, [TAIL, 1 - TAIL])
+    return float(low), float(high)
+
+
+def bounded(value: float | None, patients: Integers, of: Callable[[Doubles], Doubles], seed: int) -> Figure:
+    """Return a figure with its bounds.
+
+    Args:
+        of: From weights (draws, n) to the figure of each draw (draws,); NaN is undefined.
+    """
+    drawn = [of(block) for block in weights(patients, seed)]
+    low, high = bounds(np.concatenate(drawn)) if drawn and value is not None else (None, None)
+    return Figure(value, low, high)
+
+
+def weighted_auroc(scores: Doubles, positive: NDArray[np.bool_], rows: Doubles) -> Doubles:
+    """Return the area under the ROC curve of each draw, ties counted half; NaN where only one class was drawn.
+
+    Args:
+        scores, positive: (n,).
+        rows: Weights, (draws, n).
+    """
+    order = np.argsort(scores, kind="stable")
+    first = np.flatnonzero(np.diff(scores[order], prepend=-np.inf) != 0)  # of equal scores
+    sorted_rows = rows[:, order]
+    ones = np.add.reduceat(np.where(positive[order], sorted_rows, 0), first, axis=1)
+    zeros = np.add.reduceat(np.where(positive[order], 0, sorted_rows), first, axis=1)
+    pairs = ones.sum(axis=1) * zeros.sum(axis=1)
+    below = np.cumsum(zeros, axis=1) - zeros / 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(pairs > 0, (ones * below).sum(axis=1) / np.maximum(pairs, 1), np.nan)
+
+
+def two_sided(
+    first: Integers, second: Integers, of: Callable[[Doubles, Doubles], Doubles], seed: int
+) -> tuple[float | None, float | None]:
+    """Return bounds of a figure of two groups whose patients are drawn apart.
+
+    Args:
+        first, second: Patients of the rows of each.
+        of: From the weights of both, (draws, n) and (draws, m), to the figure of each draw.
+    """
+    if not len(first) or not len(second):
+        return None, None
+    pairs = zip(weights(first, seed, beside=len(second)), weights(second, seed + 1, beside=len(first)), strict=True)
+    return bounds(np.concatenate([of(a, b) for a, b in pairs]))
