@@ -207,7 +207,7 @@ def test_two_studies_in_one_network_are_both_listed_and_either_can_be_confirmed(
     bundles = export_all(network, tmp_path)
     report = verify(bundles)
     assert (report.verdict, {row.study for row in report.studies}) == ("clean", {first.study, second.study})
-    assert second.study.hex() in report.sentence
+    assert f"{first.study.hex()[:8]}…" in report.sentence and f"{second.study.hex()[:8]}…" in report.sentence
     for plan in (first, second):
         assert verify(bundles, study=plan.study).sentence.startswith("Clean: 4 logs")
 
