@@ -1,7 +1,10 @@
 """Four regions' chest X-rays, Dirichlet(.5): the small CNN's AUROC at every node, beside pooled training.
 
 PneumoniaMNIST, 28 x 28; 23 585 parameters, AdamW with one cycle, 16 rounds of 30 steps of 64, shift 2, flip.
-Real peers with masks under a virtual clock; the published test images score every node's model.
+Some regions of such a split have hardly a healthy or hardly an ill child, so ``own_prior`` takes each region's shares
+out of its loss (chosen on the published validation images at the splits 11, 12 and 13). Pooled takes as many local
+steps of the same settings; its own shares are everybody's, so nothing moves. Real peers with masks under a virtual
+clock; the published test images score every node's model.
 Source of data: Yang et al. (2023), MedMNIST v2, CC BY 4.0.
 """
 
@@ -28,20 +31,22 @@ SEEDS = (0, 1, 2, 3, 4)
 ROUNDS = 16
 SETTINGS = {
     "model": "cnn", "optimizer": "adamw", "schedule": "onecycle", "lr": "0.002", "weight_decay": "0.01",
-    "batch": 64, "local_steps": 30, "shift": 2, "flip": True,
+    "batch": 64, "local_steps": 30, "shift": 2, "flip": True, "own_prior": True,
 }  # fmt: skip
 LEAST, WITHIN, CPU_S = 0.93, 0.01, 600.0
 
 
 def run(seed: int) -> list[dict[str, Any]]:
-    """Return the figures of five seeds."""
+    """Return the figures of five seeds: the split's, the plan's and pooled training's."""
     rows = [_together(one) for one in SEEDS]
     worst, mean, cpu = zip(*rows, strict=True)
     pooled = [_pooled(one) for one in SEEDS]
+    behind = [whole - least for whole, least in zip(pooled, worst, strict=True)]
     return [
         _figure("worst node's AUROC", worst, LEAST),
-        _figure("mean node's AUROC", mean, float(np.median(pooled)) - WITHIN),
+        _figure("mean node's AUROC", mean, None),
         _figure("pooled: AUROC", pooled, None),
+        {**_figure("pooled less the worst node's", behind, WITHIN), "direction": "less"},
         {**_figure("CPU of one study, all four nodes", cpu, CPU_S), "unit": "s", "direction": "less"},
     ]
 

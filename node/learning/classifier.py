@@ -14,11 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from node.learning.data.schema import Schema, Target
+from node.learning.errors import ConfigError
 from node.learning.metrics import figures, label_figures
+from node.learning.priors import offsets
 from node.learning.supervised import Supervised, batches
 from node.learning.task import Arrays, Encoded, Floats, Local
 
-__all__ = ["Classifier", "batches", "chances"]
+__all__ = ["WITHOUT_COUNTS", "Classifier", "batches", "chances"]
+
+WITHOUT_COUNTS = (
+    "own_prior = true without counts of classes, or beside differential privacy",
+    "a study with the sum round count and without dp: a region's own shares carry no noise",
+    "Leave own_prior out: landsting study new --set own_prior=false.",
+)
 
 
 def chances(logits: Floats, is_labels: bool = False) -> NDArray[np.float64]:
@@ -38,15 +46,21 @@ class Classifier(Supervised):
 
     name = "classifier"
     targets = (Target.CLASSES, Target.LABELS)
+    defaults: Mapping[str, object] = {**Supervised.defaults, "own_prior": False}
 
     def outputs(self, schema: Schema, settings: Mapping[str, Any]) -> int:
         """Return one for two classes, else one for each class or label."""
         if schema.target is Target.LABELS:
+            if settings.get("own_prior"):
+                raise ConfigError("own_prior = true and several labels", "one label of classes", "Leave it out.")
             return len(schema.labels)
         return 1 if len(schema.classes) == 2 else len(schema.classes)
 
     def losses(self, logits: Any, at: Any, local: Local, outputs: int, settings: Mapping[str, Any]) -> Any:
-        """Return the cross entropy of each row, weighted by its class where ``class_weights`` is on."""
+        """Return the cross entropy of each row, weighted by its class where ``class_weights`` is on.
+
+        With ``own_prior`` the region's own shares of classes are taken out first; see ``priors``.
+        """
         import torch
         from torch.nn import functional as f
 
@@ -54,6 +68,11 @@ class Classifier(Supervised):
             labels = torch.from_numpy(local.rows.target)[at].to(logits.device)
             return f.binary_cross_entropy_with_logits(logits, labels, reduction="none").mean(dim=1)
         target = torch.from_numpy(local.rows.y)[at].to(logits.device)
+        if settings["own_prior"]:
+            if local.stats is None or local.dp is not None:
+                raise ConfigError(*WITHOUT_COUNTS)
+            moved = torch.tensor(offsets(local.rows.y, local.stats.classes), dtype=torch.float32).to(logits.device)
+            logits = logits + (moved if outputs > 1 else moved[1] - moved[0])
         if outputs > 1:
             each = f.cross_entropy(logits, target, reduction="none")
         else:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from node.learning.classifier import WITHOUT_COUNTS
 from node.learning.data.manifest import load
 from node.learning.data.schema import Target
 from node.learning.errors import ConfigError
@@ -44,6 +45,8 @@ def describe(
     """
     task = get_task(plan_name(task_name))
     known = read_settings(task, settings)
+    if dp and known.get("own_prior"):
+        raise ConfigError(*WITHOUT_COUNTS)
     schema = None
     if task.needs_data:
         if manifest_path is None:
