@@ -32,9 +32,9 @@ def figures(
     ``diversity``: mean distance of two synthetic images of a class over that of two real ones.
     """
     real, label = real[:MOST], label[:MOST]
-    a, b = small(made), small(real)
     if any((label == k).sum() < 2 for k in range(classes)):
         return {"synthetic_auroc": None, "pixel_frechet": None, "diversity": None}
+    a, b = small(made), small(real)
     spreads, gaps = [], []
     for k in range(classes):
         x, y = a[made_label == k], b[label == k]

@@ -1,6 +1,6 @@
 """The task ``imagegan``: a class-conditional generator of images of 16 to 64 pixels that regions make together.
 
-``G`` and its running average ``E``, which is what is sampled, travel and are averaged; ``D`` stays, for its weights
+``G`` and its running average ``ema``, which is what is sampled, travel and are averaged; ``D`` stays, for its weights
 tell whose images it was trained on, and so do both optimizers' moments. Non-saturating loss, R1 every few steps,
 classes drawn equally often where a region has them.
 
@@ -40,7 +40,7 @@ SAMPLES = 200  # of each class, for evaluation
 
 
 class ImageGan:
-    """Three modules: ``G`` and ``E`` travel, ``D`` stays."""
+    """Three modules: ``G`` and ``ema`` travel, ``D`` stays."""
 
     name = "imagegan"
     version = "1"
@@ -78,6 +78,8 @@ class ImageGan:
             raise ConfigError("task imagegan and no column of kind image", "one", "Use a GAN for tables.")
         if not settings["ema"] < 1:
             raise ConfigError(f"ema = {settings['ema']}", "below 1", "Set ema = 0.995.")
+        if settings["batch"] < 1:
+            raise ConfigError("batch = 0", "at least 1", "Set batch = 32.")
         form = ImageForm(schema.image.shape, len(schema.classes), settings["noise"], settings["width"])
         form.check()
         return form
@@ -88,11 +90,11 @@ class ImageGan:
         form = self.form(schema, settings)
         generator = {name: shape for name, (shape, _) in generator_parts(form).items()}
         discriminator = {name: shape for name, (shape, _) in discriminator_parts(form).items()}
-        return {"D": discriminator, "E": generator, "G": dict(generator)}
+        return {"D": discriminator, "ema": generator, "G": dict(generator)}
 
     def shared(self) -> dict[str, SharePolicy]:
         """The generator and its average travel, the discriminator stays."""
-        return {"D": SharePolicy.STAYS, "E": SharePolicy.TRAVELS, "G": SharePolicy.TRAVELS}
+        return {"D": SharePolicy.STAYS, "ema": SharePolicy.TRAVELS, "G": SharePolicy.TRAVELS}
 
     def initial(self, schema: Schema | None, settings: Mapping[str, Any], seed: int) -> Arrays:
         """Return the first weights; the average begins as the generator does."""
@@ -100,16 +102,23 @@ class ImageGan:
         form = self.form(schema, settings)
         generator = first_values(generator_parts(form), "G", seed)
         average = {name: values.copy() for name, values in generator.items()}
-        return {"D": first_values(discriminator_parts(form), "D", seed), "E": average, "G": generator}
+        return {"D": first_values(discriminator_parts(form), "D", seed), "ema": average, "G": generator}
 
     def train(self, arrays: Arrays, local: Local, settings: Mapping[str, Any]) -> tuple[Arrays, float | None]:
         """Return the modules after ``local_steps`` steps of each, and D's mean loss."""
         torch = mlp.torch_one_thread()
         images = local.rows.images
         assert images is not None
+        if local.stats is not None and 0 in local.stats.classes:
+            lacking = local.stats.classes.index(0)
+            raise ConfigError(
+                f"no region has an image of class {lacking} (in the manifest's order, from 0)",
+                "at least one of each class in all regions together",
+                "Take the class out of the label's categories.",
+            )
         form = form_of(arrays["G"], images.shape[1:], settings)
         g, d = build_generator(form, arrays["G"]), build_discriminator(form, arrays["D"])
-        average = {name: torch.from_numpy(values.copy()) for name, values in arrays["E"].items()}
+        average = {name: torch.from_numpy(values.copy()) for name, values in arrays["ema"].items()}
         adam_g, adam_d = (
             AdamW(module, _free(net, module, local), local.private, betas=BETAS) for module, net in (("G", g), ("D", d))
         )
@@ -146,7 +155,7 @@ class ImageGan:
             adam.keep(local.private)
         after = {
             "D": mlp.parameters_of(d),
-            "E": {name: value.numpy() for name, value in average.items()},
+            "ema": {name: value.numpy() for name, value in average.items()},
             "G": mlp.parameters_of(g),
         }
         return after, total / steps if steps else None
@@ -154,9 +163,9 @@ class ImageGan:
     def evaluate(self, arrays: Arrays, rows: Encoded, settings: Mapping[str, Any]) -> dict[str, float | None]:
         """Return how images of the average compare with real ones; what a class without images leaves open is None."""
         assert rows.images is not None
-        form = form_of(arrays["E"], rows.images.shape[1:], settings)
+        form = form_of(arrays["ema"], rows.images.shape[1:], settings)
         label = np.repeat(np.arange(form.classes), SAMPLES)
-        made = sample(form, arrays["E"], label, np.random.Generator(stream("image-evaluate")))
+        made = sample(form, arrays["ema"], label, np.random.Generator(stream("image-evaluate")))
         return figures(made, label, rows.images, rows.y, form.classes)
 
 

@@ -1,12 +1,13 @@
 """Synthetic images out of a trained generator: one at a time, seeded, in bounded memory; and a sheet of them.
 
-What is sampled is the running average of the generator (``E``), never a real image.
+What is sampled is the running average of the generator (``ema``), never a real image.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,12 +29,12 @@ Images = NDArray[np.uint8]
 
 
 def generate(
-    model: Model, *, rows: int, seed: int, condition: Mapping[str, str] | None = None
+    model: Path | Model, *, rows: int, seed: int, condition: Mapping[str, str] | None = None
 ) -> Iterator[tuple[str, Images]]:
     """Yield synthetic images with their class, one after another; the same for the same model and seed.
 
     Args:
-        model: What ``evaluate.read_model`` returns for a model of the task ``imagegan``.
+        model: The safetensors file that ``model export`` wrote, its .json beside it; or what was read of it.
         rows: How many, 0 or more; the first ones are the same whatever their number.
         seed: Of the noise.
         condition: The label column and the one class wanted; None for all classes in turn.
@@ -44,6 +45,10 @@ def generate(
     Raises:
         ConfigError: The model is no image GAN, or the condition names another column or class.
     """
+    if isinstance(model, Path):
+        from node.learning.evaluate import read_model  # which knows all tasks, and this one draws a sheet
+
+        model = read_model(model)
     schema = model.encoder.schema
     if model.task != "imagegan" or schema.image is None or schema.image.shape is None:
         raise ConfigError(f"a model of task {model.task}", "one of task imagegan", "Name an image generator.")
@@ -58,10 +63,10 @@ def generate(
                 "Name the label and one of its classes.",
             )
         wanted = [schema.classes.index(value)]
-    form = form_of(model.arrays["E"], schema.image.shape, model.settings)
+    form = form_of(model.arrays["ema"], schema.image.shape, model.settings)
     for start in range(0, rows, BATCH):
         label = np.array([wanted[i % len(wanted)] for i in range(start, start + BATCH)])
-        made = sample(form, model.arrays["E"], label, np.random.Generator(stream("images", seed, start)))
+        made = sample(form, model.arrays["ema"], label, np.random.Generator(stream("images", seed, start)))
         for k, image in zip(label[: rows - start].tolist(), made, strict=False):
             yield schema.classes[k], image
 
