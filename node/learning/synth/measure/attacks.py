@@ -48,7 +48,7 @@ def attribute_inference(real: Table, held: Table, synthetic: Table, column: str,
     drawn = [(_share(block, through), _share(block, without)) for block in weights(patients, seed)]
     a, b = (np.concatenate(part) for part in zip(*drawn, strict=True))
     other, value = float(without.mean()), float(through.mean())
-    return Figure(value, *bounds(a), other), Figure(value - other, *bounds(a - b))
+    return Figure(value, *bounds(a, value), other), Figure(value - other, *bounds(a - b, value - other))
 
 
 def _share(rows: Doubles, hits: Doubles) -> Doubles:

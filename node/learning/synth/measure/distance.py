@@ -61,7 +61,7 @@ def membership(scores: tuple[Doubles, Doubles], patients: tuple[Integers, Intege
     def drawn(a: Doubles, b: Doubles) -> Doubles:
         return weighted_auroc(both, was, np.concatenate([a, b], axis=1))
 
-    return Figure(value, *two_sided(*patients, drawn, seed))
+    return Figure(value, *two_sided(value, *patients, drawn, seed))
 
 
 def dcr_share(
@@ -97,7 +97,7 @@ def dcr_share(
         there = np.concatenate([a > 0, b > 0], axis=1)
         return np.array([_nearer(one, order, gaps, few) for one in there])
 
-    return Figure(value, *two_sided(*which, drawn, seed))
+    return Figure(value, *two_sided(value, *which, drawn, seed))
 
 
 def _nearer(there: np.ndarray, order: Integers, gaps: Doubles, few: int) -> float:

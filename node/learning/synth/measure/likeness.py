@@ -46,7 +46,7 @@ class Scores:
 
     def figure(self, against: float | None, why: str) -> Figure:
         """Return the mean with its bounds; ``why`` is the reason where it is undefined."""
-        low, high = bounds(self.drawn) if self.value is not None else (None, None)
+        low, high = bounds(self.drawn, self.value)
         return Figure(self.value, low, high, against, why if self.value is None else "")
 
 

@@ -99,7 +99,7 @@ def transfer(name: str, fitted_on: Inputs, tested_on: Inputs, seed: int | None, 
         np.mean([weighted_auroc(said[:, k], tested_on.y == k, block) for k in of], axis=0)
         for block in weights(tested_on.patients, seed)
     ]
-    return Figure(value, *bounds(np.concatenate(parts)), against)
+    return Figure(value, *bounds(np.concatenate(parts), value), against)
 
 
 def detection(real: Table, synthetic: Table, seed: int) -> Figure:
@@ -126,4 +126,4 @@ def scored_detection(real: Table, synthetic: Table, seed: int) -> tuple[Figure, 
         weighted_auroc(scores, made, np.concatenate([block, np.ones((len(block), len(synthetic)))], axis=1))
         for block in weights(real.patients, seed)
     ]
-    return Figure(value, *bounds(np.concatenate(parts))), scores, made
+    return Figure(value, *bounds(np.concatenate(parts), value)), scores, made
