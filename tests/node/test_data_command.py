@@ -344,7 +344,7 @@ def test_a_layout_is_told_from_its_files_and_its_draft_binds(home: Path, capfd: 
     run(capfd, "data", "init", hospital, "-o", written)
     [one] = run(capfd, "data", "add", written, "--home", home)["data"]
 
-    assert (one["name"], one["rows"], one["anonymity"]["k"]) == ("heart", 261, 2)
+    assert (one["name"], one["rows"], one["anonymity"]["k"]) == ("heart", 294, 2)
     assert run(capfd, "data", "init", hospital, "-o", written, code=1)["code"] == "FILE"  # never overwritten
 
 

@@ -1,7 +1,8 @@
 """UCI heart disease: ``processed.*.data`` of four hospitals, 14 columns without a header, ``?`` for missing.
 
-The label ``ill`` is ``num > 0``. The drafted manifest leaves out slope, ca and thal, which two hospitals hardly
-have, and rows that are not complete: 740 of 920 rows are left, as in the published federated benchmark.
+The label ``ill`` is ``num > 0``. The drafted manifest leaves out slope, ca and thal, which two hospitals hardly have, and
+takes a cholesterol or blood pressure of 0 for not measured: all of Switzerland's are 0. The published federated
+benchmark instead keeps 0 as a value and leaves out rows that are not complete (740 of 920): ``complete = true``.
 
 Source: Janosi, Steinbrunn, Pfisterer, Detrano (1988), UCI, CC BY 4.0; FLamby (2022), Fed-Heart-Disease.
 """
@@ -22,6 +23,9 @@ COLUMNS = (
     "age", "sex", "cp", "trestbps", "chol", "fbs", "restecg", "thalach", "exang", "oldpeak", "slope", "ca",
     "thal", "num",
 )  # fmt: skip
+
+
+NOT_MEASURED = ("?", "0", "0.0")  # nobody lives with either at 0
 
 
 class HeartSource:
@@ -61,23 +65,22 @@ def _ill(cell: str) -> str:
 def draft(path: Path) -> dict[str, Any]:
     """Return a manifest's plain values for one hospital's file."""
 
-    def column(name: str, kind: str, **more: Any) -> dict[str, Any]:
-        return {"name": name, "kind": kind, "role": "feature", **more, "missing": ["?"]}
+    def column(name: str, kind: str, missing: tuple[str, ...] = ("?",), **more: Any) -> dict[str, Any]:
+        return {"name": name, "kind": kind, "role": "feature", **more, "missing": list(missing)}
 
     return {
         "id": "heart",
         "licence": "CC BY 4.0",
         "purposes": ["research", "education"],
         "layout": "uci-heart",
-        "complete": True,
         "file": [{"path": str(path)}],
         "column": [
             {"name": "age", "kind": "integer", "role": "quasi_identifier", "unit": "years", "range": [18, 100],
              "band": 10},
             {"name": "sex", "kind": "boolean", "role": "quasi_identifier"},
             column("cp", "category", categories=["1", "2", "3", "4"]),
-            column("trestbps", "number", unit="mmHg", range=[0, 260]),
-            column("chol", "number", unit="mg/dL", range=[0, 700]),
+            column("trestbps", "number", NOT_MEASURED, unit="mmHg", range=[60, 260]),
+            column("chol", "number", NOT_MEASURED, unit="mg/dL", range=[50, 700]),
             column("fbs", "boolean"),
             column("restecg", "category", categories=["0", "1", "2"]),
             column("thalach", "number", unit="1/min", range=[40, 230]),
