@@ -111,8 +111,34 @@ def _say(found: list[dict[str, Any]], as_json: bool) -> None:
         say(f"  schema {one['schema'][:16]}  (must be the same in every region)")
         for words in one["left_out"]:
             say(f"  left out: {words}")
-        for finding in one["findings"]:
-            say(f"  {in_words(finding)}")
+        for line in brief(one["findings"], one["name"]):
+            say(f"  {line}")
+
+
+MANY = 3  # notes of one check from which on they share a line
+NAMED = 8
+
+
+def brief(findings: list[dict[str, Any]], name: str) -> list[str]:
+    """Return findings as lines: of a check that notes the same of many columns one line for all of them."""
+    from node.annex_words import CHECKS
+
+    notes: dict[str, list[dict[str, Any]]] = {}
+    lines = []
+    for one in findings:
+        is_note = one["severity"] != "block" and one["column"]
+        if is_note and sum(f["check"] == one["check"] and f["severity"] != "block" for f in findings) >= MANY:
+            notes.setdefault(one["check"], []).append(one)
+        else:
+            lines.append(in_words(one))
+    for check, some in notes.items():
+        names = [one["column"] for one in some]
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        title = CHECKS["en"].get(check, check)
+        lines.append(f"note: {title} in {len(names)} columns: {', '.join(names[:NAMED])}{more}")
+    if notes:
+        lines.append(f"each of these by itself: landsting data show {name}")
+    return lines
 
 
 def in_words(finding: dict[str, Any]) -> str:

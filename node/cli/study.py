@@ -11,6 +11,7 @@ from node.cli.asking import ask, fact, plan_of_file, studies, study_id
 from node.cli.following import follow
 from node.cli.output import emit, say, table
 from node.cli.root import common, home_option
+from node.cli.study_annex import annex
 from node.cli.study_check import check
 from node.cli.study_new import keep_model, new
 
@@ -203,5 +204,6 @@ def reject(study: str, home: Path, reason: str, role: str, ref: str | None, word
 
 
 study.add_command(new)
+study.add_command(annex)
 study.add_command(follow)
 study.add_command(check)
