@@ -18,6 +18,7 @@ from gossip.exchange import Exchange
 from gossip.keyring import KeyRing
 from gossip.mailbox import Contradiction, Mailbox
 from gossip.presence import Presence
+from gossip.recording import Recording
 from gossip.session import Entropy, session_id
 from protocol.buckets import BUCKETS
 from protocol.codec import Value, decode, encode, hash_of
@@ -113,6 +114,11 @@ class StudyContext:
     def study(self) -> bytes:
         """The study id."""
         return self.plan.study
+
+    @cached_property
+    def recording(self) -> Recording:
+        """What is kept of the rounds for an audit."""
+        return Recording(self.plan, self.me)
 
     @property
     def others(self) -> tuple[str, ...]:

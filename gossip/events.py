@@ -7,6 +7,7 @@ what hangs on it (``Send`` …) happens only after it is on disk. Payloads pass 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -388,6 +389,45 @@ class Forget:
 
 
 @dataclass(frozen=True, slots=True)
+class Retain:
+    """Keep a payload of a training round beside the log: it need not be flushed, and may be lost."""
+
+    study: bytes
+    round: int
+    sha256: bytes
+    data: Buffer = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """Keep what opens a salted commitment of the own log: a value of this region, sealed, and as long as its round.
+
+    Attributes:
+        seq, name: The entry, and the field of it that holds the commitment.
+    """
+
+    study: bytes
+    round: int
+    seq: int
+    name: str
+    salt: bytes = field(repr=False)
+    value: Buffer = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Sift:
+    """Have nothing else of a study beside the log than this, of rounds up to ``until``; None: of all.
+
+    Attributes:
+        held: Round to the payloads that stay; of these rounds what opens commitments stays, too.
+    """
+
+    study: bytes
+    until: int | None
+    held: Mapping[int, frozenset[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
 class Rekeyed:
     """The region's own key set ``serial`` is in use from this step's commit on."""
 
@@ -433,6 +473,9 @@ Effect = (
     | Links
     | Erase
     | Forget
+    | Retain
+    | Deposit
+    | Sift
     | Rekeyed
     | Suspect
     | CloseLink

@@ -52,6 +52,8 @@ class Inbox:
 
     def take(self, step: Step, envelope: Envelope, payload: Buffer | None, at: int | None) -> None:
         """Hand on a message that has been checked and logged; ``at`` is the round at hand, None after the end."""
+        if payload is not None:
+            self._context.recording.heard(step, envelope, payload)
         match envelope.fields.type:
             case "ABSENT":
                 self._context.take_absent(envelope)

@@ -30,6 +30,7 @@ from gossip.events import (
     Asked,
     Commit,
     CosigRow,
+    Deposit,
     Effect,
     Ended,
     ErasedRow,
@@ -47,8 +48,10 @@ from gossip.events import (
     Payload,
     Rekeyed,
     Reply,
+    Retain,
     Send,
     SetTimer,
+    Sift,
     Started,
     Suspect,
     Tick,
@@ -107,7 +110,7 @@ class SeededEntropy:
 
 @dataclass(slots=True)
 class MemoryStore:
-    """What a home holds: leaves, kept payloads, state files."""
+    """What a home holds: leaves, kept payloads, state files, what is kept of rounds for an audit."""
 
     leaves: list[bytes] = field(default_factory=list)
     kept: dict[bytes, bytes] = field(default_factory=dict)
@@ -115,6 +118,8 @@ class MemoryStore:
     mirrors: dict[str, dict[int, tuple[bytes | None, bytes]]] = field(default_factory=dict)
     heads: dict[str, HeadRow] = field(default_factory=dict)
     cosignatures: list[CosigRow] = field(default_factory=list)
+    bulk: dict[tuple[int, bytes], bytes] = field(default_factory=dict)
+    openings: dict[tuple[int, int, str], bytes] = field(default_factory=dict)
 
     def commit(self, commit: Commit) -> None:
         """Take one step's entries and files."""
@@ -135,6 +140,21 @@ class MemoryStore:
                     self.cosignatures.append(row)
                 case ErasedRow():
                     self.mirrors[row.origin][row.seq] = None, self.mirrors[row.origin][row.seq][1]
+
+    def record(self, effect: Retain | Deposit | Sift) -> None:
+        """Keep or remove what is beside the log."""
+        match effect:
+            case Retain():
+                self.bulk[(effect.round, effect.sha256)] = bytes(effect.data)
+            case Deposit():
+                self.openings[(effect.round, effect.seq, effect.name)] = effect.salt + bytes(effect.value)
+            case Sift(until=until, held=held):
+                for place in [p for p in self.bulk if until is None or p[0] <= until]:
+                    if place[1] not in held.get(place[0], ()):
+                        del self.bulk[place]
+                for name in [n for n in self.openings if n[0] >= 0 and (until is None or n[0] <= until)]:
+                    if name[0] not in held:
+                        del self.openings[name]
 
     def records(self) -> Records:
         """Readers of the own log and of the copies of others'."""
@@ -412,6 +432,8 @@ class Network:
                 self.suspects.append((name, effect))
             case Reply():
                 self._replies[effect.ticket] = effect
+            case Retain() | Deposit() | Sift():
+                region.store.record(effect)
             case _:
                 pass
 

@@ -189,7 +189,7 @@ class NetworkRound(TrainingRound):
         sum_hash = hashlib.sha256(data).digest()
         model = adopted(self._exchange.reference, total, self._exchange.parts(self.number), len(members) + 1)
         if self._is_root:
-            step.add(
+            entry = step.add(
                 "session.sum",
                 {
                     "session": receiver.sid, "receiver": context.me, "survivors": list(members), "sum": sum_hash,
@@ -197,9 +197,12 @@ class NetworkRound(TrainingRound):
                 },
                 context.study,
             )
+            self._deposit_seeds(step, entry, receiver)
         taking = sorted({*members, self.root})
         weights: dict[str, Value] = dict.fromkeys(taking, 1)
-        step.add(
+        value = np.ascontiguousarray(self.value, dtype="<f4").data.cast("B")
+        salt, committed = self._committed(value)
+        entry = step.add(
             "round.mix",
             {
                 "round": self.number,
@@ -207,11 +210,13 @@ class NetworkRound(TrainingRound):
                 "missing": [name for name in plan.regions if name not in taking],
                 "weights": weights,
                 "den": len(taking),
-                "own": None,
+                "own": committed,
                 "model": model_hash(model),
             },
             context.study,
         )
+        if committed is not None:
+            context.recording.deposit(step, entry, self.number, "own", salt, value)
         self._end(step, "mixed", None, model)
 
     def _may_adopt(self, step: Step, total: NDArray[np.signedinteger], count: int) -> bool:

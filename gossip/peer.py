@@ -46,6 +46,7 @@ from gossip.mailbox import Mailbox
 from gossip.membership import Membership
 from gossip.presence import Presence
 from gossip.rebuilding import replay
+from gossip.releasing import Releasing
 from gossip.requests import answer
 from gossip.rotation import Rotation
 from gossip.session import Entropy
@@ -105,6 +106,7 @@ class Peer:
         self.network = card.network
         self.keys = keys
         self.witness = Witness(self, records or Records())
+        self.releasing = Releasing(self, roles)
         self.waking = Waking(self)
         self.linking = Linking(self)
         self.rotation = Rotation(self, card.keys.serial, dict(key_sets or {card.keys.serial: keys}))
@@ -137,6 +139,12 @@ class Peer:
             self.linking.ping(step)
             for study, round in step.ended.items():
                 self.witness.round_ended(step, self.studies[study], round)
+        for entry in step.added:
+            if entry.study in self.studies:
+                self.studies[entry.study].context.recording.take(entry)
+        if self._is_up:
+            for study, round in step.ended.items():
+                self.studies[study].context.recording.round_ended(step, round)
             if self.current is not None and not self.waking.is_asking:
                 self.witness.settle(step, self.current)
             step.do(SetTimer(self._wake_ms(step.now_ms)))

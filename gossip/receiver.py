@@ -39,6 +39,7 @@ class Receiver(ABC):
         planned: Regions that the plan lets send.
         kind: What is summed: ``mix``, or ``state`` where whole states are asked for.
         senders: Whose values are in the sum; empty before it is open.
+        openings: Salt and seed of each commitment that ``opened`` has returned, in its order.
     """
 
     ADV_PERCENT: ClassVar[int]
@@ -50,6 +51,7 @@ class Receiver(ABC):
         self.planned = context.plan.part(context.me, round, bucket).names
         self.kind = "mix"
         self.senders: tuple[str, ...] = ()
+        self.openings: list[tuple[bytes, bytes]] = []
         self.sid = context.sid(round, context.me, bucket)
         self._context = context
         self._exchange = exchange

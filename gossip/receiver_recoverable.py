@@ -82,7 +82,9 @@ class SurvivingReceiver(Receiver):
         assert self._session is not None
         rows: list[Value] = []
         for one in self._session.opened:
-            salted = tagged_hash("commit", self._context.entropy(32) + one.seed)
+            salt = self._context.entropy(32)
+            self.openings.append((salt, one.seed))
+            salted = tagged_hash("commit", salt + one.seed)
             rows.append({"region": one.region, "kind": one.kind, "of": one.of, "c": salted})
         return rows
 

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from crypto.hashing import tagged_hash
 from gossip.context import StudyContext
 from gossip.early import Announcement
 from gossip.events import Adopt, Buffer, Suspect, Train, TrainReport
@@ -32,6 +33,7 @@ from gossip.session import ReceiverState
 from gossip.step import Step
 from gossip.variant import is_recoverable
 from protocol.codec import Value
+from protocol.entries import Entry
 from protocol.envelope import Envelope
 
 
@@ -127,15 +129,17 @@ class TrainingRound:
         bucket = context.plan.bucket_of(receiver, number, context.me)
         self._sender.announce(step, number, receiver, bucket, self._member_ends_ms(receiver), context.stats(number))
 
-    def report(self, step: Step, report: TrainReport) -> None:
-        """Log what the local update cost in privacy."""
-        plan = self._context.plan
-        step.add(
+    def report(self, step: Step, report: TrainReport, vector: NDArray[np.float32]) -> None:
+        """Log the local update: what it cost in privacy and, where rounds are drawn, a commitment to it."""
+        plan, recording = self._context.plan, self._context.recording
+        trained = np.ascontiguousarray(vector, dtype="<f4").data.cast("B")
+        salt, delta = self._committed(trained)
+        entry = step.add(
             "round.train",
             {
                 "round": self.number,
                 "base": model_hash(self.model),
-                "delta": None,
+                "delta": delta,
                 "settings_sha256": plan.settings_sha256,
                 "code_sha256": self._context.code_sha256,
                 "steps": report.steps,
@@ -144,6 +148,17 @@ class TrainingRound:
             },
             plan.study,
         )
+        if delta is not None:
+            base = np.ascontiguousarray(self.model, dtype="<f4").data.cast("B")
+            recording.deposit(step, entry, self.number, "delta", salt, trained)
+            recording.deposit(step, entry, self.number, "base", bytes(32), base)
+
+    def _committed(self, value: Buffer) -> tuple[bytes, bytes | None]:
+        """Return a salt and the commitment to a value; None where the plan draws no rounds."""
+        if not self._context.recording.drawn:
+            return b"", None
+        salt = self._context.entropy(32)
+        return salt, tagged_hash("commit", salt + bytes(value))
 
     def ready(self, step: Step, value: NDArray[np.float32]) -> None:
         """The local update is done: announce it to every receiver.
@@ -223,7 +238,7 @@ class TrainingRound:
         used: list[Value] = []
         for receiver in receivers:
             sum_hash = hashlib.sha256(receiver.total().data.cast("B")).digest()
-            step.add(
+            entry = step.add(
                 "session.sum",
                 {
                     "session": receiver.sid, "receiver": context.me, "survivors": list(receiver.senders),
@@ -231,11 +246,14 @@ class TrainingRound:
                 },
                 context.study,
             )
+            self._deposit_seeds(step, entry, receiver)
             used.append({"session": receiver.sid, "sum": sum_hash})
         senders = sorted(name for receiver in receivers for name in receiver.senders)
         weights: dict[str, Value] = {name: row.of[name] for name in senders}
         weights[context.me] = row.own(senders)
-        step.add(
+        own = np.ascontiguousarray(self.value, dtype="<f4").data.cast("B")
+        salt, committed = self._committed(own)
+        entry = step.add(
             "round.mix",
             {
                 "round": self.number,
@@ -243,12 +261,19 @@ class TrainingRound:
                 "missing": [n for n in self._planned if n not in senders],
                 "weights": weights,
                 "den": row.den,
-                "own": None,
+                "own": committed,
                 "model": model_hash(mixed),
             },
             context.study,
         )
+        if committed is not None:
+            context.recording.deposit(step, entry, self.number, "own", salt, own)
         self._end(step, "mixed", None, mixed)
+
+    def _deposit_seeds(self, step: Step, entry: Entry, receiver: Receiver) -> None:
+        """Keep the seeds by which masks were taken away, as long as the round is kept."""
+        for index, (salt, seed) in enumerate(receiver.openings):
+            self._context.recording.deposit(step, entry, self.number, f"opened.{index}", salt, seed)
 
     def keep(self, step: Step, reason: str) -> None:
         """End the round with the region's own model; nothing of its session is opened or used."""

@@ -28,6 +28,7 @@ class Step:
 
     Attributes:
         ended: Studies of which a round ended in this step, with its number (the last, if there were several).
+        added: Entries of this step that are no messages, in their order.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Step:
         self._publish = False
         self._rows: list[Row] = []
         self.ended: dict[bytes, int] = {}
+        self.added: list[Entry] = []
 
     def add(self, kind: str, body: dict[str, Value], study: bytes | None = None) -> Entry:
         """Append an entry to the log; on disk before anything of this step leaves.
@@ -53,6 +55,8 @@ class Step:
         """
         self._check()
         entry = self._log.add(kind, body, study=study, now_ms=self.now_ms)
+        if kind != "env.recv":
+            self.added.append(entry)
         if kind == "round.end" and study is not None and isinstance(entry.body["round"], int):
             self.ended[study] = entry.body["round"]
         return entry

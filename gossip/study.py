@@ -64,6 +64,7 @@ class Study(Whereabouts):
         """Take one of this region's own entries of an earlier run."""
         self._past.entry(entry)
         self.recall(entry)
+        self.context.recording.take(entry)
         if entry.kind == "study.end":
             self._sender.forget_cohorts()
             self.phase = Phase.ENDED
@@ -72,6 +73,7 @@ class Study(Whereabouts):
         """Take one envelope of this study from the log of an earlier run; ``payload`` if it was kept."""
         fields = envelope.fields
         self._past.envelope(envelope, own)
+        self.context.recording.recall(envelope)
         if fields.type == "ABSENT" and not own:
             self.context.take_absent(envelope)
         self._sender.recall(envelope, own, payload)
@@ -107,6 +109,7 @@ class Study(Whereabouts):
             return
         try:
             reference = np.ascontiguousarray(vector, dtype="<f4")
+            self.context.recording.begin(step, reference.data.cast("B"))
             self.context.layout = layout
             self.context.exchange = exchange_for(self.context, self._past, reference)
         except ValueError as error:

@@ -115,7 +115,8 @@ class Training:
             return None
         if report.dp is not None:
             self._record.spent(report.dp)
-            current.report(step, report)
+        if report.dp is not None or self._context.recording.drawn:
+            current.report(step, report, vector)
         target = pace.caught_up(self._context, round, step.now_ms)
         lacks_noise = plan.dp is not None and report.dp is None
         if vector.size != plan.dim or not np.isfinite(vector).all() or lacks_noise:

@@ -94,6 +94,7 @@ class TreeNode:
             study=context.study, round=self.round, session=self.sid, payload=statement.payload, bare=bare,
         )
         self._own = (envelope, statement.payload)
+        context.recording.heard(step, envelope, statement.payload)
         if is_leaf:
             self._up = self._own
         self.progress(step)

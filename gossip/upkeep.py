@@ -23,7 +23,7 @@ from protocol.messages import TYPES
 if TYPE_CHECKING:
     from gossip.peer import Peer
 
-RECORDED = ("data.sheet", "round.eval", "model.checkpoint", "model.release", "data.release")
+RECORDED = ("data.sheet", "round.eval", "model.checkpoint")
 STANDING = ("log.genesis", "log.recover", "key.rotate", "key.revoke", "roster.accept", "redact", "payload.prune")
 YEAR_MS = 31_557_600_000
 MAX_OPENINGS = 16
@@ -113,18 +113,25 @@ def prune(peer: Peer, step: Step) -> dict[str, object]:
     for study, t_ms in sorted(ended.items()):
         plan = peer.agreement.proposals[study].plan
         held = sorted(sha for sha in shas.get(study, ()) if peer.kept(sha) is not None)
+        recording = peer.studies[study].context.recording if study in peer.studies else None
         if study in pruned:  # a stop between the entry and the deed left these
             for sha in held:
                 step.forget(sha)
             continue
-        if not held or step.now_ms < t_ms + int(plan.retention["years"]) * YEAR_MS:
+        over = step.now_ms >= t_ms + int(plan.retention["years"]) * YEAR_MS
+        if over and recording is not None:
+            bulk = {sha for shas_of in recording.end(step).values() for sha in shas_of}
+        else:
+            bulk = set()
+        if not over or not (held or bulk):
             continue
+        named = sorted({*held, *bulk})
         body: dict[str, Any] = {
-            "rounds": [0, plan.end_round - 1], "count": len(held), "hashes_root": Tree(map(leaf_hash, held)).root(),
+            "rounds": [0, plan.end_round - 1], "count": len(named), "hashes_root": Tree(map(leaf_hash, named)).root(),
             "rule": "years",
         }  # fmt: skip
         step.add("payload.prune", body, study)
         for sha in held:
             step.forget(sha)
-        gone.append({"study": study.hex(), "payloads": len(held), "rule": "years"})
+        gone.append({"study": study.hex(), "payloads": len(named), "rule": "years"})
     return {"pruned": gone}

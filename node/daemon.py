@@ -32,6 +32,7 @@ from gossip.events import (
     Arrived,
     Asked,
     CloseLink,
+    Deposit,
     Effect,
     Ended,
     Erase,
@@ -43,8 +44,10 @@ from gossip.events import (
     Payload,
     Rekeyed,
     Reply,
+    Retain,
     Send,
     SetTimer,
+    Sift,
     Started,
     Stopping,
     Suspect,
@@ -224,7 +227,7 @@ class Daemon:
             case Open() | Measure() | Train() | Adopt() | Ended():
                 self._note(effect)
                 self._training.do(effect, now_ms)
-            case Erase() | Forget():
+            case Erase() | Forget() | Retain() | Deposit() | Sift():
                 pass  # carried out by the owner of the store
             case Rekeyed(serial=serial):
                 logger.info("key set %d is in use", serial)

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from gossip.events import Asked, Commit, Effect, Erase, Event, Forget, Rekeyed, Reply
+from gossip.events import Asked, Commit, Deposit, Effect, Erase, Event, Forget, Rekeyed, Reply, Retain, Sift
 from gossip.holdings import Records
 from gossip.peer import Peer
 from node.errors import NodeError, Refused, StoreError
@@ -26,6 +26,7 @@ from node.policy import Policy
 from node.software import software
 from node.soundness import check_clock, check_log, erased, stopped_cleanly
 from node.storage import Store
+from node.vault import Vault
 
 
 def wall_ms() -> int:
@@ -39,12 +40,14 @@ class Region:
 
     Attributes:
         clean: Whether the daemon's last run ended in good order.
+        vault: What is kept of rounds beside the log.
     """
 
     home: Home
     store: Store
     peer: Peer
     clean: bool
+    vault: Vault
     _lock: Lock
     _is_broken: bool = False
 
@@ -103,11 +106,14 @@ class Region:
             if home.serial + 1 in home.key_sets():
                 peer.rotation.offer(*home.next_keys())
             peer.witness.held.load(store.copies.mirrors(), store.copies.cosignatures(log.origin))
+            vault = Vault(home.path)
+            for name, study in peer.studies.items():  # rounds that a stop cut short leave nothing behind
+                vault.sift(name, None, study.context.recording.held, openings=False)
         except BaseException:
             lock.release()
             raise
         known = [leaf for leaf in leaves if leaf is not None]
-        return cls(home, store, peer, stopped_cleanly(known), lock)
+        return cls(home, store, peer, stopped_cleanly(known), vault, lock)
 
     def handle(self, event: Event) -> list[Effect]:
         """Advance by one event; its commit is on disk when this returns the other effects, in order.
@@ -144,6 +150,11 @@ class Region:
         if forgotten:
             self.store.settle()
             self.store.forget(forgotten)
+        kept = [effect for effect in effects if isinstance(effect, Retain | Deposit | Sift)]
+        if any(isinstance(effect, Sift) for effect in kept):
+            self.store.settle()  # the entry that says what goes is on disk before it does
+        for one in kept:
+            self.vault.do(one)
         self._is_broken = False
         return effects
 
@@ -221,6 +232,7 @@ class Region:
     def close(self) -> None:
         """Let go of the home."""
         self.store.close()
+        self.vault.close()
         self._lock.release()
 
     def __enter__(self) -> Self:

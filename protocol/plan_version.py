@@ -30,14 +30,19 @@ def check_version(plan: Plan) -> None:
     works: list[tuple[str, object, tuple[object, ...]]] = [
         ("data_update", plan.data_update, ("keep",)),
         ("robustness", plan.robustness, ("none", "clip_sum", "buckets", "clear", "clear-nearest", "clear-trimmed")),
-        ("retention.payload_rounds", plan.retention["payload_rounds"], (0,)),
-        ("retention.sample_bp", plan.retention["sample_bp"], (0,)),
     ]
     if dp is not None:
         works.append(("dp.noise_rng", dp["noise_rng"], ("torch",)))
     for key, value, able in works:
         if value not in able:
             raise _later(key, value, able[0])
+    if plan.retention["sample_bp"] and not plan.witness["mirror"] and plan.witness["quorum"] == 0:
+        raise PlanError(
+            rule="sample-witness",
+            found="retention.sample_bp above 0 without witnesses: nothing would draw the rounds",
+            expected="neighbours that confirm each other's logs, or no rounds that are drawn",
+            fix="Set witness.mirror = true, or retention.sample_bp = 0.",
+        )
     mode, most = plan.masking["mode"], plan.most_senders
     if mode in ("auto", "recoverable") and most > MAX_RECOVERABLE:
         raise PlanError(

@@ -276,8 +276,6 @@ def test_a_label_that_the_graphs_contradict_is_refused(plan: Plan, words: str) -
     ("plan", "fix"),
     [
         pytest.param(plan_of(4, data_update="next_round"), 'Set data_update = "keep"', id="next_round"),
-        pytest.param(plan_of(4, retention={"payload_rounds": 3}), "Set retention.payload_rounds = 0", id="payloads"),
-        pytest.param(plan_of(4, retention={"sample_bp": 100}), "Set retention.sample_bp = 0", id="samples"),
         pytest.param(plan_of(4, dp=DP | {"noise_rng": "system"}), 'Set dp.noise_rng = "torch"', id="noise_rng"),
         pytest.param(plan_of(4, sums=["count", "median"]), 'Set sums = ["count"]', id="unknown stage"),
         pytest.param(plan_of(21, sums=["count"], masking=STRICT), "Set sums = []", id="sums over 21"),
@@ -290,6 +288,14 @@ def test_what_this_version_cannot_do_is_refused_with_the_value_that_works(plan: 
     assert error.rule == "not-in-version"
     assert "not in this version" in error.found
     assert fix in error.fix
+
+
+def test_rounds_are_drawn_only_where_neighbours_confirm_each_others_logs() -> None:
+    unwitnessed = {"quorum": 0, "max_lag_rounds": 3, "mirror": False}
+    error = refusal(plan_of(4, retention={"sample_bp": 100}, witness=unwitnessed))
+    assert error.rule == "sample-witness"
+    plan_of(4, retention={"sample_bp": 100}).check()
+    plan_of(4, retention={"payload_rounds": 3}, witness=unwitnessed).check()
 
 
 # ---------------------------------------------------------------- the roster
