@@ -60,6 +60,8 @@ class Manifest(Model):
         patient: The column whose values define a patient; left out, each row is its own.
         hospital, only: The column that names a row's hospital, and the hospitals whose rows are taken.
         complete: Rows in which an input is missing are left out, and counted.
+        synthetic: The rows are made up: a table then has the column ``__synthetic``, 1 in every row, which no other
+            table may have.
         k: Smallest group of patients alike in what leaves the region.
     """
 
@@ -77,6 +79,7 @@ class Manifest(Model):
     hospital: str | None = None
     only: tuple[str, ...] = ()
     complete: bool = False
+    synthetic: bool = False
     k: int = Field(default=5, ge=1)
     file: tuple[File, ...] = ()
     column: tuple[Column, ...] = Field(min_length=1, max_length=MAX_COLUMNS)

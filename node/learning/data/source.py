@@ -20,6 +20,8 @@ from node.learning.data.manifest import Manifest
 from node.learning.data.readers import Chunk, TableFile
 from node.learning.errors import ConfigError, GateError
 
+MARK = "__synthetic"  # the column by which made-up rows say that they are
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -86,7 +88,7 @@ class TableSource:
                 if not checked:
                     self._check(table)
                     checked = True
-                yield chunk
+                yield self._unmarked(chunk, table.name) if self._manifest.synthetic else chunk
             if not checked:
                 self._check(table)
             self._hashes[file.path] = table.sha256().hex()
@@ -101,12 +103,26 @@ class TableSource:
                 "every column of the manifest",
                 "Check header and delimiter.",
             )
-        if unknown := sorted(set(table.header) - {column.name for column in columns}):
+        marked = MARK in table.header
+        if marked is not self._manifest.synthetic:
+            raise GateError(
+                f"{table.name} has {'the' if marked else 'no'} column {MARK}, and its manifest says "
+                f"synthetic = {str(self._manifest.synthetic).lower()}",
+                "made-up rows marked in both, real rows in neither",
+                "Use the manifest that landsting synth generate wrote beside the file.",
+            )
+        if unknown := sorted(set(table.header) - {column.name for column in columns} - {MARK}):
             raise GateError(
                 f"{table.name} has the unknown column {some(unknown)}",
                 "columns of the manifest only",
                 'Remove it, or declare it with role = "ignore".',
             )
+
+    def _unmarked(self, chunk: Chunk, name: str) -> Chunk:
+        """Return a chunk of made-up rows without the column that says so."""
+        if real := sum(cell.strip() != "1" for cell in chunk.cells[MARK]):
+            raise GateError(f"{name}: {real} rows are not marked as synthetic", f"{MARK} 1 in each", "Separate them.")
+        return Chunk(chunk.first, {column: cells for column, cells in chunk.cells.items() if column != MARK})
 
     def hashes(self) -> dict[str, str]:
         """Return the SHA-256 of each file."""
