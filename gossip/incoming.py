@@ -192,6 +192,9 @@ class Incoming:
                 proposal = self._peer.agreement.check_answer(envelope)
                 self._flood(step, envelope, None, link, via, proposal.plan.regions)
                 self._peer.agreement.take_answer(envelope)
+            case "APPROVE":
+                self._flood(step, envelope, None, link, via, self._peer.releasing.check(envelope).plan.regions)
+                self._peer.releasing.take(envelope)
             case _:
                 self._study_of(envelope).hear(step, envelope, payload)
 

@@ -47,6 +47,7 @@ class Linking:
             for envelope in proposal.answers.values():
                 if envelope.fields.sender != name:
                     step.send(envelope, None, [name])
+        self._peer.releasing.link_up(step, name)
         for study in self._peer.studies.values():
             study.link_up(step, name)
         self.ping_one(step, name, self._peer.current)

@@ -47,6 +47,7 @@ from gossip.membership import Membership
 from gossip.presence import Presence
 from gossip.rebuilding import replay
 from gossip.releasing import Releasing
+from gossip.releasing import Releasing
 from gossip.requests import answer
 from gossip.rotation import Rotation
 from gossip.session import Entropy
@@ -106,6 +107,7 @@ class Peer:
         self.network = card.network
         self.keys = keys
         self.witness = Witness(self, records or Records())
+        self.releasing = Releasing(self, roles)
         self.releasing = Releasing(self, roles)
         self.waking = Waking(self)
         self.linking = Linking(self)

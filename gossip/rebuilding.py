@@ -41,8 +41,11 @@ def _entry(peer: Peer, entry: Entry) -> None:
             peer.new_study(entry.study)
         case "key.rotate" | "key.revoke":
             peer.rotation.replay(entry)
+        case "release.approve" | "release.offer" | "data.release" | "model.release":
+            peer.releasing.replay(entry)
         case "fault":
             peer.blame.replay(entry)
+            peer.releasing.replay(entry)
         case _:
             if study is not None:
                 study.replay(entry)
@@ -76,6 +79,8 @@ def _envelope(peer: Peer, envelope: Envelope, own: bool, study: Study | None) ->
             peer.agreement.take_proposal(envelope, payload, Plan.decode(payload))
         case "ACCEPT" | "REJECT":
             peer.agreement.take_answer(envelope)
+        case "APPROVE" if fields.study in peer.agreement.proposals:
+            peer.releasing.take(envelope)
         case "EVIDENCE" if own and payload is not None:
             peer.blame.recall(envelope, payload)
         case _ if study is not None:

@@ -16,7 +16,7 @@ from protocol.roster import Card
 if TYPE_CHECKING:
     from gossip.peer import Peer
 
-READING = ("keys_approve", "roster_show", "studies", "study", "status")
+READING = ("keys_approve", "releases", "roster_show", "studies", "study", "status")
 
 
 def answer(peer: Peer, step: Step, op: str, args: dict[str, object]) -> dict[str, object]:
@@ -72,6 +72,14 @@ def _answer(peer: Peer, step: Step, op: str, args: dict[str, object]) -> dict[st
             return agreement.describe(study)
         case "record":
             return upkeep.record(peer, step, args)
+        case "release_approve":
+            return peer.releasing.approve(step, {**args, "study": _study(peer, args)})
+        case "release_offer":
+            return peer.releasing.offer(step, {**args, "study": _study(peer, args)})
+        case "release":
+            return peer.releasing.release(step, {**args, "study": _study(peer, args)})
+        case "releases":
+            return {"releases": peer.releasing.describe()}
         case "redact":
             return upkeep.redact(peer, step, args)
         case "prune":
@@ -167,6 +175,10 @@ def status(peer: Peer, now_ms: int) -> dict[str, object]:
         {"code": "SUSPENDED", "since": None, "fix": f"{name} contradicted itself: landsting log show --kind fault"}
         for name in sorted(peer.blame.suspended)
     ]
+    alarms += [
+        {"code": "LS-RELEASE-RULE", "since": None, "fix": f"{name} released what the plan does not allow: {words}"}
+        for name, words in sorted(peer.releasing.copies.broken.items())
+    ]
     if peer.waking.mode is Mode.ROLLED_BACK:
         size = peer.waking.larger.size if peer.waking.larger is not None else "more"
         alarms.append({
@@ -205,6 +217,7 @@ def status(peer: Peer, now_ms: int) -> dict[str, object]:
             for w in waiting
         ],
         "unanswered": answers,
+        "to_judge": peer.releasing.asked(),
         "peers": peers,
         "epsilon": {"used": used, "budget": budget} if budget is not None else None,
         "log": {"size": peer.log.size, "root": peer.log.root.hex(), "cosigned_by": peer.witness.confirmed_by},

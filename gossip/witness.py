@@ -12,6 +12,7 @@ a start that asks first: ``waking``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from crypto.errors import CryptoError
@@ -219,7 +220,13 @@ class Witness:
                 self.standing.erased(step, origin, leaf)
             if leaf is not None and b"key." in leaf:
                 self._peer.rotation.mirrored(step, name, before + at, leaf)
+            if leaf is not None and b".release" in leaf:
+                self._peer.releasing.copies.mirrored(step, origin, before + at, self._reading(origin, leaves))
         self._verified(step, name, seen)
+
+    def _reading(self, origin: str, new: dict[int, bytes | None]) -> Callable[[int], bytes | None]:
+        """Entries of a copy: those that have just come, and those on disk."""
+        return lambda seq: new[seq] if seq in new else self.held.records.mirrored(origin, seq)
 
     def _verified(self, step: Step, name: str, seen: Seen) -> None:
         point = seen.checkpoint
