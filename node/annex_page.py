@@ -43,7 +43,8 @@ tr.clear td{background:#fbeeed}
 .sign{break-inside:avoid}.sign td{height:3.1rem;vertical-align:bottom}
 .sign th+th,.sign td+td{border-left:1px solid #d5dbe2;padding-left:.6rem}
 @media(max-width:640px){main{padding:1.2rem 1rem 2rem}dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5rem}
-.wide table{min-width:38rem}}
+.sign table{min-width:38rem}.leaves thead{display:none}.leaves tr{display:block;border-bottom:1px solid #d5dbe2;
+padding:.4rem 0}.leaves td{display:block;border:0;padding:.1rem 0}.leaves td:first-child{font-weight:600}}
 @media print{@page{size:A4;margin:17mm 16mm 18mm}
 body{background:#fff;font-size:9.5pt;line-height:1.4}main{max-width:none;padding:0}p{max-width:none}
 .wide{overflow:visible}.wide table{min-width:0}h2{margin-top:1.3rem}}
@@ -131,7 +132,7 @@ def _leaves(annex: Annex, lang: str) -> str:
         for what, form, to, times, size, learn in rows
     )
     head = "".join(f"<th>{escape(cell)}</th>" for cell in (say["c.what"], say["c.to"], say["c.times"], say["c.learn"]))
-    table = f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    table = f'<table class="leaves"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
     return _h(say["h.leaves"]) + table + _p(say["stays"])
 
 
@@ -143,7 +144,7 @@ def _route(one: Route, annex: Annex, lang: str) -> tuple[str, str, str, str, str
         what = say["w.statistics"].format(stages=stages)
     to = _listed(one.to, lang) if one.to else say["neighbours.all"]
     times = say["rounds.1"] if one.rounds == 1 else say["rounds"].format(rounds=_number(one.rounds))
-    size = say["numbers"] if one.size is None else _size(one.size)
+    size = say["numbers"] if one.size is None else _size(one.size, lang)
     alone = {"clear": "clear.sent"}.get(one.what, one.what)
     sentence = LEARNS[lang].get(alone) or SENT[lang][one.what]
     each = {"en": "the receiver", "sv": "mottagaren"}[lang]
@@ -185,7 +186,7 @@ def _data_facts(data: Data, lang: str) -> list[tuple[str, str]]:
     told = say["groups.none"]
     if groups is not None:
         shown = {"k": groups["k"], "l": groups["l"] if groups["l"] is not None else "–"}
-        t = f"{groups['t']:.2f}" if groups["t"] is not None else "–"
+        t = _decimal(f"{groups['t']:.2f}", lang) if groups["t"] is not None else "–"
         told = say["groups"].format(**shown, t=t, columns=", ".join(groups["columns"]))
     source = say["source"].format(source=data.source, date=data.extracted) if data.source and data.extracted else (
         data.source or data.extracted or none
@@ -225,19 +226,27 @@ def _privacy(annex: Annex, lang: str) -> str:
     if dp is None:
         lines.append(_p(say["dp.none"]))
     else:
-        epsilon, delta = dp["eps_max_u"] / 1e6, f"{dp['delta_u12'] / 1e12:g}"
+        epsilon, delta = dp["eps_max_u"] / 1e6, _decimal(f"{dp['delta_u12'] / 1e12:g}", lang)
         factor = math.exp(min(epsilon, 50.0))
         told = f"{factor:.1f}" if factor < 100 else f"{factor:.0e}"
-        lines.append(_p(say["dp"].format(epsilon=f"{epsilon:g}", delta=delta, factor=told)))
+        lines.append(
+            _p(say["dp"].format(epsilon=_decimal(f"{epsilon:g}", lang), delta=delta, factor=_decimal(told, lang)))
+        )
         steps = plan.rounds * int(str(plan.settings.get("local_steps", 1)))
         numbers = {"sigma": dp["sigma_min_u"] / 1e6, "clip": dp["clip_u"] / 1e6, "q": dp["q_u"] / 1e6}
-        lines.append(_p(say["dp.numbers"].format(steps=steps, **{key: f"{one:g}" for key, one in numbers.items()})))
+        lines.append(
+            _p(
+                say["dp.numbers"].format(
+                    steps=steps, **{key: _decimal(f"{one:g}", lang) for key, one in numbers.items()}
+                )
+            )
+        )
         if plan.sums:
             lines.append(_p(say["dp.sums"].format(share=f"{dp['preprocess_bp'] / 100:g} %")))
         lines.append(_p(say["dp.stop"]))
         lines.append(_p(say["dp.not"]))
     if annex.budget_u is not None:
-        lines.append(_p(say["dp.budget"].format(budget=f"{annex.budget_u / 1e6:g}")))
+        lines.append(_p(say["dp.budget"].format(budget=_decimal(f"{annex.budget_u / 1e6:g}", lang))))
     return _h(say["h.dp"]) + "".join(lines)
 
 
@@ -325,7 +334,11 @@ def _number(value: int) -> str:
     return f"{value:,}".replace(",", "\u00a0")
 
 
-def _size(count: int) -> str:
+def _size(count: int, lang: str) -> str:
     if count < 1000:
         return f"{count} byte"
-    return f"{count / 1000:.1f} kB" if count < 10**6 else f"{count / 10**6:.1f} MB"
+    return _decimal(f"{count / 1000:.1f} kB" if count < 10**6 else f"{count / 10**6:.1f} MB", lang)
+
+
+def _decimal(text: str, lang: str) -> str:
+    return text.replace(".", ",") if lang == "sv" else text
