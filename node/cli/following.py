@@ -41,6 +41,7 @@ def follow(study: str | None, home: Path, timeout_s: float | None, as_json: bool
         if seen != last:
             last = seen
             line = {"study": whole, "state": one["state"], "round": seen[1], "doing": doing, "waiting_for": waits}
+            line |= _sheet(home, whole)
             emit(line) if as_json else say(in_words(line))
         if one["state"] in OVER:
             return _over(one, home, as_json)
@@ -56,6 +57,12 @@ def _waits(one: dict[str, Any], now: dict[str, Any]) -> list[str]:
     return [wait["region"] for wait in now.get("waiting_for") or []] or list(one.get("waiting_for") or [])
 
 
+def _sheet(home: Path, study: str) -> dict[str, str]:
+    """Return where the newest sheet of made-up samples lies; nothing for studies that make none."""
+    newest = max((home / "samples" / study).glob("round-*.*"), default=None)
+    return {} if newest is None else {"samples": str(newest)}
+
+
 def in_words(line: dict[str, Any]) -> str:
     """Return one step of a study for people."""
     from node.cli.status import STATES
@@ -64,7 +71,8 @@ def in_words(line: dict[str, Any]) -> str:
     if line["round"] is None:
         return f"{line['state']}{waits}"
     doing = STATES.get(line["doing"], line["doing"])
-    return f"round {line['round']}: {doing}" + (waits if line["doing"] == "waiting" else "")
+    sheet = f"; made-up samples: {line['samples']}" if "samples" in line else ""
+    return f"round {line['round']}: {doing}" + (waits if line["doing"] == "waiting" else "") + sheet
 
 
 def _over(one: dict[str, Any], home: Path, as_json: bool) -> int:

@@ -52,6 +52,7 @@ class Worker:
 
     def __init__(self) -> None:
         self.studies: dict[str, Trainer] = {}
+        self.states: dict[str, Path | None] = {}
         self.max_frame = FRAME
         self._imports: threading.Thread | None = None
         self.secluded: tuple[str, ...] = ()
@@ -120,6 +121,7 @@ class Worker:
             device=request.get("device") or "cpu",
         )
         self.studies[request["study"]] = trainer
+        self.states[request["study"]] = path("state")
         self.max_frame = max(self.max_frame, FRAME + 8 * trainer.layout.dim)
         columns = [column.name for column in trainer.schema.features] if trainer.schema else []
         placed = zip(trainer.layout.names, trainer.layout.shapes, strict=True)
@@ -147,6 +149,10 @@ class Worker:
     def _train(self, request: dict[str, Any]) -> Reply:
         study = self._study(request)
         vector, report = study.train(request["round"], _vector(request), _totals(request))
+        if (state := self.states[request["study"]]) is not None and hasattr(study.task, "sheet"):
+            from node.learning.synth.sheets import keep_sheet  # generators only
+
+            keep_sheet(study, request["round"], vector, _totals(request), state)
         facts = {"steps": report.steps, "norm": report.norm, "loss": report.loss, "dp": report.dp}
         return {"vector": _bytes(vector, "<f4"), "report": facts}
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from node.learning.metrics import auroc
+from node.learning.synth.measure.images import frechet_distance
 
 SIDE = 8  # of the small images
 RIDGE = 0.1
@@ -38,7 +39,7 @@ def figures(
     spreads, gaps = [], []
     for k in range(classes):
         x, y = a[made_label == k], b[label == k]
-        gaps.append(frechet(x, y))
+        gaps.append(frechet_distance(x, y) or 0.0)
         spreads.append((apart(x), apart(y)))
     if classes < 2:
         area = None
@@ -71,18 +72,6 @@ def _mean(side: int) -> Floats:
     for i in range(parts):
         out[i, edges[i] : edges[i + 1]] = 1 / (edges[i + 1] - edges[i])
     return out
-
-
-def frechet(x: Floats, y: Floats) -> float:
-    """Return |μ - μ'|² + tr(C + C' - 2 (C C')^½) of two samples.
-
-    Source: Dowson and Landau (1982).
-    """
-    c, d = (np.cov(one, rowvar=False) for one in (x, y))
-    values, vectors = np.linalg.eigh(c)
-    root = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
-    cross = np.sqrt(np.clip(np.linalg.eigvalsh(root @ d @ root), 0, None)).sum()
-    return float(np.square(x.mean(0) - y.mean(0)).sum() + np.trace(c) + np.trace(d) - 2 * cross)
 
 
 def apart(x: Floats) -> float:

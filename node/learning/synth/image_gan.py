@@ -32,7 +32,7 @@ from node.learning.synth.image_networks import (
     form_of,
     generator_parts,
 )
-from node.learning.synth.image_sampling import sample
+from node.learning.synth.image_sampling import sample, sheet
 from node.learning.task import Arrays, Encoded, Local, Shapes, SharePolicy, stream
 
 BETAS = (0.5, 0.99)
@@ -51,16 +51,18 @@ class ImageGan:
     defaults: Mapping[str, object] = {
         "noise": 64,
         "width": 16,
-        "lr": 0.001,
-        "lr_d": 0.001,
+        "lr": 0.002,
+        "lr_d": 0.002,
         "schedule": "constant",
         "batch": 32,
         "local_steps": 50,
-        "gamma": 1.0,
+        "gamma": 0.02,
         "gamma_every": 8,
         "ema": 0.995,
         "shift": 2,
         "cutout": 0.0,
+        "few": 200,
+        "full_rows": 0,
         "test_share": 0.0,
     }
 
@@ -124,13 +126,14 @@ class ImageGan:
         )
         softplus, one_hot = torch.nn.functional.softplus, np.eye(form.classes, dtype=np.float32)
         steps, total = settings["local_steps"], 0.0
+        lr = min(1.0, len(local.rows) / settings["full_rows"]) if settings["full_rows"] else 1.0
 
         def seen(x: Any) -> Any:
             return augmented(x, settings["shift"], settings["cutout"], local.rng)
 
         for step in range(steps):
             now = local.before + step
-            at = balanced(local.rows.y, settings["batch"], local.rng)
+            at = balanced(local.rows.y, settings["batch"], settings["few"], local.rng)
             label = torch.from_numpy(one_hot[local.rows.y[at]])
             z = local.rng.standard_normal((len(at), form.noise), np.float32)
             made = g(torch.from_numpy(z), label)
@@ -146,7 +149,7 @@ class ImageGan:
                 loss = loss + weight * slope.square().sum((1, 2, 3)).mean()
             adam_d.step(loss, rate(settings["lr_d"], settings["schedule"], now, local.steps_in_all))
             loss = softplus(-d(seen(made), label)).mean()
-            adam_g.step(loss, rate(settings["lr"], settings["schedule"], now, local.steps_in_all))
+            adam_g.step(loss, lr * rate(settings["lr"], settings["schedule"], now, local.steps_in_all))
             keep = min(settings["ema"], (1 + now) / (10 + now))  # young averages forget faster
             with torch.no_grad():
                 for name, value in g.named_parameters():
@@ -168,6 +171,11 @@ class ImageGan:
         made = sample(form, arrays["ema"], label, np.random.Generator(stream("image-evaluate")))
         return figures(made, label, rows.images, rows.y, form.classes)
 
+    def sheet(self, arrays: Arrays, rows: Encoded, settings: Mapping[str, Any]) -> tuple[str, bytes]:
+        """Return a sheet of samples: the ending of its file, and a PNG of images of the average."""
+        assert rows.images is not None
+        return "png", sheet(form_of(arrays["ema"], rows.images.shape[1:], settings), arrays["ema"])
+
 
 def _free(net: Any, module: str, local: Local) -> dict[str, Any]:
     """Return the parameters of a network that are not frozen."""
@@ -176,10 +184,16 @@ def _free(net: Any, module: str, local: Local) -> dict[str, Any]:
     return {name: value for name, value in net.named_parameters() if value.requires_grad}
 
 
-def balanced(labels: NDArray[np.int64], size: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return row numbers of a batch in which the classes that there are come equally often, as near as can be."""
-    present = np.unique(labels)
-    drawn = present[(np.arange(size) + rng.integers(len(present))) % len(present)]
+def balanced(labels: NDArray[np.int64], size: int, few: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return row numbers of a batch in which classes come equally often, one with fewer than ``few`` rows less often.
+
+    A class has ``min(rows, few)`` shares of the batch: a handful of images that came in every batch would be learned by
+    heart. What is left over by rounding is drawn.
+    """
+    present, counts = np.unique(labels, return_counts=True)
+    shares = np.minimum(counts, max(1, few)).astype(np.float64)
+    places = (np.arange(size) + rng.random()) / size * shares.sum()
+    drawn = present[np.minimum(np.searchsorted(np.cumsum(shares), places, side="right"), len(present) - 1)]
     out = np.empty(size, np.int64)
     for k in present.tolist():
         out[drawn == k] = rng.choice(np.flatnonzero(labels == k), int((drawn == k).sum()))

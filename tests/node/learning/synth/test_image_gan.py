@@ -17,7 +17,7 @@ from node.learning.data.manifest import to_toml
 from node.learning.errors import ConfigError
 from node.learning.models import mlp
 from node.learning.synth.image_augment import augmented
-from node.learning.synth.image_figures import apart, frechet, small
+from node.learning.synth.image_figures import apart, small
 from node.learning.synth.image_gan import ImageGan, balanced
 from node.learning.synth.image_networks import (
     ImageForm,
@@ -202,27 +202,23 @@ def test_augmentation_moves_and_covers_and_nothing_else() -> None:
     assert 0 < (covered == 0).mean() <= 0.25
 
 
-@given(st.integers(1, 40), st.lists(st.integers(0, 3), min_size=1, max_size=30))
-def test_a_batch_has_the_classes_equally_often(size: int, labels: list[int]) -> None:
+@given(st.integers(1, 40), st.lists(st.integers(0, 3), min_size=1, max_size=30), st.integers(1, 10))
+def test_a_class_has_its_share_of_a_batch_and_a_small_one_less(size: int, labels: list[int], few: int) -> None:
     label = np.array(labels, np.int64)
+    present, rows = np.unique(label, return_counts=True)
+    shares = np.minimum(rows, few) / np.minimum(rows, few).sum()
 
-    at = balanced(label, size, np.random.default_rng(0))
+    at = balanced(label, size, few, np.random.default_rng(0))
 
-    _, counts = np.unique(label[at], return_counts=True)
-    present = len(set(labels))
     assert len(at) == size
-    assert counts.max() <= -(-size // present)
-    assert len(counts) == min(size, present)
+    for k, share in zip(present.tolist(), shares.tolist(), strict=True):
+        assert abs((label[at] == k).sum() - share * size) <= 1
 
 
-def test_frechet_is_the_formula_of_two_normal_distributions() -> None:
-    """One dimension: (μ - μ')² + (σ - σ')²."""
-    x, y = np.array([[0.0], [2.0], [4.0]]), np.array([[1.0], [2.0], [3.0]])
-
-    assert frechet(np.hstack([x, 0 * x]), np.hstack([y, 0 * y])) == pytest.approx((2 - 1) ** 2)
-    assert frechet(np.hstack([x, x]), np.hstack([x, x])) == pytest.approx(0, abs=1e-9)
-    assert apart(np.array([[0.0], [3.0]])) == pytest.approx(3)
+def test_small_images_are_means_of_parts_and_apart_is_a_mean_distance() -> None:
     assert small(np.full((2, 17, 30, 3), 255, np.uint8)).tolist() == [[1.0] * 192] * 2
+    assert small(np.arange(16, dtype=np.uint8).reshape(1, 1, 16, 1))[0, 0] == pytest.approx(0.5 / 127.5 - 1)
+    assert apart(np.array([[0.0], [3.0]])) == pytest.approx(3)
 
 
 # ---------------------------------------------------------------- input that is not as it should be
@@ -254,7 +250,7 @@ def test_a_class_that_no_region_has_is_refused_in_words(tmp_path: Path) -> None:
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_hardly_any_images_give_numbers(tmp_path: Path, n: int) -> None:
     images, label = drawn(n)
-    trainer = opened(bound(tmp_path, images, label), gamma_every=1)
+    trainer = opened(bound(tmp_path, images, label), gamma_every=1, few=1)
     totals = [np.array([2, 2, *(2 for _ in trainer.columns("count")[1:-1]), 1, 1], np.int64)]
 
     vector, _ = trainer.train(1, trainer.initial(), totals)
