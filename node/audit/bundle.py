@@ -28,6 +28,7 @@ from protocol.errors import CodecError, PlanError
 from protocol.messages import TYPES
 
 MANIFEST, NOTE, README = "manifest.txt", "manifest.note", "README.txt"
+MAX_PAYLOADS = 2**30  # payloads and openings together: they are held while the audit runs
 
 _README_TEXT = """\
 This file is part of an evidence bundle of landsting: the signed update log of one region.
@@ -70,6 +71,7 @@ class Bundle:
         plans, rosters, payloads: File contents by the hash in their name, right or not.
         logs: By (region, epoch).
         mirrors: Copies of neighbours' logs, by (region, epoch): hashes, perhaps bytes, and a checkpoint.
+        openings: Salt (32 bytes) and value of commitments, by (region, epoch, entry, field), right or not.
     """
 
     label: str
@@ -80,6 +82,7 @@ class Bundle:
     payloads: dict[bytes, bytes] = field(default_factory=dict)
     logs: dict[tuple[str, int], RawLog] = field(default_factory=dict)
     mirrors: dict[tuple[str, int], RawLog] = field(default_factory=dict)
+    openings: dict[tuple[str, int, int, str], bytes] = field(default_factory=dict)
 
 
 def write_bundle(
@@ -94,6 +97,8 @@ def write_bundle(
     payloads: str = "kept",
     mirrors: Iterable[MirrorCopy] = (),
     with_mirrors: bool = False,
+    rounds: range | None = None,
+    openings: Mapping[tuple[int, str], bytes] | None = None,
 ) -> None:
     """Write the evidence of one log; the same arguments give the same bytes.
 
@@ -112,9 +117,12 @@ def write_bundle(
             rounds too, as far as ``payload`` still gives them. Those of sum rounds never leave.
         mirrors: Verified copies of neighbours' logs.
         with_mirrors: Their entries as bytes, not as hashes alone.
+        rounds: Masked values of these rounds only; None: of all.
+        openings: Salt and value of commitments, by entry and field.
 
     Raises:
-        ValueError: Leaves and checkpoint are not of one log, or another word for ``payloads``.
+        UnmaskableError: Together the files would uncover one region's update.
+        ValueError: Leaves and checkpoint are not of one log, another word for ``payloads``, or too many bytes of them.
         OSError: The file cannot be written.
     """
     if payloads not in ("none", "kept", "all"):
@@ -132,7 +140,10 @@ def write_bundle(
         rows = ((leaf if with_mirrors else None, hashed) for leaf, hashed in copy.records)
         files[f"{folder}/leaves.bin"] = b"".join(record(leaf, hashed) for leaf, hashed in rows)
         files[f"{folder}/checkpoint.note"] = copy.note
-    files |= _named(wanted, payload, study, payloads)
+    files |= _named(wanted, payload, study, payloads, rounds)
+    for (seq, name), data in (openings or {}).items():
+        files[f"openings/{region}.{epoch}/{seq}-{name}.bin"] = data
+    _check_together(wanted, files, {} if openings is None else openings)
     manifest = "".join(f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files)).encode()
     note = manifest_body(origin, study, checkpoint, manifest)
     files[MANIFEST] = manifest
@@ -171,14 +182,35 @@ def write_archive(out: Path, files: dict[str, bytes]) -> None:
         part.unlink(missing_ok=True)
 
 
+class UnmaskableError(ValueError):
+    """Files that together would uncover one region's update."""
+
+
+def _check_together(wanted: _Wanted, files: Mapping[str, bytes], openings: Mapping[tuple[int, str], bytes]) -> None:
+    large = [len(data) for name, data in files.items() if name.startswith(("payloads/", "openings/"))]
+    if sum(large) > MAX_PAYLOADS:
+        raise ValueError(f"payloads of {sum(large)} bytes; a bundle holds at most {MAX_PAYLOADS}: choose fewer rounds")
+    for seq, name, session, region in wanted.pairs:
+        sha = wanted.masked.get((session, region))
+        if (seq, name) in openings and sha is not None and f"payloads/{sha.hex()}" in files:
+            raise UnmaskableError(f"the value of {region}, left out of entry {seq}, beside the seeds of its masks")
+
+
 @dataclass(slots=True)
 class _Wanted:
-    """Hashes that the entries name, by the folder they go to."""
+    """Hashes that the entries name, by the folder they go to.
+
+    Attributes:
+        pairs: Entry, field, session and region of every opened pair seed.
+        masked: Hash of a region's masked value, by session.
+    """
 
     studies: set[bytes] = field(default_factory=set)
     rosters: set[bytes] = field(default_factory=set)
     kept: set[bytes] = field(default_factory=set)
     bulk: set[tuple[bytes, int, bytes]] = field(default_factory=set)
+    pairs: list[tuple[int, str, bytes, str]] = field(default_factory=list)
+    masked: dict[tuple[bytes, str], bytes] = field(default_factory=dict)
 
 
 def _log_files(
@@ -202,14 +234,17 @@ def _log_files(
             continue
         records += record(leaf, b"")
         lines.append(line)
-        _collect(wanted, entry["kind"], entry["body"])
+        _collect(wanted, seq, entry["kind"], entry["body"])
     if count != size:
         raise ValueError(f"{count} leaves and a checkpoint over {size}; a bundle needs the checkpoint over its leaves")
     return {f"{folder}/leaves.bin": bytes(records), f"{folder}/leaves.jsonl": b"".join(lines)}, wanted
 
 
-def _collect(wanted: _Wanted, kind: str, body: Mapping[str, object]) -> None:
+def _collect(wanted: _Wanted, seq: int, kind: str, body: Mapping[str, object]) -> None:
     match kind, body:
+        case "session.sum", {"session": bytes(session), "opened": list(opened)}:
+            rows = [(index, row["region"]) for index, row in enumerate(opened) if row["kind"] == "pair"]
+            wanted.pairs += [(seq, f"opened.{index}", session, name) for index, name in rows]
         case "roster.accept", {"roster": bytes(roster)}:
             wanted.rosters.add(roster)
         case "study.accept", {"plan": bytes(plan)}:
@@ -223,6 +258,8 @@ def _collect(wanted: _Wanted, kind: str, body: Mapping[str, object]) -> None:
                 wanted.kept.add(fields["sha256"])
             if fields["type"] in ("MASKED", "PARTIAL", "DELTA"):
                 wanted.bulk.add((fields["study"], fields["round"], fields["sha256"]))
+                if fields["type"] == "MASKED":
+                    wanted.masked[fields["session"], fields["from"]] = fields["sha256"]
             if fields["type"] == "PROPOSE":
                 wanted.studies.add(fields["study"])
 
@@ -245,7 +282,11 @@ def _following(anchors: set[bytes], held: Mapping[bytes, bytes]) -> list[bytes]:
 
 
 def _named(
-    wanted: _Wanted, payload: Callable[[bytes], bytes | None], study: bytes | None, payloads: str
+    wanted: _Wanted,
+    payload: Callable[[bytes], bytes | None],
+    study: bytes | None,
+    payloads: str,
+    rounds: range | None,
 ) -> dict[str, bytes]:
     """Return plans, the rosters they name, and kept payloads."""
     from protocol.plan import Plan  # here: only a bundle with a study needs the plan's machinery
@@ -260,7 +301,11 @@ def _named(
         try:
             plan = Plan.decode(data)
             rosters.add(plan.roster)
-            bulk |= {sha for study_, round, sha in wanted.bulk if study_ == name and round >= plan.first_round}
+            bulk |= {
+                sha
+                for study_, round, sha in wanted.bulk
+                if study_ == name and round >= plan.first_round and (rounds is None or round in rounds)
+            }
         except PlanError:  # a proposal that this version cannot read started nothing
             continue
         files[f"plans/{name.hex()}.bin"] = data

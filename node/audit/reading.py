@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from node.audit.archive import BundleError, Member, chunks, members, printable
-from node.audit.bundle import MANIFEST, NOTE, Bundle
+from node.audit.bundle import MANIFEST, MAX_PAYLOADS, NOTE, Bundle
 from node.audit.leaves import LeafReader, RawLog, Reader
 from node.audit.shapes import Shapes
 from node.audit.statements import Statement, Statements
@@ -25,12 +25,15 @@ MAX_NOTE = 64 * 1024
 MAX_README = 64 * 1024
 MAX_MANIFEST = 16 * 2**20
 MAX_BULK = 2**28  # one masked vector; carriers are judged by the codec's own limit
-MAX_PAYLOADS = 2**30  # together: they are held while the audit runs
 
 _HEX = r"[0-9a-f]{64}"
 _LOG = (
     r"(?P<folder>logs|mirrors)/(?P<region>[a-z0-9-]{1,40})\.(?P<epoch>[1-9]\d{0,5})/"
     r"(?P<file>leaves\.bin|leaves\.jsonl|checkpoint\.note)"
+)
+_OPENING = (
+    r"openings/(?P<region>[a-z0-9-]{1,40})\.(?P<epoch>[1-9]\d{0,5})/"
+    r"(?P<seq>0|[1-9]\d{0,11})-(?P<name>[a-z0-9_.]{1,64})\.bin"
 )
 _NAMES: tuple[tuple[re.Pattern[str], int], ...] = (
     (re.compile(r"manifest\.txt"), MAX_MANIFEST),
@@ -39,6 +42,7 @@ _NAMES: tuple[tuple[re.Pattern[str], int], ...] = (
     (re.compile(rf"plans/{_HEX}\.bin"), MAX_PLAN),
     (re.compile(rf"rosters/{_HEX}\.bin"), MAX_PLAN),
     (re.compile(rf"payloads/{_HEX}"), MAX_BULK),
+    (re.compile(_OPENING), MAX_BULK + 32),
     (re.compile(r"logs/[a-z0-9-]{1,40}\.[1-9]\d{0,5}/leaves\.(bin|jsonl)"), 2**30),
     (re.compile(r"(logs|mirrors)/[a-z0-9-]{1,40}\.[1-9]\d{0,5}/checkpoint\.note"), MAX_NOTE),
     (re.compile(r"mirrors/[a-z0-9-]{1,40}\.[1-9]\d{0,5}/leaves\.bin"), 2**30),
@@ -87,8 +91,8 @@ def _read(file: BinaryIO, label: str, register: Register) -> Bundle:
     found = {member.name: member for member in members(file)}
     for member in found.values():
         _check_name(member)
-    if sum(member.size for member in found.values() if member.name.startswith("payloads/")) > MAX_PAYLOADS:
-        raise BundleError("LS-BUNDLE-LIMIT", f"payloads of more than {MAX_PAYLOADS} bytes together")
+    if sum(one.size for one in found.values() if one.name.startswith(("payloads/", "openings/"))) > MAX_PAYLOADS:
+        raise BundleError("LS-BUNDLE-LIMIT", f"payloads and openings of more than {MAX_PAYLOADS} bytes together")
     bundle = Bundle(label)
     readers: dict[tuple[str, int], Reader] = {}
     if MANIFEST not in found:
@@ -168,6 +172,11 @@ def _take(
         shared = register.payloads.setdefault(key, content)
         content = shared if shared == content else content
         {"plans": bundle.plans, "rosters": bundle.rosters, "payloads": bundle.payloads}[folder][key] = content
+        return
+    opening = re.fullmatch(_OPENING, name)
+    if opening is not None:
+        entry = opening["region"], int(opening["epoch"]), int(opening["seq"]), opening["name"]
+        bundle.openings[entry] = b"".join(data)
         return
     place = re.fullmatch(_LOG, name)
     if place is None:
