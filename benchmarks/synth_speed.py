@@ -25,12 +25,13 @@ def run(seed: int) -> list[dict[str, Any]]:
         with tempfile.TemporaryDirectory(prefix="landsting-synth-") as folder:
             model = write(Path(folder), seed)
             found = measured(__file__, "make", str(model), f"{folder}/rows.{ending}", str(seed))
+        name = f"synth.{ending}"
         out += [
-            {"name": f"synth.{ending}.cpu", "value": found["cpu_s"], "unit": "s", "limit": MAX_S},
-            {"name": f"synth.{ending}.wall", "value": found["wall_s"], "unit": "s"},
-            {"name": f"synth.{ending}.memory", "value": found["peak_mb"], "unit": "MB", "limit": MAX_MB},
+            {"name": f"{name}.cpu", "value": found["cpu_s"], "unit": "s", "limit": MAX_S},
+            {"name": f"{name}.wall", "value": found["wall_s"], "unit": "s"},
+            {"name": f"{name}.memory", "value": found["peak_mb"], "unit": "MB", "limit": MAX_MB},
             {
-                "name": f"synth.{ending}.rows",
+                "name": f"{name}.rows",
                 "value": found["rows"],
                 "unit": "rows",
                 "limit": ROWS,
