@@ -209,13 +209,17 @@ def _ruled(code: str) -> Callable[[Exhibit], str]:
         plan = exhibit.plan
         if plan is None:
             raise EvidenceError("the plan is missing")
-        items = [Item(e.fields.head_size, None, {}, e.fields) for e in exhibit.envelopes]
+        items = [Item(e.fields.head_size, None, {}, e.fields, e.eid) for e in exhibit.envelopes]
         for leaf in exhibit.leaves:
             entry = exhibit.entry(leaf.at)
+            if code == "LS-RELEASE-RULE" and entry.kind in ("env.recv", "env.sent", "key.revoke"):
+                items += _approval(entry, leaf.at)
+                continue
             if entry.study != plan.study or entry.kind in ("env.recv", "env.sent"):
                 raise EvidenceError(f"entry {leaf.at} is not of this study, or not this region's word")
             items.append(Item(leaf.at, entry.kind, entry.body))
-        if any(item.message is not None and item.message.study != plan.study for item in items):
+        strangers = any(item.message is not None and item.message.study != plan.study for item in items)
+        if strangers and code != "LS-RELEASE-RULE":
             raise EvidenceError("a message is of another study")
         fault = RULES[code](plan, exhibit.subject, sorted(items, key=lambda item: item.seq))
         if fault is not None:
@@ -225,6 +229,14 @@ def _ruled(code: str) -> Callable[[Exhibit], str]:
         raise EvidenceError("by the plan, what the evidence shows is allowed")
 
     return shows
+
+
+def _approval(entry: Entry, at: int) -> list[Item]:
+    """Return the message that a log holds and a release in it may name; nothing for a revocation."""
+    if entry.kind == "key.revoke":
+        return []
+    message = parse(bytes(entry.body["header"]), bytes(entry.body["sig"]))  # type: ignore[arg-type]
+    return [Item(at, None, {}, message.fields, message.eid)]
 
 
 def _epoch(exhibit: Exhibit) -> str:

@@ -19,6 +19,7 @@ from protocol.buckets import BUCKETS, LEAST_PARTS
 from protocol.codec import hash_of
 from protocol.messages import MAX_ATTEMPTS
 from protocol.plan import Plan
+from protocol.release import lacking, said, unlike
 
 MICRO = 1_000_000
 
@@ -29,12 +30,14 @@ class Item:
 
     Attributes:
         seq: Place in the region's log.
+        eid: Of the message, where a rule asks for it.
     """
 
     seq: int
     kind: str | None
     body: Mapping[str, Any]
     message: Claim | None = None
+    eid: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,17 +340,18 @@ def dp_math(plan: Plan, region: str, items: Sequence[Item]) -> str | None:
 
 
 def release(plan: Plan, region: str, items: Sequence[Item]) -> str | None:
-    """A release has the approvals and the test results that the plan asks for."""
+    """A release has the approvals and the test results that the plan asks for, each approval for just this."""
     for item in items:
         if item.kind not in ("model.release", "data.release"):
             continue
-        body = item.body
-        approving = {row["region"] for row in body["approvals"]} & set(plan.regions)
-        if len(approving) < plan.release["min_approvals"]:
-            return f"{len(approving)} approvals; the plan asks for {plan.release['min_approvals']}"
-        for name, least in plan.release["tests"].items():
-            if body["tests"].get(name, least - 1) < least:
-                return f"the test {name} gave {body['tests'].get(name)}; the plan asks for {least}"
+        words = lacking(plan, item.kind, item.body)
+        named = {row["eid"]: row["region"] for row in item.body["approvals"]}
+        for message, eid in [(other.message, other.eid) for other in items]:
+            if words is None and message is not None and eid in named and message.type == "APPROVE":
+                approved = said(message.sender, message.study, message.body)
+                words = unlike(item.kind, plan.study, item.body, named[eid], approved)
+        if words is not None:
+            return f"entry {item.seq}: {words}"
     return None
 
 

@@ -415,17 +415,15 @@ def test_a_round_from_another_model_is_found(kept: Kept, tmp_path: Path) -> None
 
 
 @pytest.mark.attack("L27")
-@pytest.mark.parametrize("code", ["LS-RELEASE-LINEAGE", "LS-RELEASE-RULE"])
-def test_a_release_of_no_round_or_without_approvals_is_found(kept: Kept, tmp_path: Path, code: str) -> None:
+@pytest.mark.parametrize("codes", [["LS-RELEASE-LINEAGE", "LS-RELEASE-RULE"], ["LS-RELEASE-RULE"]])
+def test_a_release_of_no_round_or_without_approvals_is_found(kept: Kept, tmp_path: Path, codes: list[str]) -> None:
     play = kept.play()
-    model = bytes(32) if code == "LS-RELEASE-LINEAGE" else body_of(play, "round.mix", 3)["model"]
-    names = ["halland", "skane"] if code == "LS-RELEASE-LINEAGE" else []
+    model = bytes(32) if "LS-RELEASE-LINEAGE" in codes else body_of(play, "round.mix", 3)["model"]
     body: dict[str, Any] = {
-        "model": model, "round": 3, "file_sha256": bytes(32), "card_sha256": bytes(32), "tests": {},
-        "approvals": [{"region": name, "eid": bytes(32)} for name in names],
+        "model": model, "round": 3, "file_sha256": bytes(32), "card_sha256": bytes(32), "tests": {}, "approvals": [],
     }  # fmt: skip
     play.add(LIAR, len(play.steps[LIAR]) - 2, "model.release", body, kept.study)
-    assert told(kept, play, tmp_path) == ({(code, LIAR)}, CRITICAL)
+    assert told(kept, play, tmp_path) == ({(code, LIAR) for code in codes}, CRITICAL)
 
 
 @pytest.mark.attack("L28")

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from node.audit.checks.logs import CheckedLog
+from node.audit.checks.releases import ReleaseCheck
 from node.audit.evidence import log_piece, payload_piece, plan_piece
 from node.audit.findings import Json
 from node.audit.leaves import Told
@@ -47,7 +48,7 @@ class RegionCheck:
         self._lineage()
         self._rounds()
         self._sums()
-        self._releases()
+        ReleaseCheck(self._check, self._log, self._told).run()
 
     def _pieces(self, seqs: Iterable[int]) -> list[dict[str, Json]]:
         return [self._log.note, *(self._log.proof(seq) for seq in sorted(set(seqs)))]
@@ -237,16 +238,6 @@ class RegionCheck:
         pieces = [*self._pieces([told.seq]), *(payload_piece(sha) for sha in values if sha is not None)]
         detail = f"round {cohort.round}: another sum than that of the {len(payloads)} payloads"
         check.accuse("LS-RECOMPUTE-SUM", self._region, detail, told.seq, pieces, None, cohort.round)
-
-    # ------------------------------------------------------------ releases
-
-    def _releases(self) -> None:
-        plan = self._check.plan
-        models = {plan.init} | {told.body["model"] for told in self._told if told.kind == "round.mix"}
-        kept = any(told.kind == "round.end" and told.body["outcome"] == "kept" for told in self._told)
-        for told in self._told:
-            if told.kind == "model.release" and told.body["model"] not in models and not (kept or self._log.withheld):
-                self._lacks("LS-RELEASE-LINEAGE", f"entry {told.seq}", [told], told.body["round"])
 
 
 def entry_item(told: Told) -> Item:

@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 
 from node.audit.checks.logs import CheckedLog
 from node.audit.checks.region import RegionCheck, message_item
+from node.audit.checks.releases import Released
 from node.audit.context import Context
 from node.audit.evidence import plan_piece
 from node.audit.findings import Finding, Json
 from node.audit.rules import RULES, Item, Sessions, sessions_of
 from node.audit.statements import Statement
 from protocol.plan import Plan
+from protocol.roster import Roster
 
 _SESSION_TYPES = frozenset({"ADVERT", "SHARES", "MASKED", "DELTA", "CONFIRM", "REVEAL", "COHORT", "ROUTED"})
 
@@ -32,6 +34,7 @@ class StudyRecord:
         recomputed: How many of them were computed again from their payloads, and agree.
         absent: By region, how many sums could not be, since payloads are not at hand.
         epsilon_u: By region, the largest epsilon stated for the study, in 1e-6.
+        released: What was let out, by logs and in their order.
         disputes: By (receiver, sender), rounds in which a sent value is said never to have come.
     """
 
@@ -41,6 +44,7 @@ class StudyRecord:
     recomputed: int = 0
     absent: dict[str, int] = field(default_factory=dict)
     epsilon_u: dict[str, int] = field(default_factory=dict)
+    released: list[Released] = field(default_factory=list)
     disputes: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
@@ -215,6 +219,15 @@ class StudyCheck:
     def as_of(self) -> int | None:
         """The last round that is looked at; None: all."""
         return self._as_of
+
+    @property
+    def roster(self) -> Roster | None:
+        """The roster that it is checked under."""
+        return self._context.roster
+
+    def serials(self, statement: Statement) -> set[int]:
+        """Return the key sets of its sender by whose key a statement holds."""
+        return {keys.serial for keys in self._context.sets(statement.sender) if keys.sign == statement.key}
 
     @property
     def sessions(self) -> Sessions:

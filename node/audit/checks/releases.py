@@ -1,0 +1,134 @@
+"""What one sound log lets out of a study: the approvals that a release names, each in that log before it.
+
+What the entry says of itself is a rule (``rules.release``). Here is what the log holds of it: the messages that
+it names, by whose keys they are, and which keys it knew to be revoked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from crypto.errors import CryptoError
+from node.audit.checks.logs import CheckedLog
+from node.audit.evidence import log_piece, plan_piece
+from node.audit.findings import Json
+from node.audit.leaves import Told
+from node.audit.rules import Item
+from node.audit.statements import Statement
+from protocol.errors import RosterError
+from protocol.keys import check_revocation
+
+if TYPE_CHECKING:
+    from node.audit.checks.study import StudyCheck
+
+RULE, LINEAGE = "LS-RELEASE-RULE", "LS-RELEASE-LINEAGE"
+KINDS = ("model.release", "data.release")
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """One thing that a region let out, as its log says.
+
+    Attributes:
+        what: ``data`` or ``model``.
+        t_ms: By the region's own clock, ms since 1970.
+        file, card: SHA-256.
+        tests: Figures in 1e-6.
+        signed: Regions whose approvals it names.
+        holds: Whether it is as the plan asks, as far as this log shows.
+    """
+
+    study: bytes
+    region: str
+    what: str
+    seq: int
+    t_ms: int
+    file: bytes
+    card: bytes
+    tests: tuple[tuple[str, int], ...]
+    signed: tuple[str, ...]
+    holds: bool
+
+
+class ReleaseCheck:
+    """The releases of one study in one sound log.
+
+    Args:
+        told: The log's entries of the study, in order.
+    """
+
+    def __init__(self, check: StudyCheck, log: CheckedLog, told: Sequence[Told]) -> None:
+        self._check = check
+        self._log = log
+        self._told = [one for one in told if one.kind in KINDS]
+        self._models = {one.body["model"] for one in told if one.kind == "round.mix"} | {check.plan.init}
+        self._kept = any(one.kind == "round.end" and one.body["outcome"] == "kept" for one in told)
+
+    def run(self) -> None:
+        """Check every release; what it lacks is a finding about the log's region."""
+        if not self._told:
+            return
+        heard = {statement.eid: (seq, statement) for seq, statement in self._approvals()}
+        for told in self._told:
+            if told.body["model"] not in self._models and not (self._kept or self._log.withheld):
+                self._lacks(LINEAGE, f"entry {told.seq}", [told.seq], told)
+            for row in told.body["approvals"]:
+                found = heard.get(row["eid"])
+                if found is not None and found[0] < told.seq:
+                    self._judge(told, *found)
+                elif not self._log.withheld and self._log.epoch == 1:
+                    detail = f"entry {told.seq}: the approval of {row['region']} that it names does not stand before it"
+                    self._lacks(RULE, detail, [told.seq], told)
+            self._note(told)
+
+    def _approvals(self) -> Iterator[tuple[int, Statement]]:
+        """Yield place and message of every APPROVE that the log holds as said or heard; signed ones only."""
+        raw = self._log.raw
+        for seq, code in zip(raw.places, raw.messages, strict=True):
+            statement = self._check.message(code >> 1)
+            if statement is not None and statement.type == "APPROVE":
+                yield seq, statement
+
+    def _judge(self, told: Told, seq: int, statement: Statement) -> None:
+        items = [
+            Item(seq, None, {}, statement, statement.eid),
+            Item(told.seq, told.kind, told.body),
+        ]
+        self._check.apply(RULE, self._log.region, items, self._pieces([seq, told.seq]))
+        for revoked, serial in self._revoked(told.seq, statement):
+            detail = f"entry {told.seq}: the approval of {statement.sender} is by key set {serial}, revoked before it"
+            self._lacks(RULE, detail, [revoked, seq, told.seq], told)
+
+    def _revoked(self, before: int, statement: Statement) -> Iterator[tuple[int, int]]:
+        """Yield place and serial of revocations that this log knew of and that take the approval's key away."""
+        roster = self._check.roster
+        signers = self._check.serials(statement)
+        for told in self._log.raw.told:
+            if told.kind != "key.revoke" or told.seq >= before or roster is None:
+                continue
+            try:
+                one = check_revocation(told.body, roster)
+            except (CryptoError, RosterError):
+                continue
+            if one.region == statement.sender and one.serial in signers and one.size <= statement.size:
+                yield told.seq, one.serial
+
+    def _pieces(self, seqs: Iterable[int]) -> list[dict[str, Json]]:
+        return [self._log.note, *(self._log.proof(seq) for seq in sorted(set(seqs)))]
+
+    def _lacks(self, code: str, detail: str, seqs: Iterable[int], told: Told) -> None:
+        pieces = [*self._pieces(seqs), log_piece(self._log.tree.size), plan_piece(self._check.plan)]
+        self._check.accuse(code, self._log.region, detail, told.seq, pieces, None, told.body["round"])
+
+    def _note(self, told: Told) -> None:
+        body = told.body
+        self._check.record.released.append(
+            Released(
+                self._check.study, self._log.region, told.kind.partition(".")[0], told.seq, told.t_ms,
+                body["file_sha256"], body["card_sha256"], tuple(sorted(body["tests"].items())),
+                tuple(row["region"] for row in body["approvals"]),
+                not {(RULE, self._log.region), (LINEAGE, self._log.region)} & self._check.said,
+            )
+        )  # fmt: skip
