@@ -82,11 +82,11 @@ _MEANS: dict[str, dict[str, str]] = {
         "tstr_auroc": "A model trained on synthetic rows alone reaches AUROC {value} on real rows it has not seen; one "
         "trained on real rows {against}.",
         "exact_copies": "{value} synthetic rows are copies of a real training row.",
-        "dcr_share": "{value} of the synthetic rows lie nearer to a training row than to a held-out one; .5 is what "
+        "dcr_share": "{value} of the synthetic rows lie nearer to a training row than to a held-out one; 0.5 is what "
         "chance gives (upper bound {upper}, at most {upper_limit}).",
-        "mia_distance": "Whoever guesses by distance who was in training is right with AUC {value}; .5 is a coin.",
+        "mia_distance": "Whoever guesses by distance who was in training is right with AUC {value}; 0.5 is a coin.",
         "mia_discriminator": "Whoever holds the discriminator and guesses who was in training is right with AUC "
-        "{value}; .5 is a coin.",
+        "{value}; 0.5 is a coin.",
         "rare": "{value} categories of few patients appear, or common ones are missing.",
         "dp": "ε {value} at δ {delta} by {accountant}: noise σ {sigma}, sampling rate {q}, {steps} steps.",
         "diversity": "Synthetic images differ among themselves {value} times as much as real ones.",
@@ -98,12 +98,12 @@ _MEANS: dict[str, dict[str, str]] = {
         "tstr_auroc": "En modell tränad enbart på syntetiska rader når AUROC {value} på verkliga rader den inte sett; "
         "en tränad på verkliga rader {against}.",
         "exact_copies": "{value} syntetiska rader är kopior av en verklig träningsrad.",
-        "dcr_share": "{value} av de syntetiska raderna ligger närmare en träningsrad än en undanhållen; .5 är vad "
+        "dcr_share": "{value} av de syntetiska raderna ligger närmare en träningsrad än en undanhållen; 0,5 är vad "
         "slumpen ger (övre gräns {upper}, högst {upper_limit}).",
-        "mia_distance": "Den som efter avstånd gissar vem som var med i träningen har rätt med AUC {value}; .5 är slant"
-        "singling.",
+        "mia_distance": "Den som efter avstånd gissar vem som var med i träningen har rätt med AUC {value}; 0,5 är "
+        "slantsingling.",
         "mia_discriminator": "Den som har diskriminatorn och gissar vem som var med i träningen har rätt med AUC "
-        "{value}; .5 är slantsingling.",
+        "{value}; 0,5 är slantsingling.",
         "rare": "{value} kategorier med få patienter förekommer, eller vanliga saknas.",
         "dp": "ε {value} vid δ {delta} enligt {accountant}: brus σ {sigma}, urvalsgrad {q}, {steps} steg.",
         "diversity": "Syntetiska bilder skiljer sig sinsemellan {value} gånger så mycket som verkliga.",
@@ -137,11 +137,19 @@ _LEAST = ("shapes", "pairs", "tstr_auroc", "diversity")
 _COUNTS = ("exact_copies", "rare")
 
 
-def number(value: float | None, name: str = "") -> str:
-    """Return a figure as people read it; of counts without digits."""
+def number(value: float | None, lang: str = "en", name: str = "") -> str:
+    """Return a figure as people read it, with the language's decimal sign; of counts without digits."""
     if value is None:
         return "–"
-    return f"{value:.0f}" if name in _COUNTS else f"{value:.3f}" if abs(value) < 100 else f"{value:.0f}"
+    text = f"{value:.0f}" if name in _COUNTS or abs(value) >= 100 else f"{value:.3f}"
+    return text.replace(".", ",").replace("-", "−") if lang == "sv" else text.replace("-", "−")
+
+
+def whole(value: int | None, lang: str) -> str:
+    """Return a count with its thousands apart; None is under 10."""
+    if value is None:
+        return "under 10" if lang == "sv" else "fewer than 10"
+    return f"{value:,}".replace(",", "\u00a0" if lang == "sv" else ",")
 
 
 def told(
@@ -156,16 +164,16 @@ def told(
 ) -> str:
     """Return one test's sentence: the figure, what was asked, and whether it holds."""
     more = _ELSE[lang]
-    asked = more["asked_least" if name in _LEAST else "asked_most"].format(threshold=number(threshold, name))
+    asked = more["asked_least" if name in _LEAST else "asked_most"].format(threshold=number(threshold, lang, name))
     if name == "dp" and dp is None:
         return more["no_dp"] + (asked + more["failed"] if threshold is not None else "")
     if figure.value is None:
         text = more["undefined"].format(why=WHY[lang][figure.why or "not_measured"])
     else:
-        text = _MEANS[lang][name].format(
-            value=number(figure.value, name), upper=number(figure.upper), against=number(figure.against),
-            upper_limit=number(upper_limit), **{key: value for key, value in (dp or {}).items() if key != "epsilon"},
-        )  # fmt: skip
+        values = {"value": figure.value, "upper": figure.upper, "against": figure.against, "upper_limit": upper_limit}
+        said = {key: number(value, lang, name if key == "value" else "") for key, value in values.items()}
+        facts = {key: value for key, value in (dp or {}).items() if key not in said and key != "epsilon"}
+        text = _MEANS[lang][name].format(**said, **facts)
     if threshold is not None:
         return text + asked + ("" if passed else more["failed"])
     if name == "mia_discriminator":
