@@ -2,7 +2,8 @@
 
 A message is counted once for each region that it was sent to, with its header, its signature and its payload: the
 counts and bytes are those of the ``env.sent`` entries. Beside them stand what a neighbour copied of the log (as its
-confirmations show), what was handed to an auditor, and what was released. Words: ``disclosures_words``.
+confirmations show), what was handed to an auditor or to another region to judge, and what was released. Words:
+``disclosures_words``.
 
 Not in a log, so not here: PING and other service messages that carry no more than heads and confirmations, messages
 of others that were only passed on, and copies of the log that a neighbour took and never confirmed.
@@ -11,7 +12,7 @@ of others that were only passed on, and copies of the log that a neighbour took 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from protocol.codec import MAX_HEADER, decode
@@ -157,6 +158,7 @@ class _Reader:
         self._regions: dict[bytes, list[str]] = {}
         self._bare: set[bytes | None] = set()  # studies without masks
         self._files: dict[bytes, int] = {}
+        self._releasing: dict[bytes, list[Approval]] = {}  # by file
         self._sizes: list[tuple[int, bytes | None]] = []  # of each entry, and its study
         self._copied: dict[str, int] = {}
 
@@ -192,10 +194,15 @@ class _Reader:
                 yield from self._sent(at, entry)
             case "round.heads":
                 yield from self._copies(at, entry)
+            case "release.approve":
+                self._files[body["file_sha256"]] = body["bytes"]
+                self._releasing.setdefault(body["file_sha256"], []).append(Approval(body["role"], body["decision_ref"]))
+            case "release.offer":
+                for name in body["to"]:
+                    yield self._let_out(at, entry, name, body["kind"], f"offer.{body['kind']}", None)
             case "model.release" | "data.release":
-                form = "model" if entry.kind == "model.release" else "synthetic"
-                size = self._files.get(body["file_sha256"])
-                yield self._line(at, entry, None, form, entry.kind, size, entry.kind, body["round"])
+                what = entry.kind.partition(".")[0]
+                yield self._let_out(at, entry, None, what, entry.kind, body["round"])
             case "audit.export":
                 yield self._handed_over(at, entry)
 
@@ -207,6 +214,16 @@ class _Reader:
         return Line(
             at, entry.t_ms, to, requester, form, what, among, size, type, entry.study, round, tuple(approvals)
         )
+
+    def _let_out(self, at: int, entry: Entry, to: str | None, kind: str, what: str, round: int | None) -> Line:
+        """A file: released, or handed over before that; on the approvals of the study and of the file."""
+        body: Any = entry.body
+        form = "model" if kind == "model" else "synthetic"
+        size = body["bytes"] if "bytes" in body else self._files.get(body["file_sha256"])
+        line = self._line(at, entry, to, form, what, size, entry.kind, round)
+        own = [Approval(body["role"], body["decision_ref"])] if "role" in body else []
+        given = dict.fromkeys([*line.approvals, *self._releasing.get(body["file_sha256"], []), *own])
+        return replace(line, approvals=tuple(given))
 
     # ------------------------------------------------------------ messages
 
