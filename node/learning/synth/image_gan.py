@@ -62,7 +62,6 @@ class ImageGan:
         "shift": 2,
         "cutout": 0.0,
         "few": 200,
-        "full_rows": 0,
         "test_share": 0.0,
     }
 
@@ -126,7 +125,6 @@ class ImageGan:
         )
         softplus, one_hot = torch.nn.functional.softplus, np.eye(form.classes, dtype=np.float32)
         steps, total = settings["local_steps"], 0.0
-        lr = min(1.0, len(local.rows) / settings["full_rows"]) if settings["full_rows"] else 1.0
 
         def seen(x: Any) -> Any:
             return augmented(x, settings["shift"], settings["cutout"], local.rng)
@@ -149,7 +147,7 @@ class ImageGan:
                 loss = loss + weight * slope.square().sum((1, 2, 3)).mean()
             adam_d.step(loss, rate(settings["lr_d"], settings["schedule"], now, local.steps_in_all))
             loss = softplus(-d(seen(made), label)).mean()
-            adam_g.step(loss, lr * rate(settings["lr"], settings["schedule"], now, local.steps_in_all))
+            adam_g.step(loss, rate(settings["lr"], settings["schedule"], now, local.steps_in_all))
             keep = min(settings["ema"], (1 + now) / (10 + now))  # young averages forget faster
             with torch.no_grad():
                 for name, value in g.named_parameters():
