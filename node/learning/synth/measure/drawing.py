@@ -37,10 +37,10 @@ def bars(
         names: Of each group, for whoever points at it.
         ticks: What stands below each group; "" for nothing.
     """
-    width, height, base, top = 280.0, 132.0, 104.0, 8.0
+    width, height, base, top = 280.0, 140.0, 112.0, 18.0
     most = max([*real, *synthetic, 0.01])
     step = width / max(1, len(names))
-    parts = [f'<line x1="0" y1="{base}" x2="{width}" y2="{base}" class="axis"/>']
+    parts = [f'<path d="M0 {base}H{width}" class="axis"/><path d="M0 {top}H{width}" class="grid"/>']
     for i, (name, tick) in enumerate(zip(names, ticks, strict=True)):
         x, wide = i * step + 0.12 * step, 0.76 * step
         hr, hs = ((base - top) * v / most for v in (real[i], synthetic[i]))
@@ -55,7 +55,7 @@ def bars(
             long = len(tick) > 9 and len(names) > 3
             shown = tick[:8] + "…" if long else tick
             parts.append(_text(x + wide / 2, base + 15, shown, "tick mid"))
-    parts.append(_text(2, top + 4, f"{most:.0%}", "tick"))
+    parts.append(_text(width, 10, f"{most:.0%}", "tick end"))
     return _svg(width, height - 8, label, "".join(parts), "bars")
 
 

@@ -216,9 +216,13 @@ class _Page:
         if not found or len(found["names"]) < 2:
             return ""
         gaps = [[None if v is None else 1 - v for v in row] for row in found["alike"]]
+        strong = max(
+            (v for side in ("real", "synthetic") for row in found[side] for v in row if v is not None), default=1
+        )
+        strong, wrong = max(strong, 0.1), max((v for row in gaps for v in row if v is not None), default=1.0)
         maps: Sequence[tuple[str, Any, str, float]] = (
-            ("real", found["real"], "heat-real", 1.0), ("synthetic", found["synthetic"], "heat-made", 1.0),
-            ("gap", gaps, "heat-gap", 0.5),
+            ("real", found["real"], "heat-real", strong), ("synthetic", found["synthetic"], "heat-made", strong),
+            ("gap", gaps, "heat-gap", max(wrong, 0.2)),
         )  # fmt: skip
         cells = "".join(
             f"<figure><figcaption><b>{self._t(f'pairs.{key}')}</b></figcaption>"

@@ -54,6 +54,7 @@ border-radius:4px}.means{display:flex;gap:.8rem}.means img{width:7rem;border-rad
 @media(max-width:640px){.cards{grid-template-columns:1fr}main{padding:1.2rem .8rem 3rem}section{padding:1rem}
 .gate th{display:none}.gate tr{display:grid;grid-template-columns:1fr auto;padding:.5rem 0;
 border-bottom:1px solid var(--line)}.gate td{border:0;padding:.1rem 0}.gate td.g{width:auto;grid-column:1/3}
-.gate td:first-child{grid-column:1}.gate td:last-child{grid-row:1;grid-column:2}}
+.gate td:first-child{grid-column:1}.gate td:nth-child(4){text-align:right}.gate td.g{grid-row:3}
+.gate td:last-child{grid-row:1;grid-column:2}}
 @media print{body{background:#fff}section{break-inside:avoid}}
 """
