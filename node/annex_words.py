@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from node.audit.exceptions import CHECKS
+
+__all__ = ["CHECKS", "COLUMN_ROLES", "LEARNS", "PAGE", "PURPOSES", "STAGES"]
+
 Words = Mapping[str, Mapping[str, str]]
 
 PAGE: Words = {
@@ -232,28 +236,5 @@ STAGES: Words = {
     "sv": {
         "count": "antal", "moment": "medelvärden och varianser", "bin": "histogram", "bin2": "finare histogram",
         "category": "antal per kategori", "score": "antal rätta och felaktiga svar",
-    },
-}  # fmt: skip
-
-CHECKS: Words = {
-    "en": {
-        "range": "values outside the plausible range", "swapped": "two columns that look swapped",
-        "units": "mixed units", "missing": "missing values", "duplicates": "duplicates",
-        "drift": "differs from an earlier extract",
-        "dicom": "identifying DICOM tags", "direct_identifier": "a column that identifies directly", "identifiers":
-        "what looks like an identifier", "dates": "full dates", "free_text": "free text", "age": "ages over 89",
-        "k": "groups smaller than k", "constant": "one value only", "outliers": "values far from the others",
-        "category": "values in no category", "label": "labels", "images": "images", "files": "files",
-        "type": "cells of another kind", "rows": "too few rows",
-    },
-    "sv": {
-        "range": "värden utanför rimligt intervall", "swapped": "två kolumner som ser omkastade ut",
-        "units": "blandade enheter", "missing": "saknade värden", "duplicates": "dubbletter",
-        "drift": "avviker från ett tidigare uttag",
-        "dicom": "identifierande DICOM-taggar", "direct_identifier": "en kolumn som identifierar direkt", "identifiers":
-        "det som liknar en identitet", "dates": "hela datum", "free_text": "fritext", "age": "åldrar över 89",
-        "k": "grupper mindre än k", "constant": "ett enda värde", "outliers": "värden långt från de andra",
-        "category": "värden i ingen kategori", "label": "utfall", "images": "bilder", "files": "filer",
-        "type": "celler av annan typ", "rows": "för få rader",
     },
 }  # fmt: skip

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from html import escape
 
 from node.audit.catalogue import phrase, words
+from node.audit.exceptions import section
 from node.audit.findings import Finding, Severity
 from node.audit.page_words import GLOSSARY, PAGE
 from node.audit.pictures import legend, lineage, rounds
@@ -108,7 +109,8 @@ class _Page:
             " content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">",
             f"<style>{_STYLE}</style></head><body><main>",
             self._first(), self._findings(), self._questions(), self._pictures(), self._coverage(),
-            self._studies(), self._limits(), self._glossary(), self._files(),
+            self._studies(), section(self._report.exceptions, self._report.lang), self._limits(), self._glossary(),
+            self._files(),
             "</main></body></html>\n",
         ]  # fmt: skip
         return _TURNING.sub("\ufffd", "".join(parts))

@@ -13,6 +13,7 @@ from node.audit.checks.cross import Match
 from node.audit.checks.logs import CheckedLog
 from node.audit.checks.study import StudyRecord
 from node.audit.chronicle import Course, courses
+from node.audit.exceptions import Exempted, exceptions, head, line
 from node.audit.findings import Finding, Json, Severity
 from node.audit.page_words import PAGE
 from node.audit.telling import Budget, Question, StudyRow, Teller
@@ -46,6 +47,7 @@ class Report:
         unchecked: Messages of senders for whom no key is at hand (other rosters).
         courses: The rounds of each study at each region, for pictures; not in the JSON.
         budget: What was spent of the privacy budget.
+        exceptions: Gates of data that were let through by decision.
     """
 
     verdict: str
@@ -63,6 +65,7 @@ class Report:
     lang: str = "en"
     courses: tuple[Course, ...] = ()
     budget: Budget = field(default_factory=Budget)
+    exceptions: tuple[Exempted, ...] = ()
 
     def to_json(self) -> dict[str, Json]:
         """Return the report as JSON values, ``landsting-report/v1``."""
@@ -103,6 +106,7 @@ class Report:
                 ],
                 "unchecked": self.unchecked,
             },
+            "exceptions": [one.to_json() for one in self.exceptions],
             "entries": self.entries,
             "signatures": self.signatures,
         }
@@ -135,6 +139,8 @@ class Report:
         for log in self.coverage:
             key = "coverage.absent" if log.bundle is None else "coverage.log"
             lines.append("  " + say(key, region=log.region, entries=log.entries, matched=log.matched, held=log.held))
+        if self.exceptions:
+            lines += ["", head(self.lang), *(f"  {line(one, self.lang)}" for one in self.exceptions)]
         lines += ["", say("head.limits"), "  " + say("limits")]
         return "\n".join(lines) + "\n"
 
@@ -191,6 +197,7 @@ def report(
         lang=lang,
         courses=courses([row.study for row in studies], logs),
         budget=teller.budget(),
+        exceptions=exceptions(logs),
     )
 
 
