@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from crypto.errors import CryptoError
 from gossip.blame import Blame
+from gossip.events import Suspect
 from gossip.membership import Membership
 from gossip.step import Step
 from protocol.envelope import Envelope, parse, verify
+from protocol.epochs import epoch_of
 from protocol.errors import CodecError
 from protocol.messages import TYPES
 
@@ -47,14 +49,19 @@ class Admission:
             return None
         roster = fields.body["roster"] if fields.type == "ROSTER" else None
         card = self._membership.card_of(fields.sender, roster if isinstance(roster, bytes) else None)
-        if card is None or fields.log != f"{self._network}/{fields.sender}/1":
+        if card is None or fields.log.rpartition("/")[0] != f"{self._network}/{fields.sender}":
             reason = f"{fields.type} of {fields.sender}, who is on no roster here"
             self._blame.drop(step, link, "LS-MEMBER", reason)
             return None
         position = fields.head_size if TYPES[fields.type].logged else None
-        if not any(is_signed(envelope, keys.sign) for keys in self._membership.ring.at(fields.sender, position)):
+        epoch = epoch_of(fields.log)
+        if not any(is_signed(envelope, keys.sign) for keys in self._membership.ring.at(fields.sender, position, epoch)):
             reason = f"{fields.type} is not signed by a key of its sender that counts there"
             self._blame.drop(step, link, "SIGNATURE", reason)
+            return None
+        if not self._membership.epochs.admits(fields):
+            # Signed, and no lie: of a log that was begun anew, or of one that is not confirmed here yet.
+            step.do(Suspect(link, "STATE", f"{fields.type} of {fields.log}, which is not its log at hand"))
             return None
         return envelope
 

@@ -27,6 +27,6 @@ def exchange_for(context: StudyContext, past: Past, reference: NDArray[np.float3
     if plan.exchange == "full":
         return Full(plan, context.me, reference, context.code, context.layout)
     diff = Diff(plan, context.me, reference, context.layout)
-    mixed = max((round for round in past.models if round >= plan.first_round), default=-1)
+    mixed = max((round for round in [*past.models, past.lost] if round >= plan.first_round), default=-1)
     diff.restore(context.blob, past.announced if past.announced >= plan.first_round else -1, past.masked, mixed)
     return diff

@@ -23,6 +23,7 @@ from gossip.session import Entropy, session_id
 from protocol.buckets import BUCKETS
 from protocol.codec import Value, decode, encode, hash_of
 from protocol.envelope import Envelope, verify
+from protocol.epochs import epoch_of
 from protocol.errors import CodecError
 from protocol.messages import MAX_ATTEMPTS, MAX_STATS
 from protocol.plan import Plan
@@ -83,6 +84,7 @@ class StudyContext:
         told: The newest RESULT that this region has passed on, and to whom.
         warnings: What the operator should know of this study, in words, each once.
         stored_models: Rounds whose model is among the region's state files, ascending.
+        forgotten: Latest round in which this region may have said what its log has lost; -1 if none.
     """
 
     me: str
@@ -108,6 +110,7 @@ class StudyContext:
     trees: dict[int, TreeNode] = field(default_factory=dict)
     told: tuple[Envelope, Buffer | None, tuple[str, ...]] | None = None
     ring: KeyRing | None = None
+    forgotten: int = -1
     _buckets: dict[int, dict[bytes, tuple[str, int]]] = field(default_factory=dict)
 
     @property
@@ -237,7 +240,8 @@ class StudyContext:
         fields = envelope.fields
         if fields.study != self.study or fields.sender not in self.plan.regions:
             raise CodecError(f"carried {fields.type} of {fields.sender} is not of this study")
-        if fields.log != f"{self.roster.network}/{fields.sender}/1":
+        # Of whatever epoch: what was said under one that has been begun anew may still be passed on.
+        if fields.log.rpartition("/")[0] != f"{self.roster.network}/{fields.sender}":
             raise CodecError(f"carried {fields.type} of {fields.sender} names the log {fields.log}")
         if self.mailbox.knows(envelope.eid):
             return None
@@ -252,7 +256,7 @@ class StudyContext:
         fields = envelope.fields
         keys = [self.roster.card(fields.sender).keys]
         if self.ring is not None and self.ring.serials(fields.sender):
-            keys = self.ring.at(fields.sender, fields.head_size)  # none where all are revoked
+            keys = self.ring.at(fields.sender, fields.head_size, epoch_of(fields.log))  # none where all are revoked
         for one in keys:
             try:
                 verify(envelope, one.sign)

@@ -19,6 +19,7 @@ from gossip.step import Step
 from protocol.codec import Value
 from protocol.entries import decode_entry
 from protocol.envelope import Envelope
+from protocol.epochs import epoch_of
 from protocol.messages import TYPES
 from protocol.witnessing import Behind, Proof, encode_mirror
 
@@ -128,20 +129,30 @@ class Copying:
                 return held[n]
         return None
 
+    def _later(self, name: str, origin: str) -> Seen | None:
+        """A checkpoint of a later epoch than the one that is asked about: that log was put back to before it."""
+        current = self._peer.membership.epochs.current(name)
+        if current <= epoch_of(origin):
+            return None
+        notes = self._held.notes(f"{origin.rpartition('/')[0]}/{current}")
+        return max(notes, key=lambda seen: seen.checkpoint.size, default=None)
+
     def tell_behind(self, step: Step, name: str, origin: str, size: int, root: bytes | None = None) -> None:
         """Answer who asks whether its log is the newest: the largest head of it that is held here, and its entries."""
         mirror = self._held.mirrors.get(origin)
-        notes = [Seen(mirror.checkpoint, mirror.signature)] if mirror and mirror.checkpoint else []
-        notes += [s for s in (self._held.proved.get(origin), self._held.relayed.get(origin)) if s is not None]
-        note = max(notes, key=lambda s: s.checkpoint.size, default=None)
+        note = max(self._held.notes(origin), key=lambda s: s.checkpoint.size, default=None)
         placed = [e for e in self._peer.mailbox.heads_of(origin) if TYPES[e.fields.type].logged]
         last = max(placed, key=lambda e: e.fields.head_size, default=None)
-        answer = Behind()
         noted = note.checkpoint.size if note is not None else 0
-        if last is not None and last.fields.head_size + 1 > max(noted, size):
-            answer = Behind(envelope=(last.header, last.signature))
-        elif note is not None and (noted > size or (noted == size and root not in (None, note.checkpoint.root))):
-            answer = Behind(note=self._held.note(note))
+        is_noted = noted > size or (note is not None and noted == size and root not in (None, note.checkpoint.root))
+        is_said = last is not None and last.fields.head_size + 1 > max(noted, size)
+        answer = Behind(
+            note=self._held.note(note) if note is not None and is_noted else None,
+            envelope=(last.header, last.signature) if last is not None and is_said else None,
+        )
+        later = self._later(name, origin)
+        if later is not None:
+            answer = Behind(note=self._held.note(later))
         step.seal("BEHIND", {}, to=[name], payload=answer.encode())
         if answer != Behind() and mirror is not None and mirror.size > size:
             items = [

@@ -73,14 +73,14 @@ class Hearing:
                 self._check_announcement(envelope)
             case type if type in FROM_RECEIVERS:
                 if self._sender.answers(envelope) is None:
-                    raise _not_awaited(envelope, self._own(_SAID_TO[type], envelope) is not None)
+                    raise self._not_awaited(envelope, self._own(_SAID_TO[type], envelope) is not None)
             case type if type in _SAID_BY:
                 if self._inbox.awaiting(envelope) is None:
                     # In whole-network mode it is no fault to come late to a parent: who it is depends on who is there.
                     is_late = self._was_asked(envelope) or self._context.plan.aggregation == "network"
-                    raise _not_awaited(envelope, is_late)
+                    raise self._not_awaited(envelope, is_late)
             case _:
-                raise _not_awaited(envelope, False)
+                raise self._not_awaited(envelope, False)
 
     def _was_asked(self, envelope: Envelope) -> bool:
         """Whether a member answers what this region, as receiver, has said in its session."""
@@ -119,8 +119,9 @@ class Hearing:
             except CryptoError as error:
                 raise RemoteError(name, "STATE", str(error)) from error
 
-
-def _not_awaited(envelope: Envelope, is_late: bool) -> RemoteError:
-    fields = envelope.fields
-    code = UNTIMELY if is_late else "STATE"
-    return RemoteError(fields.sender, code, f"{fields.type} of round {fields.round} is not awaited")
+    def _not_awaited(self, envelope: Envelope, is_late: bool) -> RemoteError:
+        fields = envelope.fields
+        # An answer to what this region has said under a log that it lost: right, and of no use.
+        is_lost = fields.round is not None and fields.round <= self._context.forgotten
+        code = UNTIMELY if is_late or is_lost else "STATE"
+        return RemoteError(fields.sender, code, f"{fields.type} of round {fields.round} is not awaited")

@@ -11,6 +11,7 @@ from crypto.note import Checkpoint, parse_checkpoint, parse_note
 from gossip.mirror import Mirror
 from protocol.cosignature import Cosignature, checkpoint_note, log_signature
 from protocol.entries import decode_entry
+from protocol.epochs import epoch_of
 
 if TYPE_CHECKING:
     from gossip.peer import Peer
@@ -76,7 +77,9 @@ class Holdings:
         parts = checkpoint.origin.split("/")
         if len(parts) != 3 or checkpoint.size < 1:
             return None
-        for keys in self._peer.membership.ring.at(parts[1], checkpoint.size - 1):
+        if not parts[2].isdecimal():
+            return None
+        for keys in self._peer.membership.ring.at(parts[1], checkpoint.size - 1, int(parts[2])):
             try:
                 seen = Seen(*log_signature(note, checkpoint.origin, keys.log))
             except CryptoError:
@@ -94,7 +97,8 @@ class Holdings:
         return seen is not None and seen.checkpoint == checkpoint
 
     def known(self) -> list[tuple[str, Seen, str]]:
-        """Newest checkpoint of each other log, with how it is known, ascending by origin."""
+        """Newest checkpoint of each other region's log, with how it is known, ascending by origin."""
+        epochs = self._peer.membership.epochs
         found: dict[str, tuple[Seen, str]] = {origin: (seen, "relayed") for origin, seen in self.relayed.items()}
         for origin, seen in self.proved.items():
             found[origin] = (seen, "verified")
@@ -104,7 +108,17 @@ class Holdings:
         for origin, seen in self.relayed.items():
             if seen.checkpoint.size > found[origin][0].checkpoint.size:
                 found[origin] = (seen, "relayed")
-        return [(origin, *found[origin]) for origin in sorted(found)]
+        # Of a log that was begun anew only the new one is told: the earlier one does not grow any more.
+        return [
+            (origin, *found[origin]) for origin in sorted(found)
+            if epoch_of(origin) >= epochs.current(origin.split("/")[1])
+        ]  # fmt: skip
+
+    def notes(self, origin: str) -> list[Seen]:
+        """Checkpoints of a log that are held: of the copy, proved, relayed."""
+        mirror = self.mirrors.get(origin)
+        copied = [Seen(mirror.checkpoint, mirror.signature)] if mirror is not None and mirror.checkpoint else []
+        return copied + [s for s in (self.proved.get(origin), self.relayed.get(origin)) if s is not None]
 
     def log_key(self, seen: Seen) -> bytes:
         """Whose key of that log has signed: also one that was revoked since, for what it signed before."""

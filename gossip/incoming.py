@@ -22,6 +22,7 @@ from gossip.whereabouts import BEFORE_TRAINING, Phase
 from gossip.witness import WITNESS_TYPES
 from protocol.codec import MAX_CONTROL, MAX_HEADER, MAX_PLAN
 from protocol.envelope import Envelope
+from protocol.epochs import epoch_of
 from protocol.errors import CodecError
 from protocol.evidence import verify_evidence
 from protocol.messages import TYPES
@@ -219,7 +220,7 @@ class Incoming:
 
     def _key_of(self, envelope: Envelope) -> bytes | None:
         position = envelope.fields.head_size if TYPES[envelope.fields.type].logged else None
-        keys = self._peer.membership.ring.at(envelope.fields.sender, position)
+        keys = self._peer.membership.ring.at(envelope.fields.sender, position, epoch_of(envelope.fields.log))
         return next((one.sign for one in keys if is_signed(envelope, one.sign)), keys[0].sign if keys else None)
 
     def _study_of(self, envelope: Envelope) -> Study:

@@ -7,7 +7,8 @@ Rules kept here, and nowhere else:
   * a revoked set counts for positions before its last good size only, and convicts nobody: whoever stole it can
     sign for any place in the past. (A region that forks its log and revokes must still go on with one of the two.)
 
-The rule is by place in the log: not by round, and not by clock.
+The rule is by place in the log: not by round, and not by clock. A place is an epoch and a position in its log: what
+counted at the end of an epoch counts at the beginning of the next.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from collections.abc import Iterable
 
 from protocol.card import Card, Keys
 
+Place = tuple[int, int]  # epoch, position
+
 
 class KeyRing:
     """Key sets of all regions."""
@@ -23,8 +26,8 @@ class KeyRing:
     def __init__(self) -> None:
         self._identity: dict[str, bytes] = {}
         self._sets: dict[str, dict[int, Keys]] = {}
-        self._from: dict[tuple[str, int], int] = {}
-        self._revoked: dict[tuple[str, int], int] = {}
+        self._from: dict[tuple[str, int], Place] = {}
+        self._revoked: dict[tuple[str, int], Place] = {}
 
     def learn(self, cards: Iterable[Card]) -> None:
         """Take in the key sets of cards whose signatures have been checked; another identity is another region."""
@@ -32,15 +35,15 @@ class KeyRing:
             if self._identity.setdefault(card.name, card.identity) == card.identity:
                 self._sets.setdefault(card.name, {}).setdefault(card.keys.serial, card.keys)
 
-    def rotated(self, region: str, keys: Keys, position: int) -> None:
-        """A ``key.rotate`` whose signatures have been checked stands at this position of the region's log."""
+    def rotated(self, region: str, keys: Keys, position: int, epoch: int = 1) -> None:
+        """A ``key.rotate`` with sound signatures (or a genesis) stands at this place of the region's log."""
         self._sets.setdefault(region, {}).setdefault(keys.serial, keys)
-        self._from.setdefault((region, keys.serial), position)
+        self._from.setdefault((region, keys.serial), (epoch, position))
 
-    def revoke(self, region: str, serial: int, last_good: int) -> None:
-        """A set counts no longer from size ``last_good`` on; the smallest such size stays."""
-        before = self._revoked.get((region, serial))
-        self._revoked[(region, serial)] = last_good if before is None else min(before, last_good)
+    def revoke(self, region: str, serial: int, last_good: int, epoch: int = 1) -> None:
+        """A set counts no longer from size ``last_good`` of that epoch on; the smallest such place stays."""
+        place, before = (epoch, last_good), self._revoked.get((region, serial))
+        self._revoked[(region, serial)] = place if before is None else min(before, place)
 
     def is_revoked(self, region: str, serial: int) -> bool:
         """Whether a set has been revoked, from whatever size on."""
@@ -58,23 +61,25 @@ class KeyRing:
         """One set."""
         return self._sets.get(region, {}).get(serial)
 
-    def at(self, region: str, position: int | None = None) -> list[Keys]:
+    def at(self, region: str, position: int | None = None, epoch: int = 1) -> list[Keys]:
         """Key sets by which a statement at a position of the region's log is checked, the likeliest first.
 
         Args:
             position: None for what has no place in the log.
+            epoch: Of the log that the position is of.
         """
+        place = None if position is None else (epoch, position)
         sets = self._sets.get(region, {})
         newest_first = sorted(sets, reverse=True)
         chosen = newest_first[:2]
-        if position is not None:
-            started = [s for s in newest_first if self._from.get((region, s), 0 if s == 1 else -1) >= 0]
-            begun = [s for s in started if self._from.get((region, s), 0) <= position]
+        if place is not None:
+            started = [s for s in newest_first if s == 1 or (region, s) in self._from]
+            begun = [s for s in started if self._from.get((region, s), (1, 0)) <= place]
             unplaced = [s for s in newest_first if s not in started]
             if begun:
                 chosen = [begun[0], *[s for s in unplaced if s > begun[0]][:1]]
-        return [sets[s] for s in chosen if not self._is_out(region, s, position)]
+        return [sets[s] for s in chosen if not self._is_out(region, s, place)]
 
-    def _is_out(self, region: str, serial: int, position: int | None) -> bool:
+    def _is_out(self, region: str, serial: int, place: Place | None) -> bool:
         last_good = self._revoked.get((region, serial))
-        return last_good is not None and (position is None or position >= last_good)
+        return last_good is not None and (place is None or place >= last_good)

@@ -65,7 +65,7 @@ class Linking:
     def ping_one(self, step: Step, name: str, study: Study | None) -> None:
         """PING one region."""
         asking = self._peer.waking.is_asking
-        state = self._peer.waking.mode.value if asking else study.state if study else "idle"
+        state = self._peer.waking.word if asking else study.state if study else "idle"
         body = self._peer.presence.ping_body(name, state, study.attempt if study else 0, step.now_ms)
         begun = study is not None and study.has_begun and not asking
         step.seal(

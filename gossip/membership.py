@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from crypto.keys import PrivateKeys
 from crypto.words import words
+from gossip.epochs import Epochs
 from gossip.errors import Refusal, RemoteError
 from gossip.events import Links
 from gossip.keyring import KeyRing
@@ -59,6 +60,7 @@ class Membership:
         self.in_force: Roster | None = None
         self.ring = KeyRing()
         self.ring.learn([card])
+        self.epochs = Epochs()
         self.candidates: dict[bytes, Candidate] = {}
 
     @property

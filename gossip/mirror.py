@@ -81,6 +81,11 @@ class Mirror:
         self._waiting = waiting
         return True
 
+    def forget_coming(self) -> None:
+        """Drop what is not verified."""
+        self.coming.clear()
+        self._waiting = 0
+
     def verify(self, checkpoint: Checkpoint, signature: bytes) -> list[Item] | None:
         """Count what has come as verified if it gives this checkpoint; returns the new entries, None if it does not.
 
@@ -94,8 +99,7 @@ class Mirror:
             self._tree.append(digest)
         if self._tree.root() != checkpoint.root:
             self._tree = Tree([self._tree.hash_at(n) for n in range(before)])
-            self.coming.clear()
-            self._waiting = 0
+            self.forget_coming()
             return None
         self.coming = self.coming[len(new) :]
         self._waiting -= weight(new)

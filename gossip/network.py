@@ -65,6 +65,7 @@ from gossip.peer import Peer
 from gossip.witness import Witness
 from protocol.codec import Value
 from protocol.cosignature import Cosignature
+from protocol.epochs import Previous, epoch_of
 from protocol.log import Log
 from protocol.plan import Plan
 from protocol.roster import Card, Roster, card_line, make_card
@@ -110,9 +111,11 @@ class SeededEntropy:
 
 @dataclass(slots=True)
 class MemoryStore:
-    """What a home holds: leaves, kept payloads, state files, what is kept of rounds for an audit."""
+    """What a home holds: leaves, those of earlier epochs, kept payloads, state files, what is kept for an audit."""
 
     leaves: list[bytes] = field(default_factory=list)
+    past: list[bytes] = field(default_factory=list)
+    epoch: int = 1
     kept: dict[bytes, bytes] = field(default_factory=dict)
     blobs: dict[str, bytes] = field(default_factory=dict)
     mirrors: dict[str, dict[int, tuple[bytes | None, bytes]]] = field(default_factory=dict)
@@ -173,6 +176,11 @@ class MemoryStore:
             mirrors.append(Mirror(origin, [rows[n][1] for n in range(head.size)], seen, signature))
         given = [Cosignature(c.by, c.size, c.t_s, c.sig) for c in self.cosignatures if c.origin == own]
         witness.held.load(mirrors, given)
+
+    def firsts(self) -> list[tuple[str, bytes]]:
+        """First entries of others' later epochs that were verified: origin, leaf."""
+        rows = [(origin, copy[0][0]) for origin, copy in self.mirrors.items() if 0 in copy and epoch_of(origin) > 1]
+        return [(origin, leaf) for origin, leaf in rows if leaf is not None]
 
 
 @dataclass(slots=True)
@@ -244,24 +252,36 @@ class Network:
             card = make_card(network, name, [f"tcp://{name}.example:7700"], keys)
             region = _Region(keys, card, {1: keys}, MemoryStore(), entropy)
             self.regions[name] = region
-            log = self._log(region)
-            log.add(
-                "log.genesis",
-                {
-                    "network": network, "region": name, "identity": card.identity, "keys": card.value()["keys"],
-                    "software": dict(SOFTWARE), "prev": None,
-                },
-                study=None, now_ms=self.now_ms,
-            )
-            leaves = log.pending()
-            assert leaves is not None
-            region.store.leaves.extend(leaf.leaf for leaf in leaves[0])
+            self._found(region, None)
 
     def _log(self, region: _Region) -> Log:
         return Log(
             network=self._network, region=region.card.name, sign_key=region.keys.sign, log_key=region.keys.log,
-            leaves=list(region.store.leaves),
+            leaves=list(region.store.leaves), epoch=region.store.epoch,
         )
+
+    def _found(self, region: _Region, prev: Previous | None) -> None:
+        log, card = self._log(region), region.card
+        log.add(
+            "log.genesis",
+            {
+                "network": self._network, "region": card.name, "identity": card.identity, "keys": card.value()["keys"],
+                "software": dict(SOFTWARE), "prev": prev.value() if prev is not None else None,
+            },
+            study=None, now_ms=self.now_ms,
+        )
+        leaves = log.pending()
+        assert leaves is not None
+        region.store.leaves.extend(leaf.leaf for leaf in leaves[0])
+
+    def begin_anew(self, name: str, previous: Previous, recovered: Sequence[bytes] = ()) -> None:
+        """Begin the log of a region that is down anew, after what neighbours gave back of the one before."""
+        region = self.regions[name]
+        store = region.store
+        store.past += [*store.leaves, *recovered]
+        store.leaves.clear()
+        store.epoch += 1
+        self._found(region, previous)
 
     # ---------------------------------------------------------------- regions
 
@@ -280,7 +300,8 @@ class Network:
             code_sha256=code_sha256, software=dict(SOFTWARE), blob=store.blobs.get, kept=store.kept.get,
             records=store.records(), key_sets=region.sets,
         )
-        peer.replay(store.leaves)
+        peer.replay([*store.past, *store.leaves])
+        peer.following.load(store.firsts())
         store.load(peer.witness, peer.log.origin)
         return peer
 

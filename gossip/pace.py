@@ -31,6 +31,11 @@ def is_passed(context: StudyContext, own: int, now_ms: int) -> bool:
     return common is not None and common > own
 
 
+def common_round(context: StudyContext, now_ms: int) -> int | None:
+    """Return the round that as many neighbours as catch-up asks for have reached; None if none is heard."""
+    return _common(context, context.last + 1, now_ms)
+
+
 def _common(context: StudyContext, own: int, now_ms: int) -> int | None:
     plan = context.plan
     at = min(max(own, plan.sum_rounds), plan.end_round - 1)

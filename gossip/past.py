@@ -31,6 +31,7 @@ class Past:
         early: Announcements of others for rounds to come.
         models: Round to the hash of the model mixed in it.
         masked: Receiver to the latest training round in which it was sent a value under masks.
+        lost: Latest round of which the log may have lost what was said and mixed in it; -1 if none.
     """
 
     def __init__(self, context: StudyContext) -> None:
@@ -44,6 +45,7 @@ class Past:
         self.early = Early(context.study)
         self.models: dict[int, bytes] = {}
         self.masked: dict[str, int] = {}
+        self.lost = -1
 
     def entry(self, entry: Entry) -> None:
         """Take one of the region's own entries."""
@@ -89,6 +91,16 @@ class Past:
     def is_open(self, round: int, begun: int) -> bool:
         """Whether a training round was open when the region stopped; ``begun`` is what its own state says."""
         return round >= self._context.plan.sum_rounds and max(self.spoken, begun) >= round
+
+    def lose(self, round: int) -> None:
+        """Anything may have been said and mixed up to a training round, and the log does not tell."""
+        plan = self._context.plan
+        if round >= plan.first_round:
+            self.last, self.lost = max(self.last, round), round
+            self.announced, self.spoken = max(self.announced, round), max(self.spoken, round)
+            for number in range(plan.first_round, min(round + 1, plan.first_round + len(plan.graphs))):
+                for name in plan.neighbours(self._context.me, number):
+                    self.masked[name] = round
 
     def next_attempt(self, stage: int) -> int:
         """The attempt to go on with as receiver of a stage; MAX_ATTEMPTS when all are used up."""

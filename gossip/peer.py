@@ -39,6 +39,7 @@ from gossip.events import (
     Tick,
     Trained,
 )
+from gossip.following import Following
 from gossip.holdings import Records
 from gossip.incoming import Incoming
 from gossip.linking import Linking
@@ -46,7 +47,7 @@ from gossip.mailbox import Mailbox
 from gossip.membership import Membership
 from gossip.presence import Presence
 from gossip.rebuilding import replay
-from gossip.releasing import Releasing
+from gossip.reentry import Reentry
 from gossip.releasing import Releasing
 from gossip.requests import answer
 from gossip.rotation import Rotation
@@ -108,8 +109,9 @@ class Peer:
         self.keys = keys
         self.witness = Witness(self, records or Records())
         self.releasing = Releasing(self, roles)
-        self.releasing = Releasing(self, roles)
         self.waking = Waking(self)
+        self.following = Following(self)
+        self.reentry = Reentry(self)
         self.linking = Linking(self)
         self.rotation = Rotation(self, card.keys.serial, dict(key_sets or {card.keys.serial: keys}))
         self._incoming = Incoming(self, Admission(card.name, card.network, self.membership, self.blame))
@@ -119,6 +121,7 @@ class Peer:
         self.blob = blob
         self._is_up = False
         self._starting: Started | None = None
+        self._to_resume = False
 
     def replay(self, leaves: Iterable[bytes]) -> None:
         """Rebuild everything from the leaves of the own log; before any event.
@@ -138,6 +141,7 @@ class Peer:
         if self._is_up:
             self._go_on(step)
             self.waking.ask_again(step)
+            self.reentry.ask(step)
             self.linking.ping(step)
             for study, round in step.ended.items():
                 self.witness.round_ended(step, self.studies[study], round)
@@ -162,6 +166,7 @@ class Peer:
             for event in self.waking.released():
                 self._try(step, event)
         self.rotation.follow(step)
+        self._resume(step)
         self._start_agreed(step)
 
     def _try(self, step: Step, event: Event) -> None:
@@ -187,6 +192,7 @@ class Peer:
                 self._is_up = False
             case LinkUp(region=name):
                 self.linking.up(step, name)
+                self.reentry.tell(step, name)
                 if self.waking.is_asking:
                     self.waking.hello(step, name)
             case LinkDown(region=name):
@@ -239,8 +245,18 @@ class Peer:
                 "heard": heard, "alone": event.alone,
             },
         )
-        if self.current is not None and self.current.phase is not Phase.ENDED:
-            self.current.resume(step)
+        self._to_resume = self.current is not None and self.current.phase is not Phase.ENDED
+        if self._to_resume and self.current is not None and self.reentry.waits_for(self.current):
+            self.current.context.forgotten = self.current.context.plan.end_round
+
+    def _resume(self, step: Step) -> None:
+        """Go on with the study that was under way; under a new epoch only once it is known what was said in it."""
+        study = self.current
+        if not self._to_resume or study is None or self.reentry.waits_for(study):
+            return
+        self._to_resume = False
+        study.resume(step, self.reentry.bound(study, step.now_ms))
+        self.reentry.taken_up(study.id)
 
     def _answer(self, step: Step, event: Asked) -> Reply:
         try:
@@ -267,7 +283,7 @@ class Peer:
     def state(self) -> str:
         """The word that PING and status carry."""
         if self.waking.is_asking:
-            return self.waking.mode.value
+            return self.waking.word
         return self.current.state if self.current is not None else "idle"
 
     # ---------------------------------------------------------------- studies
@@ -303,14 +319,19 @@ class Peer:
         if self.current is not None and self.current.phase is not Phase.ENDED:
             return
         proposal = self.agreement.startable()
-        if proposal is None:
+        if proposal is None or self.reentry.lacks(proposal.plan.regions):
             return
-        self.current = self.new_study(proposal.plan.study)
-        self.presence.follow(self.current.id)
-        self.current.start(step, [(name, e.eid) for name, e in sorted(proposal.answers.items())])
+        self.current = study = self.new_study(proposal.plan.study)
+        self.presence.follow(study.id)
+        self.reentry.begins(study.id)
+        lost = self.reentry.bound(study, step.now_ms)
+        study.start(step, [(name, e.eid) for name, e in sorted(proposal.answers.items())], lost)
+        self.reentry.taken_up(study.id)
 
     def _wake_ms(self, now_ms: int) -> int:
         wakes = [wake for study in self.studies.values() if (wake := study.wake_ms(now_ms)) is not None]
         if self.waking.is_asking:
             wakes.append(self.waking.hello_ms)
+        if self.reentry.wake_ms is not None:
+            wakes.append(self.reentry.wake_ms)
         return max(now_ms + 1, min([self.linking.ping_ms, *wakes]))

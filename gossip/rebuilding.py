@@ -24,7 +24,10 @@ def replay(peer: Peer, leaves: Iterable[bytes]) -> None:
         CodecError: A leaf is not in its one form.
     """
     for leaf in leaves:
-        _entry(peer, decode_entry(leaf))
+        entry = decode_entry(leaf)
+        peer.reentry.replay(entry, leaf)
+        _entry(peer, entry)
+    peer.reentry.load()
 
 
 def _entry(peer: Peer, entry: Entry) -> None:

@@ -36,8 +36,11 @@ def answer(peer: Peer, step: Step, op: str, args: dict[str, object]) -> dict[str
 
 def _answer(peer: Peer, step: Step, op: str, args: dict[str, object]) -> dict[str, object]:
     if peer.waking.is_asking and op not in READING:
+        waits = ", ".join(peer.waking.waits_for) or "neighbours"
+        if peer.waking.mode is Mode.NEW_EPOCH:
+            raise Refusal("QUIET", f"this region's log was begun anew, and waits to be confirmed by {waits}",
+                          "confirmed by enough neighbours", "landsting status --home HOME")
         if peer.waking.mode is Mode.QUIET:
-            waits = ", ".join(peer.waking.waits_for) or "neighbours"
             raise Refusal("QUIET", f"this node still asks whether its log is the newest; it waits for {waits}",
                           "answers of enough neighbours", "landsting status --home HOME")
         raise Refusal("ROLLED_BACK", "this region's log has been put back to an earlier state; nothing is appended",
@@ -184,6 +187,12 @@ def status(peer: Peer, now_ms: int) -> dict[str, object]:
         alarms.append({
             "code": "ROLLED-BACK", "since": None,
             "fix": f"this log has had {size} entries; nothing is appended. Stop the node, then: landsting restore",
+        })
+    if peer.reentry.is_new and study is not None and running and peer.reentry.waits_for(study):
+        missing = ", ".join(peer.reentry.waits_for(study))
+        alarms.append({
+            "code": "NEW-EPOCH", "since": None,
+            "fix": f"this log was begun anew; the study goes on once {missing} has said what it holds of the last one",
         })
     if study is not None and study.words:
         alarms.append({"code": "STOPPED", "since": None, "fix": study.words})

@@ -18,6 +18,7 @@ from gossip.errors import Refusal
 from gossip.events import Rekeyed, Suspect
 from gossip.step import Step
 from protocol.entries import Entry, decode_entry
+from protocol.epochs import epoch_of
 from protocol.errors import CodecError, RosterError
 from protocol.keys import (
     Revocation,
@@ -83,7 +84,7 @@ class Rotation:
         self._peer.log.rekey(keys.sign, keys.log)
         public = self._peer.membership.ring.keys(self._peer.me, serial)
         if public is not None:
-            self._peer.membership.ring.rotated(self._peer.me, public, position)
+            self._peer.membership.ring.rotated(self._peer.me, public, position, epoch_of(self._peer.log.origin))
         self._peer.membership.use(keys)
 
     # ---------------------------------------------------------------- what logs say
@@ -93,7 +94,7 @@ class Rotation:
         identity = self._peer.keys.identity.public
         if entry.kind == "key.rotate":
             keys = check_rotation(entry.body, identity)
-            self._peer.membership.ring.rotated(self._peer.me, keys, entry.seq)
+            self._peer.membership.ring.rotated(self._peer.me, keys, entry.seq, epoch_of(entry.log))
             self.serial = keys.serial
             if keys.serial in self.sets:
                 self._peer.keys = self.sets[keys.serial]
@@ -107,12 +108,18 @@ class Rotation:
             entry = decode_entry(leaf)
             if entry.kind == "key.rotate" and self._peer.membership.in_force is not None:
                 card = self._peer.membership.in_force.card(name)
-                self._peer.membership.ring.rotated(name, check_rotation(entry.body, card.identity), position)
+                keys = check_rotation(entry.body, card.identity)
+                self._peer.membership.ring.rotated(name, keys, position, epoch_of(entry.log))
             elif entry.kind == "key.revoke" and self._believe(entry) and step is not None:
                 step.add("key.revoke", dict(entry.body))
         except (CodecError, CryptoError, RosterError) as error:
             if step is not None:
                 step.do(Suspect(name, "LS-KEY-UNKNOWN", f"entry {position}: {error}"))
+
+    def _epoch(self, region: str) -> int:
+        """Epoch of a region's log at hand: what a revocation's last good size is of."""
+        own = region == self._peer.me
+        return epoch_of(self._peer.log.origin) if own else self._peer.membership.epochs.current(region)
 
     def _believe(self, entry: Entry) -> bool:
         """Whether a revocation is new and who may has signed it; from then on it counts."""
@@ -122,7 +129,7 @@ class Rotation:
         said = check_revocation(entry.body, roster)
         if ring.is_revoked(said.region, said.serial):
             return False
-        ring.revoke(said.region, said.serial, said.size)
+        ring.revoke(said.region, said.serial, said.size, self._epoch(said.region))
         if said.region != self._peer.me and said.serial == max(ring.serials(said.region), default=0):
             self._peer.blame.suspended.add(said.region)
         return True
@@ -174,7 +181,8 @@ class Rotation:
             place = size if isinstance(size, int) else log.size
             root = log.tree.root_at(place) if 0 < place <= log.size else b""
         else:
-            mirror = next((m for o, m in self._peer.witness.mirrors.items() if o.split("/")[1] == region), None)
+            origin = f"{self._peer.network}/{region}/{self._epoch(region)}"
+            mirror = self._peer.witness.mirrors.get(origin)
             place = size if isinstance(size, int) else mirror.size if mirror is not None else 0
             root = (mirror.root_at(place) if mirror is not None else None) or b""
         if len(root) != 32:

@@ -90,7 +90,7 @@ class Standing:
         if seen is None:
             return
         origin, name = seen.checkpoint.origin, seen.checkpoint.origin.split("/")[1]
-        if origin == self._peer.log.origin:
+        if name == self._peer.me:
             if not self.is_revoked(name, seen):
                 self._peer.waking.shown(step, seen.checkpoint)
         elif name in self._peer.membership.names and not self.contradicts(step, name, seen):

@@ -46,8 +46,8 @@ class Study(Whereabouts):
 
     # ---------------------------------------------------------------- start, restart
 
-    def start(self, step: Step, accepts: list[tuple[str, bytes]]) -> None:
-        """Every participant has accepted: log it and build the model."""
+    def start(self, step: Step, accepts: list[tuple[str, bytes]], lost: int | None = None) -> None:
+        """Every participant has accepted: log it and build the model; ``lost`` as in ``resume``."""
         plan = self.context.plan
         step.add(
             "study.start",
@@ -58,7 +58,9 @@ class Study(Whereabouts):
             },
             self.id,
         )
-        step.do(Open(self.id, plan))
+        if lost is None or self._lose(step, lost):
+            self.context.last = self._past.last
+            step.do(Open(self.id, plan))
 
     def replay(self, entry: Entry) -> None:
         """Take one of this region's own entries of an earlier run."""
@@ -78,9 +80,16 @@ class Study(Whereabouts):
             self.context.take_absent(envelope)
         self._sender.recall(envelope, own, payload)
 
-    def resume(self, step: Step) -> None:
-        """Go on after a restart: what was opened is read back, an open training round is kept."""
+    def resume(self, step: Step, lost: int | None = None) -> None:
+        """Go on after a restart: what was opened is read back, an open training round is kept.
+
+        Args:
+            lost: Latest round in which something was said that this region's log has lost (-1: none), where that
+                may be; None where nothing can have been lost.
+        """
         plan, past = self.context.plan, self._past
+        if lost is not None and not self._lose(step, lost):
+            return
         self._sender.forget_cohorts()
         self.context.last, self._training.own_absent, self._inbox.early = past.last, past.absent, past.early
         if not self._sums.restore():
@@ -95,6 +104,20 @@ class Study(Whereabouts):
                 self._training.excuse(step, number, number)
         self._entered_ms = step.now_ms
         step.do(Open(self.id, plan))
+
+    def _lose(self, step: Step, lost: int) -> bool:
+        """Give up the rounds in which something may have been said that is lost; False if the study is over by it."""
+        past, plan = self._past, self.context.plan
+        self.context.forgotten = lost
+        if past.last + 1 < plan.sum_rounds:
+            self.words = "this region's log was begun anew while sums were open: they cannot be counted a second time"
+            self.end(step, "stopped", "stats")
+            return False
+        for number in range(past.last + 1, lost + 1):
+            step.add("round.end", {"round": number, "outcome": "kept", "reason": "restart"}, self.id)
+            self.note(number, "kept", "restart")
+        past.lose(lost)
+        return True
 
     def opened(
         self, step: Step, vector: NDArray[np.float32], layout: tuple[tuple[str, int], ...] = ()

@@ -160,7 +160,10 @@ class Witness:
                         mirror = self.mirrors.setdefault(fields.log, Mirror(fields.log))
                         if not mirror.take(first, items) and fields.log in self._awaited:
                             self.copying.ask(step, name, self._awaited[fields.log][0], by_entries=True)
-                        self._progress(step, fields.log)
+                        if self._peer.following.is_new(fields.log):
+                            self._peer.following.progress(step, name)
+                        else:
+                            self._progress(step, fields.log)
                 case "COSIGN":
                     self._cosigned(step, envelope)
                 case "PROVE":
@@ -172,12 +175,17 @@ class Witness:
 
     def _heads(self, step: Step, envelope: Envelope, heads: Heads) -> None:
         fields, name = envelope.fields, envelope.fields.sender
+        own = self.held.read(heads.own)
+        if own is not None and own.checkpoint.origin == fields.log and self._peer.following.is_new(fields.log):
+            self._peer.following.offered(step, name, own)
+            return
         study = self._peer.studies.get(fields.study or b"")
         if study is None or name not in study.context.plan.regions or not is_witnessed(study):
             return
-        own = self.held.read(heads.own)
         if own is None or own.checkpoint.origin != fields.log:
             raise RemoteError(name, "STATE", "HEADS without a checkpoint that its log has signed")
+        if not self._peer.membership.epochs.is_current(fields.log):
+            raise RemoteError(name, "STATE", f"HEADS of {fields.log}, which it has begun anew since")
         for note in heads.others:
             self.standing.relayed(step, note)
         mirror = self.mirrors.setdefault(fields.log, Mirror(fields.log))
@@ -188,7 +196,7 @@ class Witness:
             step.do(Suspect(name, "LS-ROLLBACK", f"shows {own.checkpoint.size} entries after {largest}"))
             self.copying.tell_behind(step, name, fields.log, own.checkpoint.size)
         elif own.checkpoint.size == mirror.size:
-            self._cosign(step, name, own.checkpoint)
+            self.confirm(step, name, own.checkpoint)
         elif study.context.plan.witness["mirror"]:
             self._awaited[fields.log] = own, name, True
             if mirror.size + len(mirror.coming) < heads.since:
@@ -231,9 +239,10 @@ class Witness:
     def _verified(self, step: Step, name: str, seen: Seen) -> None:
         point = seen.checkpoint
         step.row(HeadRow(point.origin, point.size, point.root, self.held.note(seen), "verified"))
-        self._cosign(step, name, point)
+        self.confirm(step, name, point)
 
-    def _cosign(self, step: Step, name: str, checkpoint: Checkpoint) -> None:
+    def confirm(self, step: Step, name: str, checkpoint: Checkpoint) -> None:
+        """Cosign what was verified; it is written down in the same step."""
         keys = self._peer.keys
         made = cosign(checkpoint, self._peer.me, keys.witness, step.now_ms // 1000)
         line = cosignature_line(witness_name(self._peer.network, self._peer.me), keys.witness.public, made)
@@ -260,6 +269,7 @@ class Witness:
         if size >= (self.held.cosigned[name].size if name in self.held.cosigned else 0):
             self.held.cosigned[name] = made
         step.row(CosigRow(log.origin, size, name, stated, sig))
+        self._peer.waking.confirmed(name)
 
     def _prove(self, step: Step, envelope: Envelope) -> None:
         """Answer who asks for proofs; where copies are kept, with the entries from where its copy ends as well."""

@@ -163,9 +163,11 @@ class Log:
         """Entries added since ``pending`` was last called."""
         return tuple(self._pending)
 
-    def signed(self) -> tuple[Checkpoint, bytes]:
-        """Return the checkpoint over all entries as they are now, and its signature by the log key."""
+    def signed(self, size: int | None = None) -> tuple[Checkpoint, bytes]:
+        """Return the checkpoint over all entries (or the first ``size``), and its signature by the log key."""
         checkpoint = Checkpoint(self.origin, self.size, self.root)
+        if size is not None:
+            checkpoint = Checkpoint(self.origin, size, self.tree.root_at(size))
         return checkpoint, self._log_key.sign(checkpoint_body(checkpoint))
 
     def pending(self) -> tuple[list[Leaf], Checkpoint, bytes] | None:

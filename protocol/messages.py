@@ -205,7 +205,7 @@ _TABLE = (
         "HELLO", False, False, False, False, None, _NONE, record({"size": integer(1), "root": hash32}),
     ),
     MessageType("BEHIND", False, False, False, False, None, (1, 2 * 64 * 1024), record({})),
-    MessageType("HEADS", False, False, False, False, (True, True), _CONTROL, record({})),
+    MessageType("HEADS", False, False, False, False, None, _CONTROL, record({})),
     MessageType(
         "COSIGN", False, False, False, False, None, _NONE,
         record({"size": integer(1), "t_s": integer(), "line": binary(1, 512)}),
