@@ -24,6 +24,7 @@ from gossip.step import Step
 from protocol.codec import Value
 from protocol.entries import Entry
 from protocol.envelope import Envelope
+from protocol.epochs import epoch_of
 from protocol.release import failing, lacking, said
 
 if TYPE_CHECKING:
@@ -229,7 +230,7 @@ class Releasing:
     def _counts(self, proposal: Proposal, envelope: Envelope) -> bool:
         """Whether an APPROVE that was taken in still counts: its key may have been revoked since."""
         fields, membership = envelope.fields, self._peer.membership
-        keys = membership.ring.at(fields.sender, fields.head_size)
+        keys = membership.ring.at(fields.sender, fields.head_size, epoch_of(fields.log))
         is_in = fields.sender in proposal.plan.regions and fields.sender not in self._peer.blame.suspended
         return is_in and any(is_signed(envelope, one.sign) for one in keys)
 
