@@ -227,14 +227,14 @@ def _log_files(
             records += record(None, hashed)
             lines.append(hash_only_line(seq, hashed).encode())
             continue
-        entry, line = read_leaf(shapes, leaf, seq, hashed)
-        if study is not None and entry["study"] not in (None, study):
+        form, _, _, line = read_leaf(shapes, leaf, seq, hashed)
+        if study is not None and form.study not in (None, study):
             records += record(None, hashed)
             lines.append(hash_only_line(seq, hashed).encode())
             continue
         records += record(leaf, b"")
         lines.append(line)
-        _collect(wanted, seq, entry["kind"], entry["body"])
+        _collect(wanted, seq, form.kind, msgpack.unpackb(leaf)["body"])
     if count != size:
         raise ValueError(f"{count} leaves and a checkpoint over {size}; a bundle needs the checkpoint over its leaves")
     return {f"{folder}/leaves.bin": bytes(records), f"{folder}/leaves.jsonl": b"".join(lines)}, wanted

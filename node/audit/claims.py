@@ -5,10 +5,15 @@ Used twice: by the checks that find a fault, and by ``proofs``, which sees it ag
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
+from node.audit.shapes import Form
 from protocol.entries import Entry
 from protocol.envelope import Envelope
+
+ABOUT = frozenset({"RECEIPT", "COMPLAINT"})
+"""Types of which one session may have several by one sender, about different regions."""
 
 
 class Claim(Protocol):
@@ -32,7 +37,8 @@ def slot(claim: Claim) -> tuple[object, ...] | None:
     """Return the place that one statement only may have; None for types without a session."""
     if claim.session is None:
         return None
-    return (claim.study, claim.session, claim.type, claim.sender, claim.body.get("about"))
+    about = claim.body.get("about") if claim.type in ABOUT else None
+    return (claim.study, claim.session, claim.type, claim.sender, about)
 
 
 def head_fault(envelope: Envelope, origin: str, at: int, root: bytes | None) -> str | None:
@@ -51,32 +57,35 @@ def head_fault(envelope: Envelope, origin: str, at: int, root: bytes | None) -> 
     return None
 
 
-def frame_fault(frame: dict[str, Any], origin: str, at: int, message: Claim | None) -> str | None:
+def frame_fault(form: Form, claimed: int, body: Mapping[str, Any], origin: str, at: int) -> str | None:
     """Return what is false in the place that an entry claims, or None.
 
     Args:
-        frame: The entry as a map, in its schema.
-        message: What an ``env.sent`` or ``env.recv`` holds.
+        claimed: Place that the entry says.
+        body: Of ``log.genesis``; of others nothing is asked.
     """
-    kind = frame["kind"]
-    if frame["seq"] != at or frame["log"] != origin:
-        return f"says it is entry {frame['seq']} of {frame['log']}"
-    if (kind == "log.genesis") != (at == 0):
-        return f"is {kind}; a log begins with log.genesis, and only begins so"
+    if claimed != at or form.log != origin:
+        return f"says it is entry {claimed} of {form.log}"
+    if (form.kind == "log.genesis") != (at == 0):
+        return f"is {form.kind}; a log begins with log.genesis, and only begins so"
+    network, region, _ = origin.split("/")
     if at == 0:
-        network, region, _ = origin.split("/")
-        named = str(frame["body"]["network"]), str(frame["body"]["region"])
+        named = str(body["network"]), str(body["region"])
         if named != (network, region):
             return f"founds the log of {'/'.join(named)}"
-    if kind == "env.sent" and message is not None:
-        if message.sender != origin.split("/")[1]:
-            return f"holds as sent a message of {message.sender}"
-        if message.study != frame["study"]:
+    if form.type is not None and not form.received:
+        if form.sender != region:
+            return f"holds as sent a message of {form.sender}"
+        if form.about != form.study:
             return "is filed under another study than its message"
     return None
 
 
 def place_fault(entry: Entry, origin: str, at: int, message: Claim | None) -> str | None:
-    """Return the same of a decoded entry."""
-    frame = {"seq": entry.seq, "log": entry.log, "kind": entry.kind, "study": entry.study, "body": entry.body}
-    return frame_fault(frame, origin, at, message)
+    """Return the same of a decoded entry and the message in it."""
+    form = Form(entry.kind, entry.log, entry.study)
+    if message is not None:
+        form = Form(
+            entry.kind, entry.log, entry.study, message.type, entry.kind == "env.recv", message.sender, message.study
+        )
+    return frame_fault(form, entry.seq, entry.body, origin, at)

@@ -91,9 +91,11 @@ class Context:
 
     def judge(self, index: int) -> bool | None:
         """Return whether a message is its sender's; None where this context cannot tell."""
-        if index not in self.judged:
-            self.judged[index] = self._judge(self.statements.all[index], index in self.agreed)
-        return self.judged[index]
+        try:
+            return self.judged[index]
+        except KeyError:
+            verdict = self.judged[index] = self._judge(self.statements.all[index], index in self.agreed)
+            return verdict
 
     def _judge(self, statement: Statement, is_agreed: bool) -> bool | None:
         keys = self.keys.get(statement.sender)

@@ -2,8 +2,9 @@
 
 ``leaves.bin`` is a row of records: u32 big-endian length and leaf, or length 0 and a 32-byte leaf
 hash where only the hash was handed over. ``leaves.jsonl`` shows each leaf to people; it is only
-ever compared with what the leaves give. Both come as a stream: the leaves are kept as one block of
-bytes, each is decoded once, when its line of the view is here, and its messages go to ``Statements``.
+ever compared with what the leaves give. Both come as a stream: each leaf is read once, when its line
+of the view is here, and its message goes to ``Statements``. An entry that holds a message is not kept: a
+canonical encoding is the only one of its value, so that the entry can be written again.
 
 What is noted here needs no key: whom a fault belongs to is the business of ``checks``.
 """
@@ -17,57 +18,21 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
-from crypto.merkle import leaf_hash
+import msgpack
+
+from crypto.merkle import Tree, leaf_hash
 from node.audit.archive import BundleError
 from node.audit.claims import frame_fault
-from node.audit.shapes import MessageError, Shapes, read_leaf
+from node.audit.shapes import Form, MessageError, Shapes, read_leaf
 from node.audit.statements import Statement, Statements
-from protocol.codec import MAX_ENTRY
+from protocol.codec import MAX_ENTRY, Value, encode
+from protocol.entries import VERSION
 from protocol.errors import CodecError, SchemaError
 
 MAX_LEAVES = 1_000_000
 MAX_LINE = 4 * MAX_ENTRY
 
 _LENGTH = struct.Struct(">I")
-
-
-class Leaves(Sequence[bytes | None]):
-    """Leaves by position, out of one block of bytes; None where only the hash was handed over."""
-
-    def __init__(self) -> None:
-        self.block = bytearray()
-        self._ends = array("Q")
-
-    def __len__(self) -> int:
-        return len(self._ends)
-
-    @overload
-    def __getitem__(self, index: int) -> bytes | None: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[bytes | None]: ...
-    def __getitem__(self, index: int | slice) -> bytes | list[bytes | None] | None:
-        if isinstance(index, slice):
-            return [self[at] for at in range(*index.indices(len(self)))]
-        if index < 0:
-            index += len(self._ends)
-        end = self._ends[index]
-        start = self._ends[index - 1] if index else 0
-        return bytes(self.block[start:end]) if end > start else None
-
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Sequence)
-            and len(other) == len(self)
-            and all(mine == theirs for mine, theirs in zip(self, other, strict=True))
-        )
-
-    __hash__ = None  # type: ignore[assignment] # a log grows while it is read
-
-    def add(self, leaf: bytes | None) -> None:
-        """Add one leaf."""
-        if leaf is not None:
-            self.block += leaf
-        self._ends.append(len(self.block))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,32 +55,96 @@ class Fault:
     detail: str
 
 
+class Leaves(Sequence[bytes | None]):
+    """The leaves of a log by position; None where only the hash was handed over.
+
+    Attributes:
+        times: By position, in ms; where an entry cannot be read, that of the one before.
+        codes: By position: 0 where there is no message, else 2 * (index of the statement + 1), + 1 if received.
+    """
+
+    def __init__(self, statements: Statements | None = None, shapes: Shapes | None = None) -> None:
+        self.times = array("Q")
+        self.codes = array("I")
+        self._forms = array("I")
+        self._kept: dict[int, bytes] = {}
+        self._statements = statements or Statements()
+        self._shapes = shapes or Shapes()
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @overload
+    def __getitem__(self, index: int) -> bytes | None: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[bytes | None]: ...
+    def __getitem__(self, index: int | slice) -> bytes | list[bytes | None] | None:
+        if isinstance(index, slice):
+            return [self[at] for at in range(*index.indices(len(self)))]
+        at = range(len(self))[index]
+        kept = self._kept.get(at)
+        return kept if kept is not None or not self.codes[at] else self._written(at)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Sequence)
+            and len(other) == len(self)
+            and all(mine == theirs for mine, theirs in zip(self, other, strict=True))
+        )
+
+    __hash__ = None  # type: ignore[assignment] # a log grows while it is read
+
+    def keep(self, leaf: bytes | None, t_ms: int, code: int = 0) -> None:
+        """Add a leaf with its bytes."""
+        if leaf is not None:
+            self._kept[len(self.codes)] = leaf
+        self.times.append(t_ms)
+        self.codes.append(code)
+        self._forms.append(0)
+
+    def file(self, form: Form, t_ms: int, code: int) -> None:
+        """Add a leaf at its own place whose message is filed under ``code``; its bytes follow from both."""
+        self.times.append(t_ms)
+        self.codes.append(code)
+        self._forms.append(form.number)
+
+    def _written(self, at: int) -> bytes:
+        form = self._shapes.forms[self._forms[at]]
+        statement = self._statements.all[self.codes[at] // 2 - 1]
+        way: Value = form.tail if form.received else list(form.tail)
+        body: Value = {"header": statement.header, "sig": statement.signature, "via" if form.received else "to": way}
+        return encode(
+            {
+                "v": VERSION, "log": form.log, "seq": at, "t_ms": self.times[at], "kind": form.kind,
+                "study": form.study, "body": body,
+            }
+        )  # fmt: skip
+
+
 @dataclass(slots=True)
 class RawLog:
     """One log of a bundle, read and not judged yet.
 
     Attributes:
         region, epoch: As its folder is called.
-        leaves: By position; None where only the hash was handed over.
-        hashes: 32-byte leaf hashes by position.
+        leaves: By position.
+        tree: Over the leaf hashes.
         broken: Why the record after the last leaf cannot be read; None where all could.
         view_differs: Position of the first line of the reading view that is not its leaf's.
         checkpoint: Bytes of ``checkpoint.note``; None if missing.
         has_leaves, has_view: Whether the files were there.
         network: That of the origin in its first readable entry; None while there is none.
         told: Entries that are no messages.
-        places, messages: Positions of messages, and for each 2 * index in ``Statements``, + 1 if received.
         faults: Entries that are in no allowed form or at another place, in order.
         misplaced: Positions of own messages in entries at another place.
         backwards: (position, milliseconds) of entries dated before their predecessor.
         withheld: How many entries came as hashes only.
-        times: By position; where an entry cannot be read, that of the one before.
     """
 
     region: str = ""
     epoch: int = 1
     leaves: Leaves = field(default_factory=Leaves)
-    hashes: list[bytes] = field(default_factory=list)
+    tree: Tree = field(default_factory=Tree)
     broken: str | None = None
     view_differs: int | None = None
     checkpoint: bytes | None = None
@@ -123,13 +152,10 @@ class RawLog:
     has_view: bool = False
     network: str | None = None
     told: list[Told] = field(default_factory=list)
-    places: array[int] = field(default_factory=lambda: array("I"))
-    messages: array[int] = field(default_factory=lambda: array("I"))
     faults: list[Fault] = field(default_factory=list)
     misplaced: set[int] = field(default_factory=set)
     backwards: list[tuple[int, int]] = field(default_factory=list)
     withheld: int = 0
-    times: array[int] = field(default_factory=lambda: array("Q"))
 
     @property
     def origin(self) -> str:
@@ -142,6 +168,22 @@ class RawLog:
         first = self.told[0] if self.told else None
         return first if first is not None and first.seq == 0 and first.kind == "log.genesis" else None
 
+    @property
+    def times(self) -> Sequence[int]:
+        """Milliseconds by position; where an entry cannot be read, those of the one before."""
+        return self.leaves.times
+
+    @property
+    def hashes(self) -> list[bytes]:
+        """Leaf hashes by position, 32 bytes each."""
+        return [self.tree.hash_at(at) for at in range(self.tree.size)]
+
+    def messages(self) -> Iterator[tuple[int, int, bool]]:
+        """Yield (position, index of the statement, was it received) of every message."""
+        for seq, code in enumerate(self.leaves.codes):
+            if code:
+                yield seq, (code >> 1) - 1, bool(code & 1)
+
 
 def record(leaf: bytes | None, leaf_hash: bytes) -> bytes:
     """Return one record of ``leaves.bin``: the leaf, or its hash where ``leaf`` is None."""
@@ -153,12 +195,41 @@ def hash_only_line(seq: int, leaf_hash: bytes) -> str:
     return json.dumps({"at": seq, "entry": None, "leaf": leaf_hash.hex()}, sort_keys=True, separators=(",", ":")) + "\n"
 
 
-class LeafReader:
+class Records(Sequence[bytes | None]):
+    """Leaves as they came, out of one block of bytes, until they are read."""
+
+    def __init__(self) -> None:
+        self._block = bytearray()
+        self._ends = array("Q")
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    @overload
+    def __getitem__(self, index: int) -> bytes | None: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[bytes | None]: ...
+    def __getitem__(self, index: int | slice) -> bytes | list[bytes | None] | None:
+        if isinstance(index, slice):
+            return [self[at] for at in range(*index.indices(len(self)))]
+        end = self._ends[index]
+        start = self._ends[index - 1] if index else 0
+        return bytes(self._block[start:end]) if end > start else None
+
+    def add(self, leaf: bytes | None) -> None:
+        """Add one leaf; None where it is a hash only."""
+        if leaf is not None:
+            self._block += leaf
+        self._ends.append(len(self._block))
+
+
+class RecordReader:
     """Reads ``leaves.bin`` as it comes; a record that is none ends the log there."""
 
-    def __init__(self, log: RawLog) -> None:
+    def __init__(self, log: RawLog, records: Records | None) -> None:
         log.has_leaves = True
         self._log = log
+        self._records = records
         self._rest = b""
 
     def feed(self, chunk: bytes) -> None:
@@ -167,7 +238,7 @@ class LeafReader:
         Raises:
             BundleError: More entries than this version reads.
         """
-        log = self._log
+        log, records = self._log, self._records
         if log.broken is not None:
             return
         data = self._rest + chunk
@@ -180,11 +251,11 @@ class LeafReader:
             end = at + 4 + (length or 32)
             if end > end_of_data:
                 break
-            if len(log.hashes) == MAX_LEAVES:
-                raise BundleError("LS-BUNDLE-LIMIT", f"a log of more than {MAX_LEAVES} entries is not in this version")
             body = data[at + 4 : end]
-            log.leaves.add(body if length else None)
-            log.hashes.append(leaf_hash(body) if length else body)
+            if log.tree.append(leaf_hash(body) if length else body) == MAX_LEAVES:
+                raise BundleError("LS-BUNDLE-LIMIT", f"a log of more than {MAX_LEAVES} entries is not in this version")
+            if records is not None:
+                records.add(body if length else None)
             at = end
         self._rest = data[at:]
 
@@ -195,22 +266,25 @@ class LeafReader:
 
 
 class Reader:
-    """Decodes the leaves of one log, each once, and compares each with its line of ``leaves.jsonl``.
+    """Reads the leaves of one log, each once, and compares each with its line of ``leaves.jsonl``.
 
-    ``feed`` takes the view as it comes and decodes as far as it goes; ``finish`` decodes the rest.
+    ``feed`` takes the view as it comes and reads leaves as far as it goes; ``finish`` reads the rest.
 
     Args:
-        check: Is told each message of the log's own region when it is read first: (statement, header).
+        records: The leaves; by the time of the first line all are there.
+        check: Is told each message of the log's own region when it is read first.
     """
 
     def __init__(
         self,
         log: RawLog,
+        records: Sequence[bytes | None],
         shapes: Shapes,
         statements: Statements,
-        check: Callable[[RawLog, Statement, bytes], None] | None = None,
+        check: Callable[[RawLog, Statement], None] | None = None,
     ) -> None:
         self._log = log
+        self.records = records
         self._shapes = shapes
         self._statements = statements
         self._check = check
@@ -219,6 +293,7 @@ class Reader:
         self._last_ms = 0
         self._before = False
         self._over = False
+        self._origin = log.origin
 
     # ------------------------------------------------------------ the view
 
@@ -227,7 +302,8 @@ class Reader:
         self._log.has_view = True
         if self._over:
             return
-        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        lines = (self._rest + chunk).splitlines(keepends=True)
+        self._rest = b"" if lines and lines[-1].endswith(b"\n") else lines.pop()
         for line in lines:
             self._compare(line)
             if self._over:
@@ -238,12 +314,13 @@ class Reader:
     def close(self) -> None:
         """The reading view has ended."""
         self._log.has_view = True
-        if not self._over and (self._rest or self._seq < len(self._log.hashes)):
+        if not self._over and (self._rest or self._seq < len(self.records)):
             self._differs(self._seq)
+        self.finish()
 
     def _compare(self, line: bytes) -> None:
         seq = self._seq
-        if seq == len(self._log.hashes):
+        if seq == len(self.records):
             if self._log.broken is None:
                 self._differs(seq)
             self._over = True
@@ -251,7 +328,7 @@ class Reader:
         expected = self._next()
         if expected is None:
             self._over = True  # the entry itself is found out elsewhere
-        elif expected != line + b"\n":
+        elif expected != line:
             self._differs(seq)
 
     def _differs(self, seq: int) -> None:
@@ -262,70 +339,78 @@ class Reader:
     # ------------------------------------------------------------ the entries
 
     def finish(self) -> None:
-        """Decode what the view did not reach."""
-        while self._seq < len(self._log.hashes):
+        """Read what the view did not reach."""
+        while self._seq < len(self.records):
             self._next()
+        self.records = ()
 
     def _next(self) -> bytes | None:
         """Take in the next leaf; return its line of the view, None where the leaf is in no allowed form."""
         log, seq = self._log, self._seq
         self._seq += 1
-        leaf = log.leaves[seq]
+        leaf, hashed = self.records[seq], log.tree.hash_at(seq)
         if leaf is None:
             log.withheld += 1
-            log.times.append(self._last_ms)
+            log.leaves.keep(None, self._last_ms)
             self._before = False
-            return hash_only_line(seq, log.hashes[seq]).encode()
+            return hash_only_line(seq, hashed).encode()
         try:
-            frame, line = read_leaf(self._shapes, leaf, seq, log.hashes[seq])
+            form, claimed, t_ms, line = read_leaf(self._shapes, leaf, seq, hashed)
         except MessageError as error:
-            self._fault("LS-ENTRY-FORMAT", seq, f"the message in it: {_words(error)}")
+            self._fault("LS-ENTRY-FORMAT", leaf, f"the message in it: {_words(error)}")
             return None
         except SchemaError as error:
-            self._fault("LS-ENTRY-SCHEMA", seq, _words(error))
+            self._fault("LS-ENTRY-SCHEMA", leaf, _words(error))
             return None
         except CodecError as error:
-            self._fault("LS-ENTRY-FORMAT", seq, _words(error))
+            self._fault("LS-ENTRY-FORMAT", leaf, _words(error))
             return None
-        self._take(seq, frame)
-        return line
-
-    def _fault(self, code: str, seq: int, detail: str) -> None:
-        self._log.faults.append(Fault(code, seq, detail))
-        self._log.times.append(self._last_ms)
-        self._before = False
-
-    def _take(self, seq: int, frame: dict[str, Any]) -> None:
-        log = self._log
-        kind, body, t_ms = frame["kind"], frame["body"], frame["t_ms"]
         if log.network is None:
-            log.network = frame["log"].partition("/")[0]
+            log.network = form.log.partition("/")[0]
+            self._origin = log.origin
         if t_ms < self._last_ms and self._before:
             log.backwards.append((seq, self._last_ms - t_ms))
         self._last_ms = t_ms
         self._before = True
-        log.times.append(t_ms)
-        statement: Statement | None = None
-        index = 0
-        if kind == "env.sent" or kind == "env.recv":
-            index = self._statements.find(body["header"], body["sig"], log.leaves, seq)
-            statement = self._statements.all[index]
-        fault = frame_fault(frame, log.origin, seq, statement)
+        if form.type is None:
+            self._tell(seq, leaf, form, claimed, t_ms)
+        else:
+            self._file(seq, leaf, form, claimed, t_ms)
+        return line
+
+    def _fault(self, code: str, leaf: bytes, detail: str) -> None:
+        self._log.faults.append(Fault(code, self._seq - 1, detail))
+        self._log.leaves.keep(leaf, self._last_ms)
+        self._before = False
+
+    def _tell(self, seq: int, leaf: bytes, form: Form, claimed: int, t_ms: int) -> None:
+        """Take in an entry that is no message."""
+        log, body = self._log, msgpack.unpackb(leaf)["body"]
+        fault = frame_fault(form, claimed, body, self._origin, seq)
         if fault is not None:
             log.faults.append(Fault("LS-ENTRY-SEQ", seq, fault))
-        if statement is None:
-            log.told.append(Told(seq, t_ms, kind, frame["study"], body))
-            return
-        if kind == "env.recv":
-            log.places.append(seq)
-            log.messages.append(2 * index + 1)
+        log.leaves.keep(leaf, t_ms)
+        log.told.append(Told(seq, t_ms, form.kind, form.study, body))
+
+    def _file(self, seq: int, leaf: bytes, form: Form, claimed: int, t_ms: int) -> None:
+        """Take in an entry that holds a message."""
+        log = self._log
+        index = self._statements.find(*form.message(leaf))
+        code = 2 * index + 2 + form.received
+        fault = frame_fault(form, claimed, {}, self._origin, seq)
+        if fault is None:
+            log.leaves.file(form, t_ms, code)
         else:
-            log.places.append(seq)
-            log.messages.append(2 * index)
-            if fault is not None:
-                log.misplaced.add(seq)
-            elif self._check is not None and statement.key is None:
-                self._check(log, statement, body["header"])
+            log.faults.append(Fault("LS-ENTRY-SEQ", seq, fault))
+            log.leaves.keep(leaf, t_ms, code)
+        if form.received:
+            return
+        if fault is not None:
+            log.misplaced.add(seq)
+        elif self._check is not None:
+            statement = self._statements.all[index]
+            if statement.key is None:
+                self._check(log, statement)
 
 
 def _words(error: BaseException) -> str:
@@ -336,15 +421,10 @@ def _words(error: BaseException) -> str:
 
 def reread(log: RawLog, network: str, statements: Statements) -> RawLog:
     """Return the same log as it reads under another network than its first entry names."""
+    shapes = Shapes()
     again = RawLog(
-        log.region, log.epoch, log.leaves, log.hashes, log.broken, log.view_differs, log.checkpoint, log.has_leaves,
-        log.has_view, network,
+        log.region, log.epoch, Leaves(statements, shapes), log.tree, log.broken, log.view_differs, log.checkpoint,
+        log.has_leaves, log.has_view, network,
     )  # fmt: skip
-    Reader(again, Shapes(), statements).finish()
+    Reader(again, log.leaves, shapes, statements).finish()
     return again
-
-
-def positions(log: RawLog) -> Iterator[tuple[int, int, bool]]:
-    """Yield (position, index of the statement, was it received) of every message in a log."""
-    for seq, code in zip(log.places, log.messages, strict=True):
-        yield seq, code >> 1, bool(code & 1)

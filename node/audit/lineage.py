@@ -20,7 +20,7 @@ from node.audit.checks.logs import CheckedLog
 from node.audit.checks.own import LogCheck
 from node.audit.context import Context, contexts
 from node.audit.findings import Json
-from node.audit.leaves import Told, positions
+from node.audit.leaves import Told
 from node.audit.reading import Register, label_of, read_bundle
 from node.audit.signatures import Signatures
 from node.audit.statements import Statements
@@ -180,7 +180,7 @@ def _messages(lineage: Lineage, log: CheckedLog, session: bytes) -> None:
 def _received(log: CheckedLog, session: bytes) -> Iterator[tuple[int, tuple[str, int | None]]]:
     import msgpack
 
-    for seq, _, received in positions(log.raw):
+    for seq, _, received in log.raw.messages():
         leaf = log.raw.leaves[seq]
         if received and leaf is not None and session in leaf:
             header = msgpack.unpackb(msgpack.unpackb(leaf)["body"]["header"])

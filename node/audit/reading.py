@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from node.audit.archive import BundleError, Member, chunks, members, printable
 from node.audit.bundle import MANIFEST, MAX_PAYLOADS, NOTE, Bundle
-from node.audit.leaves import LeafReader, RawLog, Reader
+from node.audit.leaves import Leaves, RawLog, Reader, RecordReader, Records
 from node.audit.shapes import Shapes
 from node.audit.statements import Statement, Statements
 from protocol.codec import MAX_PLAN
@@ -67,7 +67,7 @@ class Register:
 
     statements: Statements = field(default_factory=Statements)
     shapes: Shapes = field(default_factory=Shapes)
-    check: Callable[[RawLog, Statement, bytes], None] | None = None
+    check: Callable[[RawLog, Statement], None] | None = None
     progress: Callable[[str], None] = lambda _: None
     payloads: dict[bytes, bytes] = field(default_factory=dict)
 
@@ -94,7 +94,7 @@ def _read(file: BinaryIO, label: str, register: Register) -> Bundle:
     if sum(one.size for one in found.values() if one.name.startswith(("payloads/", "openings/"))) > MAX_PAYLOADS:
         raise BundleError("LS-BUNDLE-LIMIT", f"payloads and openings of more than {MAX_PAYLOADS} bytes together")
     bundle = Bundle(label)
-    readers: dict[tuple[str, int], Reader] = {}
+    readers: dict[tuple[str, int], tuple[Records, Reader]] = {}
     if MANIFEST not in found:
         raise BundleError("LS-BUNDLE-MANIFEST", "manifest.txt is missing")
     bundle.manifest = b"".join(chunks(file, found.pop(MANIFEST)))
@@ -111,7 +111,7 @@ def _read(file: BinaryIO, label: str, register: Register) -> Bundle:
         _take(bundle, name, _hashed(chunks(file, found[name]), digest.update), register, readers)
         if digest.hexdigest() != hashes[name]:
             raise BundleError("LS-BUNDLE-MANIFEST", f"{name}: its bytes are not those that manifest.txt names")
-    for reader in readers.values():
+    for _, reader in readers.values():
         reader.finish()
     for (region, epoch), log in bundle.logs.items():
         if not log.has_leaves:
@@ -161,7 +161,7 @@ def _take(
     name: str,
     data: Iterator[bytes],
     register: Register,
-    readers: dict[tuple[str, int], Reader],
+    readers: dict[tuple[str, int], tuple[Records, Reader]],
 ) -> None:
     """Put one member where it belongs; always reads it to its end."""
     folder, _, rest = name.partition("/")
@@ -184,20 +184,22 @@ def _take(
             pass
         return
     where = place["region"], int(place["epoch"])
-    log = (bundle.logs if place["folder"] == "logs" else bundle.mirrors).setdefault(where, RawLog(*where))
+    folders = bundle.logs if place["folder"] == "logs" else bundle.mirrors
+    log = folders.setdefault(where, RawLog(*where, Leaves(register.statements, register.shapes)))
     if place["file"] == "checkpoint.note":
         log.checkpoint = b"".join(data)
         return
+    taker: RecordReader | Reader
     if place["folder"] == "mirrors":
-        mirror = LeafReader(log)
-        for chunk in data:
-            mirror.feed(chunk)
-        mirror.close()
-        return
-    reader = readers.setdefault(where, Reader(log, register.shapes, register.statements, register.check))
-    taker = LeafReader(log) if place["file"] == "leaves.bin" else reader
+        taker = RecordReader(log, None)
+    else:
+        if where not in readers:
+            records = Records()
+            readers[where] = records, Reader(log, records, register.shapes, register.statements, register.check)
+        records, reader = readers[where]
+        taker = RecordReader(log, records) if place["file"] == "leaves.bin" else reader
     for index, chunk in enumerate(data):
         taker.feed(chunk)
         if index % 64 == 63:
-            register.progress(f"{bundle.label}: {len(log.times)} of {len(log.hashes)} entries")
+            register.progress(f"{bundle.label}: {len(log.leaves)} of {log.tree.size} entries")
     taker.close()

@@ -1,9 +1,9 @@
-"""Entries of a form that was seen before: checked, and shown to people, without decoding them again.
+"""Entries of a form that was seen before: checked, read and shown to people without decoding them again.
 
 Logs repeat themselves. Once an entry has passed ``decode_entry`` (and its message ``parse``), another of the
 same length that differs only in hashes, signatures and a few counts passes as well, and its line of the
-reading view differs in the same places only. A *shape* is what stays: ``Shapes.line`` cuts a leaf at the
-places that may differ and compares the rest.
+reading view differs in the same places only. A *shape* is what stays: ``Shapes.read`` cuts a leaf at the
+places that may differ and compares the rest. What stays tells what the entry is: its ``Form``.
 
 Nothing passes here that the strict decoder would refuse: only spans whose every value is allowed may differ,
 integers keep the width of their shortest form, and what fits no shape goes the long way.
@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import struct
 from binascii import hexlify
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,59 +22,109 @@ import msgpack
 
 from protocol.codec import MAX_INT
 from protocol.entries import Entry, decode_entry, view
-from protocol.envelope import parse
+from protocol.envelope import Envelope, parse
 from protocol.errors import CodecError
 
 MAX_SHAPES = 50_000
 
 # Kinds that a study writes by the thousand; their bytes fields are hashes, commitments and signatures, of which
-# every value of the right length is allowed. Integers of which every value is allowed: places, rounds, times.
+# every value of the right length is allowed.
 _KINDS = frozenset(
-    {"env.sent", "env.recv", "session.sum", "session.void", "round.mix", "round.end", "round.train", "round.start"}
-)
-_COUNTS = frozenset({"seq", "t_ms", "round", "head"})
+    {
+        "env.sent", "env.recv", "session.sum", "session.void", "round.mix", "round.end", "round.train", "round.start",
+        "round.heads",
+    }
+)  # fmt: skip
+# Integers of which every value from here on is allowed: places, rounds, times, sizes.
+_COUNTS: Mapping[str, int] = {"seq": 0, "t_ms": 0, "round": 0, "head": 1, "size": 1, "t_s": 0}
+# There are few studies, and what an entry is goes by its study.
+_KEPT = frozenset({"study"})
 # An array of nothing but bytes may be a set, and a set has an order; these are pairs.
 _PAIRS = frozenset({"commits"})
 
 _Key = tuple[bytes, ...]
+_SIGNATURE_AFTER = len(b"\xa3sig\xc4\x40")
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What an entry is, apart from its place, time and hashes.
+
+    Attributes:
+        kind, log, study: Of the entry.
+        type: Of the message in it; None where it holds none.
+        received: Whether the message was received, not sent.
+        sender, about: Region and study of the message.
+        tail: ``to`` or ``via``: what the entry says of the message's way.
+        start, end: Where in the leaf the message's header stands.
+        number: Index in ``Shapes.forms`` of a form with a message.
+    """
+
+    kind: str
+    log: str
+    study: bytes | None
+    type: str | None = None
+    received: bool = False
+    sender: str = ""
+    about: bytes | None = None
+    tail: Any = None
+    start: int = 0
+    end: int = 0
+    number: int = 0
+
+    def message(self, leaf: bytes) -> tuple[bytes, bytes]:
+        """Return header and signature of the message in a leaf of this form."""
+        at = self.end + _SIGNATURE_AFTER
+        return leaf[self.start : self.end], leaf[at : at + 64]
+
+
+Reading = tuple[Form, int, int, bytes]
+"""An entry as it was read: form, claimed place, time in ms, line of the reading view."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
     """What stays: ``counts`` are (number of the free span, least, largest) of integers, ``text`` shows all."""
 
+    form: Form
     counts: tuple[tuple[int, int, int], ...]
     text: bytes
 
 
 class Shapes:
-    """All shapes seen so far; at most ``MAX_SHAPES``."""
+    """All shapes seen so far; at most ``MAX_SHAPES``.
+
+    Attributes:
+        forms: Those of entries with a message; an index stands for a form elsewhere.
+    """
 
     def __init__(self) -> None:
+        self.forms: list[Form] = []
         self._by_length: dict[int, list[tuple[Callable[[bytes], _Key], dict[_Key, _Shape]]]] = {}
         self._layouts: dict[str, dict[_Key, _Shape]] = {}
         self._count = 0
 
-    def line(self, leaf: bytes, seq: int, leaf_hash: bytes) -> bytes | None:
-        """Return the line of the reading view of a leaf that has a known shape, else None."""
+    def read(self, leaf: bytes, at: int, leaf_hash: bytes) -> Reading | None:
+        """Return what a leaf of a known shape says, shown as entry ``at``; None where its shape is not known."""
         for cut, known in self._by_length.get(len(leaf), ()):
             parts = cut(leaf)
             shape = known.get(parts[::2])
             if shape is None:
                 continue
-            spans = [*map(hexlify, parts[1::2])]
-            filled: list[bytes | int] = [*spans]
-            for at, low, high in shape.counts:
-                number = int(spans[at], 16)
-                if not low <= number <= high:
+            filled: list[Any] = [*map(hexlify, parts[1::2])]
+            number = t_ms = 0
+            for span, low, high in shape.counts:
+                # The last two counts of an entry are its place and its time.
+                number, t_ms = t_ms, int(filled[span], 16)
+                if not low <= t_ms <= high:
                     return None
-                filled[at] = number
-            return shape.text % (seq, *filled, hexlify(leaf_hash))
+                filled[span] = t_ms
+            return shape.form, number, t_ms, shape.text % (at, *filled, hexlify(leaf_hash))
         return None
 
-    def learn(self, leaf: bytes, entry: Entry) -> None:
+    def learn(self, leaf: bytes, form: Form) -> None:
         """Remember the shape of a leaf that ``decode_entry`` and, for messages, ``parse`` have taken."""
-        if entry.kind not in _KINDS or self._count >= MAX_SHAPES:
+        if form.kind not in _KINDS or self._count >= MAX_SHAPES:
             return
         cutter = _Cutter()
         cutter.value(msgpack.unpackb(leaf), "", False)
@@ -89,7 +139,7 @@ class Shapes:
         key = tuple(cutter.pieces[::2])
         if key not in known:
             text = b'{"at":%d,"entry":' + "".join(cutter.texts).encode() + b',"leaf":"%s"}\n'
-            known[key] = _Shape(tuple(cutter.counts), text)
+            known[key] = _Shape(form, tuple(cutter.counts), text)
             self._count += 1
 
 
@@ -139,9 +189,9 @@ class _Cutter:
                     self.value(item, field, is_fixed or bare)
                 self._say("]")
             case bytes():
-                self._bytes(value, field, is_fixed)
+                self._bytes(value, field, is_fixed or field in _KEPT)
             case int() if type(value) is int and field in _COUNTS:
-                self._count(value, field)
+                self._count(value, _COUNTS[field])
             case _:
                 self._fixed += msgpack.packb(value)
                 self._say(json.dumps(value, ensure_ascii=False))
@@ -159,9 +209,8 @@ class _Cutter:
             self._free(value)
             self.texts += ['"0x', "%s", '"']
 
-    def _count(self, value: int, field: str) -> None:
-        packed = msgpack.packb(value)
-        low, high = 1 if field == "head" else 0, 127
+    def _count(self, value: int, low: int) -> None:
+        packed, high = msgpack.packb(value), 127
         if value >= 128:
             width = len(packed) - 1
             self._fixed += packed[:1]
@@ -177,24 +226,44 @@ class MessageError(CodecError):
     """An entry is in its form, the message in it is not."""
 
 
-def read_leaf(shapes: Shapes, leaf: bytes, seq: int, leaf_hash: bytes) -> tuple[dict[str, Any], bytes]:
-    """Return the frame of an entry as a map, and its line of the reading view.
-
-    A message in it has been through ``parse``.
+def read_leaf(shapes: Shapes, leaf: bytes, at: int, leaf_hash: bytes) -> Reading:
+    """Return what a leaf says, shown as entry ``at``; a message in it has been through ``parse``.
 
     Raises:
         CodecError: As ``decode_entry``; ``MessageError`` where ``parse`` refuses the message in it.
     """
-    line = shapes.line(leaf, seq, leaf_hash)
-    if line is None:
-        entry = decode_entry(leaf)
-        if entry.kind in ("env.sent", "env.recv"):
-            body: Any = entry.body
-            try:
-                parse(body["header"], body["sig"])
-            except CodecError as error:
-                raise MessageError(str(error)) from error
-        shapes.learn(leaf, entry)
-        line = view(seq, leaf).encode()
-    frame: dict[str, Any] = msgpack.unpackb(leaf)
-    return frame, line
+    found = shapes.read(leaf, at, leaf_hash)
+    if found is not None:
+        return found
+    entry = decode_entry(leaf)
+    form = _form(entry, leaf, len(shapes.forms))
+    if form.type is not None:
+        shapes.forms.append(form)
+    shapes.learn(leaf, form)
+    return form, entry.seq, entry.t_ms, view(at, leaf).encode()
+
+
+def _form(entry: Entry, leaf: bytes, number: int) -> Form:
+    if entry.kind not in ("env.sent", "env.recv"):
+        return Form(entry.kind, entry.log, entry.study)
+    body: Any = entry.body
+    try:
+        envelope: Envelope = parse(body["header"], body["sig"])
+    except CodecError as error:
+        raise MessageError(str(error)) from error
+    received = entry.kind == "env.recv"
+    # Keys are sorted: {"body": {"header": …, "sig": …, "to" or "via": …}, "kind": …}.
+    start = leaf.index(envelope.header)
+    return Form(
+        entry.kind,
+        entry.log,
+        entry.study,
+        envelope.fields.type,
+        received,
+        envelope.fields.sender,
+        envelope.fields.study,
+        body["via"] if received else tuple(body["to"]),
+        start,
+        start + len(envelope.header),
+        number,
+    )

@@ -47,13 +47,13 @@ class Signatures:
         """How many distinct signatures of notes and cosigners were checked and hold."""
         return sum(self._known.values())
 
-    def own(self, log: RawLog, statement: Statement, header: bytes) -> None:
+    def own(self, log: RawLog, statement: Statement) -> None:
         """Take in a message of the log that is being read."""
         first = log.genesis
         if not self._eager or first is None:
             return
         statement.key = first.body["keys"]["sign"]
-        task = (statement.key, statement.signature, tagged(statement.type, header))
+        task = (statement.key, statement.signature, tagged(statement.type, statement.header))
         if not self._helpers:
             statement.valid = holds(*task)
             return

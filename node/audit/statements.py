@@ -1,13 +1,12 @@
 """Every signed message in the bundles once, however many logs and payloads hold it.
 
-A statement keeps what the checks ask for; its header stays in the leaf where it was found first, and is
-read again where a finding shows it. ``Statements`` is the register of one audit.
+``Statements`` is the register of one audit: a statement is kept with its header, and whoever holds it again
+is told its index.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +20,7 @@ from protocol.envelope import Envelope, parse
 from protocol.messages import TYPES
 
 _Bin = bytes  # in ``Statement`` the name is a field
-# Types whose body no check reads: masks, shares and commitments.
-_BULK = frozenset({"ADVERT", "SHARES", "MASKED", "REVEAL", "DELTA"})
 _TYPE = b"\xa4type"
-_NOTHING: dict[str, Value] = {}
-_NOBODY: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True, eq=False)
@@ -34,15 +29,16 @@ class Statement:
 
     Attributes:
         eid: Identity of what is said; two signatures over one header are two statements of one eid.
+        header: Canonical bytes; has been through ``parse``.
         size, root: The head in it; of a logged type the message is entry ``size`` of ``log``.
-        body: Empty for types whose body no check reads.
         key, valid: The key it was checked with last, and whether the signature holds under it.
-        holders: Regions whose logs or payloads show it, besides its sender.
+        shown_by: The first by name of the other regions whose logs or payloads show it; None if none does.
         at: Position in its sender's own log as handed over; None if only others show it.
         judged: Whether any check has asked for its signature.
     """
 
     eid: _Bin
+    header: _Bin
     signature: _Bin
     type: str
     sender: str
@@ -54,28 +50,27 @@ class Statement:
     root: _Bin
     bytes: int
     sha256: _Bin | None
-    body: dict[str, Value]
-    leaves: Sequence[_Bin | None] | _Bin
-    seq: int
     key: _Bin | None = None
     valid: bool = False
-    holders: frozenset[str] = _NOBODY
+    shown_by: str | None = None
     at: int | None = None
     judged: bool = False
+
+    def show(self, region: str) -> None:
+        """Note that a region shows it."""
+        if region != self.sender and (self.shown_by is None or region < self.shown_by):
+            self.shown_by = region
 
     @property
     def holder(self) -> str:
         """One who holds it: another region where there is one."""
-        return min(self.holders, default=self.sender)
+        return self.shown_by or self.sender
 
     @property
-    def header(self) -> _Bin:
-        """Canonical bytes of its header."""
-        if isinstance(self.leaves, bytes):
-            return self.leaves
-        leaf = self.leaves[self.seq]
-        header: _Bin = msgpack.unpackb(leaf)["body"]["header"]
-        return header
+    def body(self) -> dict[str, Value]:
+        """Fields of its type."""
+        body: dict[str, Value] = msgpack.unpackb(self.header)["body"]
+        return body
 
     @property
     def envelope(self) -> Envelope:
@@ -99,81 +94,60 @@ class Statements:
         self.all: list[Statement] = []
         self._index: dict[bytes, int] = {}
         self._others: dict[tuple[bytes, bytes], int] = {}
-        self._hash = {name.encode(): hashlib.sha256(tagged(name, b"")) for name in TYPES}
-        self._sessions: dict[bytes, bytes] = {}
-        self._unions: dict[tuple[frozenset[str], str], frozenset[str]] = {}
+        self._tags = {name.encode(): hashlib.sha256(tagged(name, b"")) for name in TYPES}
+        self._same: dict[Any, Any] = {}
 
     @property
     def valid(self) -> int:
         """How many distinct signatures of messages were judged and hold."""
         return sum(statement.judged and statement.valid for statement in self.all)
 
-    def find(self, header: bytes, signature: bytes, leaves: Sequence[bytes | None] | bytes, seq: int = 0) -> int:
-        """Return the index of a message; it is entered where it is new.
-
-        Args:
-            header: Has been through ``parse``.
-            leaves, seq: Where the header is found again: in this leaf, or it is ``leaves`` itself.
-        """
+    def find(self, header: bytes, signature: bytes) -> int:
+        """Return the index of a message whose header has been through ``parse``; it is entered where it is new."""
         # Keys are sorted, and after ``type`` comes ``v`` alone: b"\\xa4type" + length + name + b"\\xa1v\\x01".
-        digest = self._hash[header[header.rfind(_TYPE) + 6 : -3]].copy()
-        digest.update(header)
-        eid = digest.digest()
+        tag = self._tags[header[header.rfind(_TYPE) + 6 : -3]].copy()
+        tag.update(header)
+        eid = tag.digest()
         index = self._index.get(eid)
         if index is None:
-            index = self._index[eid] = self._enter(eid, header, signature, leaves, seq)
+            index = self._index[eid] = self._enter(eid, header, signature)
         elif self.all[index].signature != signature:
             other = self._others.get((eid, signature))
             if other is None:
-                other = self._others[eid, signature] = self._enter(eid, header, signature, leaves, seq)
+                other = self._others[eid, signature] = self._enter(eid, header, signature)
             return other
         return index
 
     def known(self, header: bytes, signature: bytes) -> int | None:
         """Return the index of a message that is entered already; the header may be any bytes."""
-        start = self._hash.get(header[header.rfind(_TYPE) + 6 : -3])
-        if start is None:
+        tag = self._tags.get(header[header.rfind(_TYPE) + 6 : -3])
+        if tag is None:
             return None
-        digest = start.copy()
-        digest.update(header)
-        index = self._index.get(digest.digest())
+        tag = tag.copy()
+        tag.update(header)
+        index = self._index.get(tag.digest())
         return index if index is not None and self.all[index].signature == signature else None
 
-    def held(self, statement: Statement, region: str) -> None:
-        """Note that a region other than the sender shows it."""
-        if region not in statement.holders and region != statement.sender:
-            key = statement.holders, region
-            joined = self._unions.get(key)
-            if joined is None:
-                joined = self._unions[key] = statement.holders | {region}
-            statement.holders = joined
-
-    def _enter(
-        self, eid: bytes, header: bytes, signature: bytes, leaves: Sequence[bytes | None] | bytes, seq: int
-    ) -> int:
+    def _enter(self, eid: bytes, header: bytes, signature: bytes) -> int:
         fields: dict[str, Any] = msgpack.unpackb(header)
-        type, session = fields["type"], fields["session"]
         size, root = fields["head"]
-        if session is not None:
-            session = self._sessions.setdefault(session, session)
-        body = _NOTHING if type in _BULK else fields["body"]
+        same = self._same.setdefault
+        study, session = fields["study"], fields["session"]
         self.all.append(
             Statement(
                 eid,
+                header,
                 signature,
-                type,
-                fields["from"],
-                fields["log"],
-                fields["study"],
+                same(fields["type"], fields["type"]),
+                same(fields["from"], fields["from"]),
+                same(fields["log"], fields["log"]),
+                study and same(study, study),
                 fields["round"],
-                session,
+                session and same(session, session),
                 size,
                 root,
                 fields["bytes"],
                 fields["sha256"],
-                body,
-                leaves,
-                seq,
             )
         )
         return len(self.all) - 1

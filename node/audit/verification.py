@@ -24,7 +24,6 @@ from node.audit.checks.witness import times
 from node.audit.context import Context, contexts
 from node.audit.evidence import rotation_piece
 from node.audit.findings import Finding, Severity, ordered
-from node.audit.leaves import positions
 from node.audit.reading import Register, label_of, read_bundle
 from node.audit.report import Report, report
 from node.audit.signatures import Signatures
@@ -169,7 +168,7 @@ def _agreed(read: Sequence[Bundle], statements: Statements) -> frozenset[int]:
     heard: set[int] = set()
     for bundle in read:
         for log in bundle.logs.values():
-            for seq, index, received in positions(log):
+            for seq, index, received in log.messages():
                 statement = statements.all[index]
                 if received:
                     heard.add(index)

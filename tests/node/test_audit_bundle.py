@@ -42,7 +42,7 @@ def bundle(sound: bytes, tmp_path: Path) -> Path:
 
 def test_what_was_written_is_read(small: Small, bundle: Path) -> None:
     read = read_bundle(bundle)
-    assert read.logs["vgr", 1].leaves == small.homes["vgr"].leaves
+    assert read.logs["vgr", 1].leaves == small.homes["vgr"].leaves  # those with a message are written again
     assert read.plans == {small.study: small.plan.encode()}
     assert read.rosters == {small.roster.hash: small.roster.encode()}
     assert len(read.payloads) == 2 + 3 * small.rounds  # roster, plan, and every COHORT that vgr sent or heard

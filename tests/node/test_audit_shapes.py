@@ -53,20 +53,32 @@ def campaign(count: int, seed: int) -> int:
     shapes, rng, taken = taught(leaves), random.Random(seed), 0
     for _ in range(count):
         leaf = mutated(rng.choice(leaves), rng)
-        line = shapes.line(leaf, 7, leaf_hash(leaf))
-        if line is not None:
+        found = shapes.read(leaf, 7, leaf_hash(leaf))
+        if found is not None:
             taken += 1
-            assert line.decode() == strictly(leaf)
+            assert found[3].decode() == strictly(leaf)
+            assert read_leaf(Shapes(), leaf, 7, leaf_hash(leaf))[1:3] == found[1:3]
     return taken
 
 
 def test_every_leaf_of_a_study_reads_alike_both_ways() -> None:
     leaves = Small().run().homes["vgr"].leaves
     shapes = taught(leaves)
-    short = [shapes.line(leaf, 7, leaf_hash(leaf)) for leaf in leaves]
-    assert sum(line is not None for line in short) > len(leaves) // 2
-    for leaf, line in zip(leaves, short, strict=True):
-        assert line is None or line.decode() == view(7, leaf)
+    short = [shapes.read(leaf, 7, leaf_hash(leaf)) for leaf in leaves]
+    assert sum(found is not None for found in short) > len(leaves) // 2
+    for leaf, found in zip(leaves, short, strict=True):
+        assert found is None or found[3].decode() == view(7, leaf)
+
+
+def test_what_an_entry_says_is_the_same_both_ways() -> None:
+    leaves = Small().run().homes["vgr"].leaves
+    shapes = taught(leaves)
+    for leaf in leaves:
+        entry = decode_entry(leaf)
+        form, seq, t_ms, _ = read_leaf(shapes, leaf, 7, leaf_hash(leaf))
+        assert (form.kind, form.log, form.study, seq, t_ms) == (entry.kind, entry.log, entry.study, entry.seq, entry.t_ms)
+        if form.type is not None:
+            assert form.message(leaf) == (entry.body["header"], entry.body["sig"])
 
 
 def test_a_changed_leaf_takes_the_short_way_only_where_the_long_way_takes_it() -> None:

@@ -83,7 +83,7 @@ class _Origin:
 
     def run(self) -> None:
         match = self._crossing.matches.setdefault(self._region, Match())
-        match.held += sum(bool(s.holders) for s in self._statements)
+        match.held += sum(bool(s.shown_by) for s in self._statements)
         reference = self._reference
         if reference is None:
             self._pairs(self._statements)
@@ -101,10 +101,10 @@ class _Origin:
             own = reference.sent(place)
             is_there = own is not None and known[own].eid == statement.eid
             if is_there and place not in reference.faulty and place not in reference.raw.misplaced:
-                match.matched += bool(statement.holders)  # its head was compared with its place already
+                match.matched += bool(statement.shown_by)  # its head was compared with its place already
                 agreed = place
                 continue
-            if not statement.holders and statement.at in reference.faulty:
+            if not statement.shown_by and statement.at in reference.faulty:
                 continue  # said already: LS-HEAD-SELF
             if place <= size and self._root(place) != statement.root:
                 forks.append(statement)
@@ -115,7 +115,7 @@ class _Origin:
             elif reference.raw.leaves[place] is None:
                 withheld.append(statement)
             elif is_there:
-                match.matched += bool(statement.holders)
+                match.matched += bool(statement.shown_by)
                 agreed = place
             else:
                 omitted.append(statement)
@@ -200,7 +200,7 @@ class _Origin:
     def _later(self, reference: CheckedLog, beyond: list[Statement]) -> None:
         """Statements after the end of what was handed over."""
         self._pairs(beyond)
-        missing = [s for s in beyond if s.holders and s.study in self._context.studies and self._is_asked(s)]
+        missing = [s for s in beyond if s.shown_by and s.study in self._context.studies and self._is_asked(s)]
         if missing:
             last = missing[-1]
             pieces = [last.piece, reference.note]

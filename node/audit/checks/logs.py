@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,10 +44,8 @@ class CheckedLog:
 
     def sent(self, seq: int) -> int | None:
         """Index of the region's own message at a position; None where there is none."""
-        at = bisect_left(self.raw.places, seq)
-        if at == len(self.raw.places) or self.raw.places[at] != seq or self.raw.messages[at] & 1:
-            return None
-        return self.raw.messages[at] >> 1
+        code = self.raw.leaves.codes[seq] if seq < self.tree.size else 0
+        return None if not code or code & 1 else (code >> 1) - 1
 
     @property
     def note(self) -> dict[str, Json]:
@@ -63,7 +60,7 @@ class CheckedLog:
 
     def place(self, seq: int) -> dict[str, Json]:
         """The hash of an entry with its path, where the entry itself is not at hand."""
-        return hash_piece(self.raw.hashes[seq], seq, self.tree.size, self.tree.inclusion_path(seq))
+        return hash_piece(self.tree.hash_at(seq), seq, self.tree.size, self.tree.inclusion_path(seq))
 
     def earlier(self, size: int) -> dict[str, Json]:
         """The root of the first ``size`` entries with its path, as a piece of evidence."""

@@ -11,7 +11,6 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from crypto.merkle import Tree
 from node.audit.bundle import Bundle
 from node.audit.checks.checkpoint import judge_checkpoint
 from node.audit.checks.logs import CheckedLog
@@ -37,7 +36,7 @@ class LogCheck:
         if raw.network not in (None, context.network):
             raw = reread(raw, str(context.network), context.statements)
         origin = f"{context.network}/{region}/{epoch}"
-        self.log = CheckedLog(bundle, region, epoch, origin, raw, Tree(raw.hashes))
+        self.log = CheckedLog(bundle, region, epoch, origin, raw, raw.tree)
         self.findings: list[Finding] = []
         self._context = context
         self._payloads = payloads
@@ -84,19 +83,18 @@ class LogCheck:
 
     def _messages(self) -> None:
         raw, context, region = self.log.raw, self._context, self.log.region
-        known, held, judged = context.statements.all, context.statements.held, context.judged
-        for seq, code in zip(raw.places, raw.messages, strict=True):
-            index = code >> 1
+        known = context.statements.all
+        for seq, index, received in raw.messages():
             if seq in raw.misplaced:
                 continue
             statement = known[index]
-            verdict = judged[index] if index in judged else context.judge(index)
+            verdict = context.judge(index)
             if verdict:
-                if not code & 1:
+                if received:
+                    statement.show(region)
+                else:
                     statement.at = seq
                     self._head(seq, statement)
-                elif region not in statement.holders:
-                    held(statement, region)
                 if statement.sha256 is not None and TYPES[statement.type].carrier:
                     self._carried(statement)
                 elif statement.type == "ACCEPT" and statement.study is not None:
@@ -125,11 +123,10 @@ class LogCheck:
         assert sha is not None
         context = self._context
         for index in self._inside(sha) if sha in self._payloads else ():
-            verdict = context.judged[index] if index in context.judged else context.judge(index)
+            verdict = context.judge(index)
             statement = context.statements.all[index]
             if verdict:
-                if self.log.region not in statement.holders:
-                    context.statements.held(statement, self.log.region)
+                statement.show(self.log.region)
             elif verdict is False:
                 values: dict[str, str | int] = {"holder": statement.sender}
                 finding = Finding(
@@ -149,7 +146,7 @@ class LogCheck:
         for sha in entry.body["evidence"]:
             for index in self._inside(sha) if sha in self._payloads else ():
                 if self._context.judge(index):
-                    self._context.statements.held(self._context.statements.all[index], self.log.region)
+                    self._context.statements.all[index].show(self.log.region)
 
     def _inside(self, sha: bytes) -> list[int]:
         inside = self._context.inside
@@ -176,11 +173,11 @@ class LogCheck:
             self.findings.append(Finding("LS-LEAF-WITHHELD", subject=log.region, values=values))
             return
         erased = {told.body["seq"]: told for told in log.raw.told if told.kind == "redact"}
-        for seq, leaf in enumerate(log.raw.leaves):
-            if leaf is not None or not log.is_sound:
+        for seq, leaf in enumerate(log.raw.leaves) if log.is_sound else ():
+            if leaf is not None:
                 continue
             told = erased.get(seq)
-            if told is not None and told.body["leaf"] == log.raw.hashes[seq]:
+            if told is not None and told.body["leaf"] == log.tree.hash_at(seq):
                 self._accuse("LS-REDACTED", seq, f" ({told.body['basis']})", [log.note, log.proof(told.seq)])
             else:
                 self._accuse("LS-LEAF-LOST", seq, "", [log.note, log.place(seq)])
@@ -260,6 +257,6 @@ def carried(statements: Statements, payload: bytes) -> list[int]:
         if fits and all(one < two for one, two in pairwise(places)):
             return found
     try:
-        return [statements.find(each.header, each.signature, each.header) for each, _ in decode_carried(payload)]
+        return [statements.find(each.header, each.signature) for each, _ in decode_carried(payload)]
     except CodecError:
         return []

@@ -162,9 +162,9 @@ class RegionCheck:
         """The sum of a whole-network round that its root sent to this region; None if it sent none."""
         if self._check.plan.aggregation != "network":
             return None
-        for code in self._log.raw.messages:
-            statement = self._check.message(code >> 1)
-            if statement is None or not code & 1:
+        for _, index, received in self._log.raw.messages():
+            statement = self._check.message(index)
+            if statement is None or not received:
                 continue
             if (statement.type, statement.session) == ("RESULT", session):
                 found = statement.body["sum"]
@@ -178,12 +178,11 @@ class RegionCheck:
         heard: dict[tuple[str, bytes], tuple[int, Statement]] = {}
         cohorts: dict[bytes, Statement] = {}
         survivors: dict[bytes, Statement] = {}
-        raw = self._log.raw
-        for seq, code in zip(raw.places, raw.messages, strict=True):
-            statement = self._check.message(code >> 1)
+        for seq, index, received in self._log.raw.messages():
+            statement = self._check.message(index)
             if statement is None or statement.study != self._check.study or statement.session is None:
                 continue
-            if code & 1:
+            if received:
                 if statement.type in ("MASKED", "DELTA", "PARTIAL"):
                     heard.setdefault((statement.sender, statement.session), (seq, statement))
             elif statement.type == "COHORT":

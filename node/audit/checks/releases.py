@@ -85,9 +85,8 @@ class ReleaseCheck:
 
     def _approvals(self) -> Iterator[tuple[int, Statement]]:
         """Yield place and message of every APPROVE that the log holds as said or heard; signed ones only."""
-        raw = self._log.raw
-        for seq, code in zip(raw.places, raw.messages, strict=True):
-            statement = self._check.message(code >> 1)
+        for seq, index, _ in self._log.raw.messages():
+            statement = self._check.message(index)
             if statement is not None and statement.type == "APPROVE":
                 yield seq, statement
 

@@ -126,7 +126,7 @@ class StudyCheck:
             if told.kind == "round.end" and told.study == self._study
         }
         for statement in self._statements:
-            if statement.type not in ("MASKED", "DELTA") or statement.holders or statement.at is None:
+            if statement.type not in ("MASKED", "DELTA") or statement.shown_by or statement.at is None:
                 continue
             place = self._sessions.place(statement.session or b"", statement.round)
             if place is None or place.receiver not in logs or statement.sender not in logs:
@@ -236,7 +236,7 @@ class StudyCheck:
 
     def message(self, index: int) -> Statement | None:
         """Return a message by its index; None where its signature does not hold."""
-        return self._context.statements.all[index] if self._context.judged.get(index) else None
+        return self._context.statements.all[index] if self._context.judge(index) else None
 
 
 def _round(item: Item) -> int | None:

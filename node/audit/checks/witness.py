@@ -51,9 +51,8 @@ def heads(context: Context, logs: Sequence[CheckedLog], bundles: Iterable[Bundle
                     found += _seen(context, log, told)
     for bundle in bundles:
         for (region, epoch), raw in sorted(bundle.mirrors.items()):
-            mirror = Tree(raw.hashes)
             origin = f"{context.network}/{region}/{epoch}"
-            fault, head = _mirror(context, bundle, origin, region, raw.checkpoint, mirror)
+            fault, head = _mirror(context, bundle, origin, region, raw.checkpoint, raw.tree)
             if head is not None:
                 found.append(head)
             elif fault is not None:
