@@ -1,8 +1,9 @@
 """The task ``imagegan``: a class-conditional generator of images of 16 to 64 pixels that regions make together.
 
 ``G`` and its running average ``ema``, which is what is sampled, travel and are averaged; ``D`` stays, for its weights
-tell whose images it was trained on, and so do both optimizers' moments. Non-saturating loss, R1 every few steps,
-classes drawn equally often where a region has them.
+tell whose images it was trained on (``share = "both"`` has it travel, which is refused unless the plan says
+``disclose``), and so do both optimizers' moments. Non-saturating loss, R1 every few steps, classes drawn equally
+often where a region has enough of them. Without differential privacy the generator alone carries no guarantee either.
 
 Sources: Goodfellow et al. (2014) for the loss; Mescheder et al. (2018), R1; Karras et al. (2020), lazy R1; Yazıcı et
 al. (2019), the average of the generator.
@@ -36,19 +37,22 @@ from node.learning.synth.image_sampling import sample, sheet
 from node.learning.task import Arrays, Encoded, Local, Shapes, SharePolicy, stream
 
 BETAS = (0.5, 0.99)
+SHARES = ("generator", "both")
 SAMPLES = 200  # of each class, for evaluation
 
 
 class ImageGan:
-    """Three modules: ``G`` and ``ema`` travel, ``D`` stays."""
+    """Three modules: ``G`` and ``ema`` travel, ``D`` only where the plan says so."""
 
     name = "imagegan"
     version = "1"
     needs_data = True
     with_dp = False
     targets = (Target.CLASSES,)
-    choices: Mapping[str, tuple[str, ...]] = {"schedule": SCHEDULES}
+    choices: Mapping[str, tuple[str, ...]] = {"share": SHARES, "schedule": SCHEDULES}
     defaults: Mapping[str, object] = {
+        "share": "generator",
+        "disclose": False,
         "noise": 64,
         "width": 16,
         "lr": 0.002,
@@ -95,7 +99,25 @@ class ImageGan:
 
     def shared(self) -> dict[str, SharePolicy]:
         """The generator and its average travel, the discriminator stays."""
-        return {"D": SharePolicy.STAYS, "ema": SharePolicy.TRAVELS, "G": SharePolicy.TRAVELS}
+        return {"D": SharePolicy.STAYS, "G": SharePolicy.TRAVELS, "ema": SharePolicy.TRAVELS}
+
+    def shared_by(self, settings: Mapping[str, Any]) -> dict[str, SharePolicy]:
+        """With ``share = "both"`` the discriminator travels too."""
+        return self.shared() | ({"D": SharePolicy.TRAVELS} if settings["share"] == "both" else {})
+
+    def check_private(self, settings: Mapping[str, Any], private: bool) -> None:
+        """Refuse to show the discriminator unless the plan says so: images have no differential privacy here.
+
+        Raises:
+            ConfigError: ``share = "both"`` without ``disclose``.
+        """
+        if settings["share"] == "both" and not settings["disclose"]:
+            raise ConfigError(
+                "share = \"both\": a neighbour with the discriminator's weights can test whether a patient's image was "
+                "in training",
+                'share = "generator", or disclose = true in the settings of the plan',
+                "Keep the discriminator at home.",
+            )
 
     def initial(self, schema: Schema | None, settings: Mapping[str, Any], seed: int) -> Arrays:
         """Return the first weights; the average begins as the generator does."""

@@ -89,6 +89,18 @@ def test_the_generator_and_its_average_travel_and_the_discriminator_stays(tmp_pa
     assert b"optimizer.G.first" in kept
 
 
+def test_a_discriminator_that_travels_is_refused_unless_the_plan_says_so() -> None:
+    task = ImageGan()
+    asked = {**task.defaults, "share": "both"}
+
+    with pytest.raises(ConfigError, match="can test whether a patient's image was in training"):
+        task.check_private(asked, private=False)
+    task.check_private({**asked, "disclose": True}, private=False)
+
+    assert task.shared_by(asked)["D"].value == "travels"
+    assert task.shared_by(task.defaults)["D"].value == "stays"
+
+
 def test_the_layout_follows_from_schema_and_settings_alone(tmp_path: Path) -> None:
     one = opened(bound(tmp_path / "a", *drawn(20)))
     other = opened(bound(tmp_path / "b", *drawn(6, seed=5)), region="south")
