@@ -78,6 +78,10 @@ class Agreement:
 
     # ---------------------------------------------------------------- the operator
 
+    def ask_for(self, roles: tuple[str, ...]) -> None:
+        """From now on these roles must accept before this region's ACCEPT leaves; one that has left stays."""
+        self._roles = roles
+
     def propose(self, step: Step, encoded: bytes, roster: Roster | None) -> dict[str, object]:
         """Send a plan to everybody.
 

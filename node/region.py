@@ -182,7 +182,7 @@ class Region:
         return result_of(reply)
 
     def prepare(self, op: str, args: dict[str, object]) -> None:
-        """Do what a request needs in the home before ``Peer`` hears it: which data a study is accepted with.
+        """Do what a request needs in the home before ``Peer`` hears it: which data a study is accepted with, by whom.
 
         Raises:
             Refused: No such data set is bound, or the region's policy does not allow the study.
@@ -193,10 +193,12 @@ class Region:
         study, data = args.get("study"), args.get("data")
         if op != "accept":
             return
+        policy = Policy.load(self.home.path)
+        self.peer.agreement.ask_for(policy.roles)  # as they are now: the node may have started under others
         offered = self.peer.agreement.proposals.get(study) if isinstance(study, bytes) else None
         if offered is not None and self.peer.me not in offered.answers:
             name = data if isinstance(data, str) else None
-            Policy.load(self.home.path).check(offered.plan, offered.envelope.fields.sender, name)
+            policy.check(offered.plan, offered.envelope.fields.sender, name)
         if data is None:
             return
         if not isinstance(study, bytes) or len(study) != 32 or not isinstance(data, str):

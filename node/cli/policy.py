@@ -50,7 +50,8 @@ def show(home: Path, as_json: bool) -> None:
 def edit(home: Path, file: Path | None, as_json: bool) -> None:
     """Open the policy in $EDITOR and keep it if it can be read; or take it from --file.
 
-    A running node goes by it from the next study it opens; which roles must accept, from its next start.
+    A running node goes by it from the next study it opens, and from the next acceptance: roles count as they are
+    then. A study whose ACCEPT has left stays accepted.
     """
     from node.home import Home
     from node.policy import NAME, Policy

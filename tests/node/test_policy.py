@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from click.testing import CliRunner
@@ -14,6 +16,8 @@ from node.draft import Draft, draft_plan
 from node.errors import ConfigError, Refused
 from node.home import Home
 from node.policy import Policy
+from node.region import Region
+from protocol.envelope import Envelope
 from protocol.plan import Plan
 
 WHOLE = """
@@ -136,3 +140,19 @@ def test_the_command_shows_the_defaults_and_keeps_only_what_can_be_read(tmp_path
     assert isinstance(refused.exception, ConfigError)
     assert after["budget"] == 4
     assert (home / "policy.toml").stat().st_mode & 0o077 == 0
+
+
+def test_roles_count_as_they_are_when_somebody_accepts(tmp_path: Path) -> None:
+    """The node may have started before the policy asked for a second role."""
+    home = tmp_path / "north"
+    Home.create(home, "test.example", "north", ["tcp://127.0.0.1:1"], None)
+    with Region.open(home) as region:
+        sealed = cast("Envelope", SimpleNamespace(fields=SimpleNamespace(sender="east")))
+        region.peer.agreement.take_proposal(sealed, PLAN.encode(), PLAN)
+        before = region.peer.agreement.describe(PLAN.study)["roles_needed"]
+        (home / "policy.toml").write_text('roles = ["technical", "dpo"]\n')
+
+        region.prepare("accept", {"study": PLAN.study, "role": "technical"})
+
+        assert before == ["technical"]
+        assert region.peer.agreement.describe(PLAN.study)["roles_needed"] == ["technical", "dpo"]
