@@ -77,3 +77,74 @@ def generate(
     say(f"{made.data}: {rows} synthetic rows, seed {seed}")
     say(f"sha256 {made.sha256}")
     say(f"manifest {made.manifest}; before anybody else gets them: landsting synth report")
+
+
+_manifest = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@synth.command()
+@click.argument("model", metavar="[STUDY|MODEL]", required=False)
+@_home
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="What 'synth generate' wrote; its manifest lies beside it.",
+)
+@click.option("--real", type=_manifest, metavar="MANIFEST.toml", help="Rows that MODEL was trained on.")
+@click.option("--held-out", "held", type=_manifest, metavar="MANIFEST.toml", help="Real rows that it never saw.")
+@click.option("--sensitive", multiple=True, metavar="COLUMN", help="A column that somebody may want to guess.")
+@click.option("--lang", type=click.Choice(["sv", "en"]), default="en", show_default=True, help="Language of the page.")
+@click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True, help="Of draws and bounds.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="FILE.html; FILE.json beside it.")
+@common
+def report(
+    model: str | None,
+    home: Path | None,
+    data: Path,
+    real: Path | None,
+    held: Path | None,
+    sensitive: tuple[str, ...],
+    lang: str,
+    seed: int,
+    output: Path | None,
+    as_json: bool,
+) -> int:
+    """Measure synthetic data against real rows: likeness, use, risk, and the release gate.
+
+    With a study, the real rows are its own in this home: those it was trained on, and those it kept back.
+    With MODEL.safetensors, name both. The report holds figures of groups, never a real row. Exit code 1 if a
+    test does not hold.
+    """
+    from node.synthetic_report import made_by, measured, of_files, of_study, write
+
+    if real is not None:
+        if model is None or held is None:
+            raise Refusal("USAGE", "--real alone", "MODEL.safetensors and --held-out too", "Name them.", status=2)
+        beside = of_files(Path(model), real, held, _region(home))
+    else:
+        if home is None:
+            fix = "--home HOME, or MODEL.safetensors with --real and --held-out"
+            raise Refusal("USAGE", "no real rows to compare with", "a home, or two manifests", fix, status=2)
+        from node.cli.asking import study_id
+
+        named = model if model is not None else made_by(data)[1].study or None
+        beside = of_study(home, study_id(home, named), held)
+    found = measured(data, beside, sensitive=sensitive, seed=seed)
+    page = output if output is not None else data.with_name(f"{data.stem}.report.html")
+    written = write(found, page, data.stem, lang)
+    if as_json:
+        emit(found.to_json() | {"page": str(page), "report": str(written)})
+    else:
+        for test in found.tests:
+            say(f"{'holds   ' if test.passed else 'DOES NOT'}  {test.words[lang]}")
+        say(f"{page}: the page; {written}: the same for 'synth approve' and 'synth release'")
+    return 0 if found.passed else 1
+
+
+def _region(home: Path | None) -> str:
+    if home is None:
+        return "here"
+    from node.home import Home
+
+    return Home.open(home).name

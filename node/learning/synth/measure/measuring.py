@@ -185,16 +185,22 @@ def _distances(out: Found, real: Table, held: Table, some: Table, every: Table, 
     out.pictures["roc"]["membership"] = pictures.roc(-np.concatenate(to_s), was)
 
 
-def _attacks(out: Found, real: Table, held: Table, some: Table, sides: Sides) -> None:
+def judged(out: Found, sides: Sides) -> None:
+    """Put what the discriminator tells of membership among the figures."""
     if sides.discriminator is None:
         out.figures["mia_discriminator"] = Figure(None, why="no_discriminator")
-    else:
-        logits = tuple(np.asarray(sides.discriminator(rows), np.float64) for rows in (sides.real, sides.held))
-        owners = tuple(table_of(rows, sides.schema).patients for rows in (sides.real, sides.held))
-        scores = (logits[0], logits[1])
-        out.figures["mia_discriminator"] = distance.membership(scores, (owners[0], owners[1]), sides.seed)
-        was = np.repeat([True, False], [len(scores[0]), len(scores[1])])
-        out.pictures["roc"]["discriminator"] = pictures.roc(np.concatenate(scores), was)
+        return
+    sets = (sides.real, sides.held)
+    a, b = (np.asarray(sides.discriminator(rows), np.float64) for rows in sets)
+    owners = [np.unique(np.asarray(rows.patients, dtype=object).astype(str), return_inverse=True)[1] for rows in sets]
+    patients = (owners[0].astype(np.int64).reshape(-1), owners[1].astype(np.int64).reshape(-1))
+    out.figures["mia_discriminator"] = distance.membership((a, b), patients, sides.seed)
+    was = np.repeat([True, False], [len(a), len(b)])
+    out.pictures["roc"]["discriminator"] = pictures.roc(np.concatenate([a, b]), was)
+
+
+def _attacks(out: Found, real: Table, held: Table, some: Table, sides: Sides) -> None:
+    judged(out, sides)
     wanted = list(sides.sensitive) or [
         one.name for one in real.fields if one.label or (one.levels and not one.quasi)
     ]  # fmt: skip
