@@ -20,6 +20,7 @@ from gossip.step import Step
 from protocol.codec import Value
 from protocol.entries import Entry, decode_entry
 from protocol.envelope import Envelope, parse
+from protocol.epochs import Origin, epoch_of, read_origin
 from protocol.errors import CodecError, RosterError
 from protocol.keys import check_revocation
 from protocol.release import lacking, said, unlike
@@ -41,7 +42,7 @@ class _Before:
     Attributes:
         approvals: eid of an APPROVE to its place.
         revoked: (region, serial) of a key set to the size from which on it counts no longer.
-        is_whole: No entry is held as a hash only.
+        is_whole: No entry is held as a hash only, and none stands in a log of an earlier epoch.
     """
 
     stop: int = 0
@@ -152,13 +153,18 @@ class ReleasedElsewhere:
         signers = [serial for serial, keys in sets if is_signed(approval, keys.sign)]
         if sets and not signers:
             return f"{region} did not sign the approval that it names"
-        if any(before.revoked.get((region, serial), place + 1) <= place for serial in signers):
+        later = any(o.region == region and o.epoch > epoch_of(approval.fields.log) for o in self._logs_known())
+        if not later and any(before.revoked.get((region, serial), place + 1) <= place for serial in signers):
             return f"the approval of {region} is by a key that had been revoked"
         return None
 
+    def _logs_known(self) -> list[Origin]:
+        """Logs of which there are copies; a revocation does not say of which of a region's logs its size is."""
+        return [read_origin(origin) for origin in self._peer.witness.mirrors]
+
     def _before(self, origin: str, position: int, read: Read) -> _Before:
         """What stands before a place in a log; each entry is looked at once, releases come in ascending order."""
-        before = self._logs.setdefault(origin, _Before())
+        before = self._logs.setdefault(origin, _Before(is_whole=epoch_of(origin) == 1))
         roster = self._peer.membership.in_force
         for seq in range(before.stop, position):
             leaf = read(seq)

@@ -143,10 +143,10 @@ class Releasing:
         others = [n for n in proposal.plan.regions if n != self._peer.me]
         names = sorted({str(name) for name in to}) if isinstance(to, list) else []
         if not names or not set(names) <= set(others):
-            raise Refusal("RELEASE", f"handed to {', '.join(names) or 'nobody'}", f"some of {', '.join(others)}",
-                          "landsting synth offer FILE --card CARD --to REGION")
+            raise Refusal("GATE", f"handed to {', '.join(names) or 'nobody'}", f"some of {', '.join(others)}",
+                          f"landsting {_command(key)} offer FILE --card CARD --to REGION")
         if one is None or self._peer.me not in one.approvals:
-            raise self._unsigned(one)
+            raise self._unsigned(key, one)
         body = self._body(key, args, str(args.get("role") or "technical"))
         step.add("release.offer", {**body, "to": list[Value](names)}, key[0])
         one.offered.update(names)
@@ -165,12 +165,12 @@ class Releasing:
         one = self._known.get(key)
         failed = failing(proposal.plan, key[1], args["tests"])
         if failed is not None:
-            raise Refusal("RELEASE", failed, "a file that passes every test of the plan",
-                          "landsting synth report shows all figures; nothing was written")
+            raise Refusal("GATE", failed, "a file that passes every test of the plan",
+                          f"landsting {_command(key)} report shows all figures; nothing was written")
         if one is None or self._peer.me not in one.approvals:
-            raise self._unsigned(one)
+            raise self._unsigned(key, one)
         if self._peer.me in one.released:
-            raise Refusal("RELEASE", f"this file is released already, as entry {one.released[self._peer.me]}",
+            raise Refusal("GATE", f"this file is released already, as entry {one.released[self._peer.me]}",
                           "a file that is not", "landsting synth requests")
         counted = sorted(name for name, envelope in one.approvals.items() if self._counts(proposal, envelope))
         rows: list[Value] = [{"region": name, "eid": one.approvals[name].eid} for name in counted]
@@ -183,10 +183,10 @@ class Releasing:
         if missing is not None:
             others = [n for n in proposal.plan.regions if n not in counted]
             raise Refusal(
-                "RELEASE",
+                "GATE",
                 f"signed by {', '.join(counted) or 'nobody'}; not by {', '.join(others)}",
                 f"the signatures of {proposal.plan.release['min_approvals']} regions, as the plan says",
-                "landsting synth approve FILE --card CARD, at one of these; this node must have heard it",
+                f"landsting {_command(key)} approve FILE --card CARD, at one of these, and then again here",
             )
         entry = step.add(kind, body, key[0])
         one.released[self._peer.me] = entry.seq
@@ -222,10 +222,10 @@ class Releasing:
             "role": role, "decision_ref": str(ref) if ref is not None else None,
         }  # fmt: skip
 
-    def _unsigned(self, one: Candidate | None) -> Refusal:
+    def _unsigned(self, key: Key, one: Candidate | None) -> Refusal:
         roles = sorted(set(self._needed) - (one.roles if one is not None else set()))
-        return Refusal("RELEASE", "this region has not signed this file with this card itself",
-                       f"its own approval ({', '.join(roles)})", "landsting synth approve FILE --card CARD")
+        return Refusal("GATE", "this region has not signed this file with this card itself",
+                       f"its own approval ({', '.join(roles)})", f"landsting {_command(key)} approve FILE --card CARD")
 
     def _counts(self, proposal: Proposal, envelope: Envelope) -> bool:
         """Whether an APPROVE that was taken in still counts: its key may have been revoked since."""
@@ -271,6 +271,10 @@ class Releasing:
                 one.offered.update(body["to"])
             case _:
                 one.released[self._peer.me] = entry.seq
+
+
+def _command(key: Key) -> str:
+    return "synth" if key[1] == "data" else "model"
 
 
 def _key(envelope: Envelope) -> Key:

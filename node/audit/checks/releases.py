@@ -72,13 +72,14 @@ class ReleaseCheck:
             return
         heard = {statement.eid: (seq, statement) for seq, statement in self._approvals()}
         for told in self._told:
-            if told.body["model"] not in self._models and not (self._kept or self._log.withheld):
+            whole = not self._log.withheld and self._log.epoch == 1  # else what is not here may stand elsewhere
+            if told.body["model"] not in self._models and whole and not self._kept:
                 self._lacks(LINEAGE, f"entry {told.seq}", [told.seq], told)
             for row in told.body["approvals"]:
                 found = heard.get(row["eid"])
                 if found is not None and found[0] < told.seq:
                     self._judge(told, *found)
-                elif not self._log.withheld and self._log.epoch == 1:
+                elif whole:
                     detail = f"entry {told.seq}: the approval of {row['region']} that it names does not stand before it"
                     self._lacks(RULE, detail, [told.seq], told)
             self._note(told)
@@ -101,7 +102,12 @@ class ReleaseCheck:
             self._lacks(RULE, detail, [revoked, seq, told.seq], told)
 
     def _revoked(self, before: int, statement: Statement) -> Iterator[tuple[int, int]]:
-        """Yield place and serial of revocations that this log knew of and that take the approval's key away."""
+        """Yield place and serial of revocations that this log knew of and that take the approval's key away.
+
+        A revocation does not say of which epoch its size is: where the signer's log was begun anew, it shows nothing.
+        """
+        if len(self._check.epochs_of(statement.sender)) > 1:
+            return
         roster = self._check.roster
         signers = self._check.serials(statement)
         for told in self._log.raw.told:

@@ -225,6 +225,10 @@ class StudyCheck:
         """The roster that it is checked under."""
         return self._context.roster
 
+    def epochs_of(self, region: str) -> set[str]:
+        """Return the logs of a region that its messages in this study are from."""
+        return {statement.log for statement in self._statements if statement.sender == region}
+
     def serials(self, statement: Statement) -> set[int]:
         """Return the key sets of its sender by whose key a statement holds."""
         return {keys.serial for keys in self._context.sets(statement.sender) if keys.sign == statement.key}
