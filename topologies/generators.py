@@ -247,7 +247,7 @@ def _factors(label: str, text: str, n: int) -> tuple[int, ...]:
         raise TopologyError(
             found,
             f"two or more sides of {least} or more, whose product is {n}",
-            f"use {fits[0] if fits else 'ring or regular:4'}",
+            f"use {fits[0] if fits else 'complete' if n < 6 else 'complete or regular:4'}",
         )
     return sides
 

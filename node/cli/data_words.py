@@ -77,7 +77,17 @@ def done(sheets: list[Sheet], report: Path | None, as_json: bool) -> None:
         if not as_json and (count := len(blocked[0].blocking)) > 1:  # they stand above
             error = blocked[0].blocking[0].error(f"{blocked[0].id}: {count} checks block; the first: ")
         where = f"; all of it: {report}" if report is not None else ""
-        raise Refusal("GATE", error.found, error.expected, f"{error.fix}{where}")
+        raise Refusal("GATE", error.found, error.expected, f"{error.fix}{_decision(blocked[0])}{where}")
+
+
+def _decision(sheet: Sheet) -> str:
+    """Return the options by which all that blocks may be let through, if all of it may."""
+    from node.learning.data.sheet import FINAL
+
+    checks = list(dict.fromkeys(one.check for one in sheet.blocking))
+    if set(checks) & set(FINAL):
+        return ""
+    return f" Or go on by decision: {' '.join(f'--override {one}' for one in checks)} --ref DIARY"
 
 
 def write_report(path: Path | None, values: list[dict[str, Any]]) -> None:

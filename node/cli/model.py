@@ -9,12 +9,16 @@ import click
 from node.cli.asking import studies, study_id
 from node.cli.output import emit, say, table
 from node.cli.root import common, home_option
+from node.cli.synth_release import add_commands
+from protocol.release import MODEL
 
 
 @click.group()
 def model() -> None:
     """List and export trained models."""
 
+
+add_commands(model, MODEL)
 
 @model.command("list")
 @home_option
@@ -73,9 +77,11 @@ def export(study: str | None, home: Path, output: Path, as_json: bool) -> None:
 
     done = export_model(home, study_id(home, study), output)
     if as_json:
-        emit({"model": str(done.path), "study": done.study, "round": done.round, "sha256": done.sha256})
+        about = str(done.path.with_suffix(".json"))
+        emit({"model": str(done.path), "about": about, "study": done.study, "round": done.round, "sha256": done.sha256})
     else:
         say(f"{done.path}: the model after round {done.round}")
+        say(f"{done.path.with_suffix('.json')}: how a table becomes its inputs; keep both together")
         say(f"sha256 {done.sha256}")
 
 

@@ -203,6 +203,23 @@ def reject(study: str, home: Path, reason: str, role: str, ref: str | None, word
     say(f"rejected: study {result['study'][:12]}; the proposal has ended for everybody")
 
 
+@study.command()
+@click.argument("study", metavar="ID|PLAN")
+@home_option
+@common
+def leave(study: str, home: Path, as_json: bool) -> None:
+    """Leave a running study: it ends here for good, and the others go on where enough of them are left.
+
+    What this region has sent stays in their model. To take no part in a study that has not begun, reject it.
+    """
+    whole = study_id(home, study)
+    result = ask(home, "leave", {"study": bytes.fromhex(whole)})
+    if as_json:
+        emit(result)
+        return
+    say(f"left: study {result['study'][:12]}; this region trains and sends nothing more in it")
+
+
 study.add_command(new)
 study.add_command(annex)
 study.add_command(follow)

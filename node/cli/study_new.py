@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,9 @@ from node.cli.asking import ask, study_id
 from node.cli.demo import parse_dp
 from node.cli.output import Refusal, emit, say
 from node.cli.root import common, home_option
+
+if TYPE_CHECKING:
+    from protocol.errors import PlanError
 
 
 @click.command()
@@ -124,6 +127,7 @@ def new(
     from node.draft import Draft, draft_plan
     from node.plan_privacy import privacy_of
     from node.policy import Policy
+    from protocol.errors import PlanError
 
     if output.exists():
         raise Refusal("FILE", f"{output} is there already", "a new file", f"choose another name, or remove {output}")
@@ -162,7 +166,10 @@ def new(
             round_timeout_s=timeout_s,
         )
     )
-    plan.check()
+    try:
+        plan.check()
+    except PlanError as error:
+        raise with_flag(error) from error
     check_min_coalition(plan)
     figures, words = privacy_of(plan)
     if model is not None:
@@ -226,6 +233,20 @@ def number_of(text: str) -> tuple[str, object]:
     if name == "clip":
         return name, Real(value)
     return name, int(value) if value.lstrip("-").isdigit() else value
+
+
+def with_flag(error: PlanError) -> PlanError:
+    """Return a refusal whose remedy names the option to type, where it is a value of ``--number``."""
+    import re
+
+    from node.draft import NUMBERS
+    from protocol.errors import PlanError
+
+    found = re.match(r'Set (\w+) = "?([\w.]+)', error.fix)
+    if found is None or found[1] not in NUMBERS:
+        return error
+    flag = f"--number {found[1]}={found[2].rstrip('.')}"
+    return PlanError(rule=error.rule, found=error.found, expected=error.expected, fix=f"Type {flag}. {error.fix}")
 
 
 def in_force(home: Path) -> dict[str, Any]:

@@ -57,10 +57,16 @@ def agree(nodes: Sequence[Node], proposer: Node, plan: Plan, data: str | None) -
         return [node.name for node in nodes if study not in [one["study"] for one in node.ask("studies")["studies"]]]
 
     wait(nodes, unheard, "the proposal")
-    bound = {} if data is None else {"data": data}
     for node in nodes:
-        node.ask("accept", {"study": bytes.fromhex(study), "role": "technical", "ref": "demo/1", **bound})
+        node.ask("accept", {"study": bytes.fromhex(study), "role": "technical", "ref": "demo/1", **_bound(node, data)})
     return study
+
+
+def _bound(node: Node, data: str | None) -> dict[str, object]:
+    """Return the data set that a study is accepted with, and the hash of its sheet, as the log has it."""
+    from node.datasets import Datasets
+
+    return {} if data is None else {"data": data, "sheet": Datasets(node.home).sheet_sha256(data)}
 
 
 def wait(nodes: Sequence[Node], missing: Callable[[], list[str]], what: str) -> None:

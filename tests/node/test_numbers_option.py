@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from node.cli.study_new import number_of
+from node.cli.study_new import number_of, with_flag
 from node.draft import NUMBERS, Draft, draft_plan
 from protocol.errors import PlanError
 from protocol.plan_form import PLAN
@@ -36,5 +36,7 @@ def test_other_keys_are_refused(text: str) -> None:
 
 
 def test_a_number_that_cannot_be_is_refused_by_its_rule() -> None:
-    with pytest.raises(PlanError, match="Set step_log2"):
+    with pytest.raises(PlanError, match="Set step_log2") as refused:
         draft_plan(drafted("exchange=diff", "ring=16")).check()
+    flag = with_flag(refused.value).fix.split()[2].rstrip(".")
+    draft_plan(drafted("exchange=diff", "ring=16", flag)).check()  # what it says to type is taken
