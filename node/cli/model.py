@@ -11,11 +11,16 @@ from node.cli.output import emit, say, table
 from node.cli.root import common, home_option
 from node.cli.synth_release import add_commands
 from protocol.release import MODEL
+from node.cli.synth_release import add_commands
+from protocol.release import MODEL
 
 
 @click.group()
 def model() -> None:
     """List and export trained models."""
+
+
+add_commands(model, MODEL)
 
 
 add_commands(model, MODEL)

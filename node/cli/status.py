@@ -113,6 +113,11 @@ def in_words(now: dict[str, Any]) -> str:
         mine = now.get("region") in missing
         whose = "your answer" if mine else f"the answer of {', '.join(missing)}"
         lines.append(fact("proposal", f"{study[:16]} waits for {whose}"))
+    for one in now.get("to_judge") or []:
+        command = "synth" if one["kind"] == "data" else "model"
+        by = ", ".join(one["signed"])
+        file = f"{one['kind']} {one['file_sha256'][:16]}"
+        lines.append(fact("to judge", f"{file}, signed by {by}: landsting {command} requests"))
     for wait in now.get("waiting_for") or []:
         lines.append(fact("waits for", f"{wait['region']}: {wait['what']}, since {_since(wait)}"))
     for peer in now.get("peers") or []:

@@ -8,6 +8,8 @@ import click
 
 from node.cli.output import Refusal, emit, say
 from node.cli.root import common
+from node.cli.synth_release import add_commands
+from protocol.release import DATA
 
 _EPILOG = "What a region lets out goes through 'synth approve' and 'synth release': its report must pass the gate."
 
@@ -16,6 +18,8 @@ _EPILOG = "What a region lets out goes through 'synth approve' and 'synth releas
 def synth() -> None:
     """Make synthetic data, and measure them against real rows."""
 
+
+add_commands(synth, DATA)
 
 _home = click.option(
     "--home",

@@ -1,0 +1,329 @@
+"""What a region lets out: a file and its card, judged on the region's own rows, signed, handed over, released.
+
+A *card* is the file that says where data or a model come from: of synthetic data the manifest that ``synth generate``
+wrote beside them, of a model the description beside its safetensors file. Both are known by their SHA-256.
+
+The judgement is made anew each time, from rows that stay here; a report that lies somewhere is not believed.
+Nothing is signed, and nothing written, unless every test of the plan holds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from crypto.hashing import tagged_hash
+from node.cli.output import Refusal
+from protocol.codec import encode
+from protocol.release import DATA, MODEL, MODEL_TESTS, failing, shown
+
+if TYPE_CHECKING:
+    from node.learning.synth.measure.gate import Report
+    from protocol.plan import Plan
+
+FORMAT = "landsting-release/v1"
+FEWEST_ROWS = 20
+MICRO = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A file that may be let out, and its card.
+
+    Attributes:
+        what: ``data`` or ``model``.
+        study: 64 hex digits.
+        file_sha256, card_sha256: 32 bytes; of a folder of images that of its listing, without the card.
+        size: Bytes of the file, of a folder of all in it but the card.
+        model: SHA-256 (hex) of the safetensors file that the data come from, or that is let out.
+    """
+
+    what: str
+    file: Path
+    card: Path
+    study: str
+    file_sha256: bytes
+    card_sha256: bytes
+    size: int
+    model: str
+
+    def args(self) -> dict[str, Any]:
+        """Return what the node is told of it."""
+        return {
+            "study": bytes.fromhex(self.study), "kind": self.what, "file": self.file_sha256, "card": self.card_sha256,
+            "bytes": self.size,
+        }  # fmt: skip
+
+
+def candidate_data(file: Path, card: Path | None = None) -> Candidate:
+    """Return synthetic data, with the manifest that was written beside them.
+
+    Raises:
+        Refusal: The file or its card is missing, the card is of other data, or says of no study where they come from.
+    """
+    from node.learning.data.manifest import load
+    from node.synthetic import INDEX, Origin, data_sha256, manifest_of
+
+    card = card or manifest_of(file)
+    _there(file, card)
+    if card.resolve() != manifest_of(file).resolve():
+        raise Refusal(
+            "FILE",
+            f"the card of {file.name} lies in {card}",
+            f"it beside the data, {manifest_of(file)}",
+            f"cp {card} {manifest_of(file)}",
+        )
+    manifest = load(card)
+    origin = Origin.of_text(manifest.source_system or "")
+    if not manifest.synthetic or origin is None or not origin.study:
+        raise Refusal(
+            "FILE",
+            f"{card.name} does not say which study's generator made these data",
+            "the manifest that was written beside them",
+            "landsting synth generate STUDY --rows N -o FILE.csv",
+        )
+    sha256 = data_sha256(file)
+    listed = file / INDEX if file.is_dir() else file
+    named = [(row.path, row.sha256) for row in manifest.file]
+    if named != [(listed.name, data_sha256(listed) if listed.exists() else None)]:
+        raise Refusal(
+            "FILE",
+            f"{file.name} is not the file that {card.name} is the card of",
+            "both as they were written",
+            "Get both files again, or generate them anew.",
+        )
+    return Candidate(
+        DATA, file, card, origin.study, bytes.fromhex(sha256), _sha256(card), _size(file, card), origin.model
+    )
+
+
+def candidate_model(file: Path, card: Path | None = None) -> Candidate:
+    """Return an exported model, with the description that was written beside it; errors as ``candidate_data``."""
+    card = card or file.with_suffix(".json")
+    _there(file, card)
+    try:
+        study = str(json.loads(card.read_text(encoding="utf-8"))["study"])
+        bytes.fromhex(study)
+    except (ValueError, KeyError, TypeError) as error:
+        raise Refusal(
+            "FILE",
+            f"{card.name} does not say of which study the model is",
+            "the description that was written beside it",
+            "landsting model export -o FILE.safetensors",
+        ) from error
+    return Candidate(MODEL, file, card, study, _sha256(file), _sha256(card), _size(file, card), _sha256(file).hex())
+
+
+def _there(file: Path, card: Path) -> None:
+    for one, words in ((file, "the file"), (card, "its card")):
+        if not one.exists():
+            raise Refusal(
+                "FILE", f"{one} is not there", f"{words}", "Name it, and --card where the card lies elsewhere."
+            )
+
+
+def _sha256(path: Path) -> bytes:
+    from node.learning.data.readers import file_sha256
+
+    return file_sha256(path)
+
+
+def _size(file: Path, card: Path) -> int:
+    files = [one for one in file.rglob("*") if one.is_file() and one != card] if file.is_dir() else [file]
+    return sum(one.stat().st_size for one in files)
+
+
+# ---------------------------------------------------------------- judging
+
+
+def figures_of(report: Report) -> dict[str, int]:
+    """Return the figures of a report's tests that are asked, in 1e-6, under the names of ``protocol.release``."""
+    found: dict[str, int] = {}
+    for one in report.tests:
+        if one.value is None or (one.threshold is None and one.name not in ("dp", "frechet")):
+            continue
+        found[one.name] = round(one.value * MICRO)
+        if one.name in ("shapes", "tstr_auroc") and one.against is not None:
+            found[f"{one.name}/real"] = round(one.against * MICRO)
+        if one.name == "dcr_share" and one.upper is not None:
+            found["dcr_share/upper"] = round(one.upper * MICRO)
+    return found
+
+
+Judge = Callable[[Path, Candidate], Mapping[str, int]]
+
+
+def judge_data(home: Path, one: Candidate) -> dict[str, int]:
+    """Return the figures of synthetic data on this region's own rows.
+
+    Raises:
+        Refusal: A test of the plan does not hold; the sentence names its figure and its threshold.
+    """
+    from node.synthetic_report import measured, of_study
+
+    # Another region's own newest model differs a little from the one that made these rows.
+    report = measured(one.file, replace(of_study(home, one.study, None), model=one.model))
+    if bytes.fromhex(report.data) != one.file_sha256:
+        raise Refusal("FILE", f"{one.file.name} changed while it was read", "a file at rest", "Do it again.")
+    if not report.passed:
+        test = report.failed[0]
+        value = "no figure" if test.value is None else f"{test.value:g}"
+        bound = "" if test.threshold is None else f"at {test.direction} {test.threshold:g}"
+        raise Refusal(
+            "GATE",
+            f"{test.name}: {value}",
+            bound or "a figure",
+            f"landsting synth report {one.file} shows all figures; nothing was signed",
+        )
+    return figures_of(report)
+
+
+def judge_model(home: Path, one: Candidate) -> dict[str, int]:
+    """Return accuracy and AUROC of a model on this region's own validation rows; what is undefined is left out."""
+    from node.learning.evaluate import read_model
+    from node.models import held_model
+
+    rows = held_model(home, one.study).trainer.validation
+    if rows is None or len(rows) < FEWEST_ROWS:
+        return {}
+    found = read_model(one.file).figures(rows)
+    return {name: round(value * MICRO) for name in MODEL_TESTS if (value := found.get(name)) is not None}
+
+
+def _judged(home: Path, one: Candidate, plan: Plan, judge: Judge) -> dict[str, int]:
+    figures = dict(judge(home, one))
+    failed = failing(plan, one.what, figures)
+    if failed is not None:
+        found, _, expected = failed.partition("; the plan asks for ")
+        raise Refusal("GATE", found, expected, "nothing was signed, and nothing written")
+    return figures
+
+
+JUDGES: Mapping[str, Judge] = {DATA: judge_data, MODEL: judge_model}
+
+# ---------------------------------------------------------------- signing, handing over, releasing
+
+
+def approve(home: Path, one: Candidate, *, role: str, ref: str | None) -> dict[str, Any]:
+    """Judge a file on own rows and sign it; figures stay here, behind a commitment.
+
+    Raises:
+        Refusal: It does not pass, or the study is none of this region's.
+    """
+    from node.cli.asking import ask
+
+    figures = _judged(home, one, plan_of(home, one.study), JUDGES[one.what])
+    salt, value = os.urandom(32), encode(dict(figures))
+    committed = {"salt": salt, "value": value, "hash": tagged_hash("commit", salt + value)} if figures else None
+    done = ask(home, "release_approve", {**one.args(), "role": role, "ref": ref, "figures": committed})
+    return done | {"figures": figures}
+
+
+def offer(home: Path, one: Candidate, to: tuple[str, ...], *, role: str, ref: str | None) -> dict[str, Any]:
+    """Write down that a file is handed to other regions, which are to judge it."""
+    from node.cli.asking import ask
+
+    return ask(home, "release_offer", {**one.args(), "to": list(to), "role": role, "ref": ref})
+
+
+def release(home: Path, one: Candidate, folder: Path) -> dict[str, Any]:
+    """Judge a file once more, log its release, and write file, card and record of the release into a folder.
+
+    Raises:
+        Refusal: A figure fails, signatures are missing, the data are of another model than the study's newest here,
+            or the folder holds files of these names. Nothing is written then.
+    """
+    from node.cli.asking import ask
+
+    record = folder / f"{one.file.stem}.release.json"
+    for path in (record, folder / one.file.name, folder / one.card.name):
+        if path.exists() and path.resolve() not in (one.file.resolve(), one.card.resolve()):
+            raise Refusal("FILE", f"{path} is there already", "a folder without it", "Name another with -o.")
+    known = next((row for row in requests(home, one.study) if _is(row, one)), None)
+    plan = plan_of(home, one.study)
+    figures = _judged(home, one, plan, JUDGES[one.what])
+    model, round_ = _lineage(home, one)
+    region = region_of(home)
+    if known is None or region not in known["released"]:
+        args = {**one.args(), "model": model, "round": round_, "tests": figures}
+        known = ask(home, "release", args)
+    return _write(one, folder, record, plan, region, known, figures, model, round_)
+
+
+def _lineage(home: Path, one: Candidate) -> tuple[bytes, int]:
+    """Return hash and round of the study's newest model here, once it is seen to be the one that was used."""
+    import tempfile
+
+    from gossip.mixing import model_hash
+    from node.models import held_model
+
+    held = held_model(home, one.study)
+    with tempfile.TemporaryDirectory() as name:
+        sha256 = held.trainer.export(held.vector, held.totals, Path(name) / "model.safetensors")
+    if sha256 != one.model:
+        raise Refusal(
+            "GATE", f"{one.file.name} comes from a model with sha256 {one.model[:16]}…",
+            f"the study's newest model in this home, {sha256[:16]}…",
+            f"landsting synth generate {one.study[:12]} --rows N -o FILE.csv, or release where that model is held",
+        )  # fmt: skip
+    return model_hash(held.vector), held.round
+
+
+def _write(
+    one: Candidate, folder: Path, record: Path, plan: Plan, region: str, known: Mapping[str, Any],
+    figures: Mapping[str, int], model: bytes, round_: int,
+) -> dict[str, Any]:  # fmt: skip
+    told = {
+        "format": FORMAT, "study": one.study, "kind": one.what, "file": one.file.name, "card": one.card.name,
+        "file_sha256": one.file_sha256.hex(), "card_sha256": one.card_sha256.hex(), "bytes": one.size,
+        "model": model.hex(), "round": round_, "region": region, "entry": known["released"][region],
+        "signed": known["signed"], "needed": plan.release["min_approvals"],
+        "tests": {name: shown(value) for name, value in sorted(figures.items())}, "lab": plan.lab,
+    }  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in (one.file, one.card):
+        target = folder / path.name
+        if target.resolve() == path.resolve() or (
+            path == one.card and one.file.is_dir() and path.is_relative_to(one.file)
+        ):
+            continue
+        if path.is_dir():
+            shutil.copytree(path, target)
+        else:
+            shutil.copyfile(path, target)
+    record.write_text(json.dumps(told, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+    return told | {"record": str(record)}
+
+
+def requests(home: Path, study: str | None = None) -> list[dict[str, Any]]:
+    """Return files that somebody has signed, as this region knows of them."""
+    from node.cli.asking import ask
+
+    rows: list[dict[str, Any]] = ask(home, "releases", {})["releases"]
+    return [row for row in rows if study in (None, row["study"])]
+
+
+def plan_of(home: Path, study: str) -> Plan:
+    """Return the plan of a study that this region knows."""
+    from node.cli.asking import ask
+    from protocol.plan import Plan
+
+    return Plan.decode(bytes.fromhex(ask(home, "study", {"study": bytes.fromhex(study)})["plan"]))
+
+
+def region_of(home: Path) -> str:
+    """Return whose home it is."""
+    from node.home import Home
+
+    return Home.open(home).name
+
+
+def _is(row: Mapping[str, Any], one: Candidate) -> bool:
+    return (row["kind"], row["file_sha256"], row["card_sha256"]) == (
+        one.what, one.file_sha256.hex(), one.card_sha256.hex(),
+    )  # fmt: skip
