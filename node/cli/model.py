@@ -11,8 +11,6 @@ from node.cli.output import emit, say, table
 from node.cli.root import common, home_option
 from node.cli.synth_release import add_commands
 from protocol.release import MODEL
-from node.cli.synth_release import add_commands
-from protocol.release import MODEL
 
 
 @click.group()
@@ -22,8 +20,6 @@ def model() -> None:
 
 add_commands(model, MODEL)
 
-
-add_commands(model, MODEL)
 
 @model.command("list")
 @home_option
