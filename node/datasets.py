@@ -107,14 +107,17 @@ class Datasets:
         """Return the hash of the newest data sheet, as the log's ``data.sheet`` has it; None without a sheet."""
         return json_hash("SHEET", self.sheet(name)) if self._version(name) else None
 
-    def inspect(self, name: str) -> Sheet:
+    def inspect(self, name: str, knots: Mapping[str, Sequence[float]] | None = None, reference: str = "") -> Sheet:
         """Return the sheet of a bound data set, read again.
+
+        Args:
+            knots, reference: The nine inner quantiles of columns to compare with, and in words what they are of.
 
         Raises:
             GateError: A file is not the one that was added (code ``DATA_CHANGED``).
         """
         bound = self.get(name)
-        rules = self._rules(name, self._private(name).get("overrides", {}))
+        rules = self._rules(self._private(name).get("overrides", {}), knots, reference)
         return replace(inspect(bound.manifest, self._folder, rules), version=max(1, bound.version))
 
     # ---------------------------------------------------------------- changes
@@ -237,8 +240,10 @@ class Datasets:
         value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return value
 
-    def _rules(self, name: str, overrides: Mapping[str, str]) -> Rules:
-        return Rules(self._key() or b"", self._k_blocks, overrides)
+    def _rules(
+        self, overrides: Mapping[str, str], knots: Mapping[str, Sequence[float]] | None, reference: str
+    ) -> Rules:
+        return Rules(self._key() or b"", self._k_blocks, overrides, knots, reference)
 
     def _key(self) -> bytes | None:
         path = self._folder / "key"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from node.cli.data_files import example, init, scrub
 from node.cli.data_words import MANIFEST, done, facts, in_words, write_report
 from node.cli.output import Refusal, emit, say, table
 from node.cli.root import common, home_option
@@ -14,6 +16,7 @@ from node.cli.root import common, home_option
 if TYPE_CHECKING:
     from node.datasets import Datasets
     from node.learning.data.sheet import Sheet
+    from protocol.plan import Plan
 
 
 @click.group(epilog=MANIFEST)
@@ -145,12 +148,45 @@ def exclude(name: str, patients: Path, home: Path, report: Path | None, as_json:
 
 @data.command()
 @home_option
+@click.option(
+    "--study",
+    metavar="ID",
+    help="Also compare each column with all regions of this study together, as its histograms have them.",
+)
 @_report
 @common
-def check(home: Path, report: Path | None, as_json: bool) -> None:
-    """Read all bound data again and run every check. Exit code 1 if one blocks."""
+def check(home: Path, study: str | None, report: Path | None, as_json: bool) -> None:
+    """Read all bound data again and run every check. Exit code 1 if one blocks.
+
+    With --study a column that is unlike the sum of all regions' (PSI over .25) is noted: another unit, another
+    method, other patients. The study needs scaling=quantile, which opens histograms.
+    """
     store = datasets(home)
-    done([store.inspect(one.name) for one in store.all()], report, as_json)
+    if study is None:
+        done([store.inspect(one.name) for one in store.all()], report, as_json)
+        return
+    from node.shared_statistics import inner_knots, opened
+
+    plan = plan_of_study(home, study)
+    name = fitting(home, bound_to(home, plan.study), plan.schema)
+    knots = inner_knots(opened(home, plan, store.get(name).manifest.schema_()))
+    done([store.inspect(name, knots, f"all regions of study {plan.study.hex()[:12]}")], report, as_json)
+
+
+def plan_of_study(home: Path, study: str) -> Plan:
+    """Return the plan of a study that a home knows."""
+    from node.cli.asking import ask, study_id
+    from protocol.plan import Plan
+
+    whole = study_id(home, study)
+    return Plan.decode(bytes.fromhex(ask(home, "study", {"study": bytes.fromhex(whole)})["plan"]))
+
+
+def bound_to(home: Path, study: bytes) -> str | None:
+    """Return the data set that a study was accepted with here; None where it was with none, or not yet."""
+    path = home / "studies" / f"{study.hex()}.json"
+    name = json.loads(path.read_text(encoding="utf-8")).get("data") if path.is_file() else None
+    return None if name is None else str(name)
 
 
 @data.command()
@@ -199,80 +235,6 @@ def list_(home: Path, as_json: bool) -> None:
         return
     lines = [(r["name"], r["version"], str(r["schema"])[:16], r["file"]) for r in rows]
     say(table(lines, ["name", "version", "schema", "file"]) if rows else "No data is bound.")
-
-
-@data.command()
-@click.argument("path", type=click.Path(exists=True, path_type=Path))
-@click.option("--layout", help="How the files are laid out; left out, it is told from PATH.")
-@click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write it here, not to the screen."
-)
-@common
-def init(path: Path, layout: str | None, output: Path | None, as_json: bool) -> None:
-    """Draft a manifest for a table, or for a folder or file of a known layout.
-
-    What a draft cannot know is left for you: which column is the label, which columns tell who somebody
-    is, and the ranges, which regions agree on and which are never taken from the data.
-    """
-    from node.learning.data.draft import draft_text
-
-    text, hints = draft_text(path, layout)
-    if output is not None:
-        with output.open("x", encoding="utf-8") as file:
-            file.write(text)
-    if as_json:
-        emit({"manifest": text, "to_do": hints, "file": str(output) if output else None})
-        return
-    if output is None:
-        say(text.rstrip())
-    else:
-        say(f"{output}: a draft; read it, and then landsting data add")
-    for hint in hints:
-        say(f"{'# ' if output is None else '  '}to do: {hint}")
-
-
-@data.command()
-@click.argument("source", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.argument("target", type=click.Path(path_type=Path))
-@home_option
-@common
-def scrub(source: Path, target: Path, home: Path, as_json: bool) -> int:
-    """Copy the images of SOURCE to TARGET without DICOM tags, EXIF and comments that identify.
-
-    Pixels stay as they are: text burnt into them is not removed. Exit code 1 if a file was not copied.
-    """
-    from node.learning.data.scrub import scrub as copy
-
-    made = copy(source, target, datasets(home).key())
-    if as_json:
-        emit({"copied": made.copied, "left": made.left})
-    else:
-        say(f"{made.copied} images copied to {target}")
-        for words, names in made.left.items():
-            say(f"  not copied, {words}: {len(names)} (first: {names[0]})")
-    return 1 if made.left else 0
-
-
-@data.command()
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--regions", default="vgr,skane,halland", show_default=True, help="Their names, with commas.")
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
-@common
-def example(folder: Path, regions: str, seed: int, as_json: bool) -> None:
-    """Write tables to try with into FOLDER: Wisconsin breast cancer, split unevenly over regions.
-
-    For each region a CSV and its manifest, and test.csv, rows that no region holds.
-    """
-    from node.learning.demo_data import write
-
-    names = [name.strip() for name in regions.split(",") if name.strip()]
-    made = write(folder, "breast-cancer", names, seed)
-    if as_json:
-        emit({"manifests": {name: str(path) for name, path in made.manifests.items()}, "test": str(made.test)})
-        return
-    for name, path in made.manifests.items():
-        say(f"{path.with_suffix('.csv')}: {made.rows[name]} rows, manifest {path.name} beside it")
-    say(f"{made.test}: rows for testing")
 
 
 def datasets(home: Path) -> Datasets:
@@ -384,3 +346,7 @@ def manifest_of(home: Path, name: str) -> Path:
         ConfigError: There is none of that name.
     """
     return datasets(home).get(name).path
+
+
+for _command in (init, scrub, example):
+    data.add_command(_command)

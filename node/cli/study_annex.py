@@ -101,15 +101,11 @@ def _plan(home: Path | None, study: str) -> tuple[Plan, dict[str, str]]:
 
 def _data(home: Path, plan: Plan, name: str | None) -> Data | None:
     """Return the data set that the study was accepted with, or is named, or alone has the plan's schema."""
-    import json
-
     from node.annex import data_of
-    from node.cli.data import datasets
+    from node.cli.data import bound_to, datasets
 
     store = datasets(home)
-    binding = home / "studies" / f"{plan.study.hex()}.json"
-    if name is None and binding.is_file():
-        name = json.loads(binding.read_text(encoding="utf-8")).get("data")
+    name = name or bound_to(home, plan.study)
     if name is None:
         fitting = [one.name for one in store.all() if one.manifest.schema_().hash == plan.schema]
         if len(fitting) != 1:

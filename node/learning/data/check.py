@@ -47,12 +47,14 @@ class Rules:
         k_blocks: The region's policy lets k under the manifest's ``k`` block training as well.
         overrides: Decisions to go on: ``check`` or ``check:column`` -> diary number.
         knots: The nine inner quantiles of columns to compare with: ``GlobalStats`` or an earlier extract.
+        reference: In words what the knots are of; "" for an earlier extract.
     """
 
     key: bytes = b""
     k_blocks: bool = False
     overrides: Mapping[str, str] | None = None
     knots: Mapping[str, Sequence[float]] | None = None
+    reference: str = ""
 
 
 def check_manifest(path: Path | str, rules: Rules | None = None) -> Sheet:
@@ -109,7 +111,7 @@ def inspect(manifest: Manifest, folder: Path, rules: Rules | None = None) -> She
         *pictures.findings(),
         *looked.findings(),
         *reading.noticed,
-        *drift_findings(schema, reading.raw, rules.knots or {}),
+        *drift_findings(schema, reading.raw, rules.knots or {}, rules.reference),
     ]
     if hashes.equal:
         words = f"{hashes.equal} of {len(reading.rows)} rows are the same as an earlier one"

@@ -187,8 +187,14 @@ def quantile_knots(values: Floats) -> list[float]:
     return [float(one) for one in knots] if (np.diff(knots) > 0).all() else []
 
 
-def drift_findings(schema: Schema, raw: Mapping[str, Floats], knots: Mapping[str, Sequence[float]]) -> list[Finding]:
-    """Return the numeric inputs whose distribution is no longer the reference's."""
+def drift_findings(
+    schema: Schema, raw: Mapping[str, Floats], knots: Mapping[str, Sequence[float]], reference_words: str = ""
+) -> list[Finding]:
+    """Return the numeric inputs whose distribution is not, or no longer, the reference's.
+
+    Args:
+        reference_words: What the knots are of, where that is no earlier extract of the same data.
+    """
     found = []
     for column in schema.features:
         values = raw[column.name]
@@ -197,6 +203,8 @@ def drift_findings(schema: Schema, raw: Mapping[str, Floats], knots: Mapping[str
             continue
         index = psi(values, reference)
         if index > PSI:
-            words = f"its distribution has moved: PSI {index:.2f}, over {PSI}"
-            found.append(Finding("drift", column.name, words, fix="Compare the two extracts."))
+            told, fix = "its distribution has moved", "Compare the two extracts."
+            if reference_words:
+                told, fix = f"its distribution is not that of {reference_words}", "Compare unit, method and patients."
+            found.append(Finding("drift", column.name, f"{told}: PSI {index:.2f}, over {PSI}", fix=fix))
     return found

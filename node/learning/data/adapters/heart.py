@@ -1,7 +1,7 @@
 """UCI heart disease: ``processed.*.data`` of four hospitals, 14 columns without a header, ``?`` for missing.
 
-The label ``ill`` is ``num > 0``. The drafted manifest leaves out slope, ca and thal, which two hospitals hardly have, and
-takes a cholesterol or blood pressure of 0 for not measured: all of Switzerland's are 0. The published federated
+The label ``ill`` is ``num > 0``. The drafted manifest leaves out slope, ca and thal, which two hospitals hardly have,
+and takes a cholesterol or blood pressure of 0 for not measured: all of Switzerland's are 0. The published federated
 benchmark instead keeps 0 as a value and leaves out rows that are not complete (740 of 920): ``complete = true``.
 
 Source: Janosi, Steinbrunn, Pfisterer, Detrano (1988), UCI, CC BY 4.0; FLamby (2022), Fed-Heart-Disease.
