@@ -173,7 +173,8 @@ def _distances(out: Found, real: Table, held: Table, some: Table, every: Table, 
         distance.exact_copies(space.place(every.take(np.arange(a, min(a + 20_000, len(every))))), r)
         for a in range(0, len(every), 20_000)
     )
-    out.figures["exact_copies"] = Figure(float(copies))
+    by_chance = distance.exact_copies(h, r) * len(every) / len(h) if len(h) else None
+    out.figures["exact_copies"] = Figure(float(copies), against=by_chance)
     few = min(len(r), len(h))
     mine, theirs = (np.random.default_rng(0).permutation(len(x))[:few] for x in (r, h))
     out.pictures["distances"] = {

@@ -201,7 +201,7 @@ class _Page:
         """Return what stands below a group: levels by name, of bins every second or third lower end."""
         if isinstance(group, str):
             return self._group(group) if n <= 12 or group in ("?", "*") else ""
-        if n == 1:
+        if n == 1 or group == [None, None]:
             return self._group(group)
         if group[0] is None:
             return f"<{self._short(group[1])}"

@@ -20,6 +20,7 @@ from node.learning.synth.measure.tables import Doubles, Integers, Space, Table
 
 MODELS = ("logistic", "forest")
 FOLDS = 5
+TREES = 150
 CHANCE = 0.5
 
 
@@ -33,7 +34,7 @@ def model_of(name: str) -> Any:
 
     if name == "logistic":
         return make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))
-    return RandomForestClassifier(150, min_samples_leaf=3, random_state=0)
+    return RandomForestClassifier(TREES, min_samples_leaf=3, random_state=0)
 
 
 @dataclass(frozen=True, slots=True)
