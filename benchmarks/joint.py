@@ -76,6 +76,7 @@ def agreed(plan: Plan) -> Agreed:
     return Agreed(
         plan.task["name"], plan.task["version"], plan.settings, plan.seed, plan.schema, plan.layout, plan.dim,
         dp=plan.dp, sums=plan.sums, regions=plan.n, rounds=plan.rounds, freeze=plan.freeze, init=plan.init,
+        data_update=plan.data_update,
     )  # fmt: skip
 
 

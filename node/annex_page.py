@@ -273,9 +273,9 @@ def _approvals(annex: Annex, lang: str) -> str:
 def _keep(annex: Annex, lang: str) -> str:
     say = PAGE[lang]
     years = say["keep.log"].format(years=annex.plan.retention["years"])
-    return _h(say["h.keep"]) + "".join(
-        _p(one) for one in (years, say["keep.values"], say["keep.data"], say["keep.erase"])
-    )
+    data = say["keep.data"].format(update=say[f"update.{annex.plan.data_update}"])
+    lines = (years, say["keep.values"], data, say["keep.erase"])
+    return _h(say["h.keep"]) + "".join(_p(one) for one in lines)
 
 
 def _code(annex: Annex, lang: str) -> str:

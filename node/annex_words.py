@@ -90,8 +90,9 @@ PAGE: Words = {
         "keep.log": "The signed log: {years} years. It has who did what and when, and fingerprints; no patient's data.",
         "keep.values": "Masked values: not kept after their round.",
         "keep.data": "The data stay where they are and are not copied. A patient who opts out later is left out of the "
-                     "next version; a study under way goes on with the rows it began with, and a finished model is "
-                     "not changed.",
+                     "next version. {update} A finished model is not changed.",
+        "update.keep": "This study goes on with the rows it began with.",
+        "update.next_round": "This study takes up a new version from its next round.",
         "keep.erase": "An entry can be erased by decision; its fingerprint stays, so the log can still be checked.",
         "h.code": "The code that trains",
         "code": "Only this code may take part (SHA-256):", "code.here": "It is the one installed here.",
@@ -181,8 +182,9 @@ PAGE: Words = {
                     "patientuppgifter.",
         "keep.values": "Maskerade värden: sparas inte efter sin omgång.",
         "keep.data": "Data ligger kvar där de är och kopieras inte. En patient som spärrar sig senare lämnas utanför "
-                     "nästa version; en pågående studie fortsätter med raderna den började med, och en färdig modell "
-                     "ändras inte.",
+                     "nästa version. {update} En färdig modell ändras inte.",
+        "update.keep": "Studien fortsätter med raderna den började med.",
+        "update.next_round": "Studien tar upp en ny version från och med nästa omgång.",
         "keep.erase": "En post kan raderas efter beslut; fingeravtrycket blir kvar, så att loggen går att kontrollera.",
         "h.code": "Koden som tränar",
         "code": "Endast denna kod får delta (SHA-256):", "code.here": "Det är den som är installerad här.",

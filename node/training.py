@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 # Figures are shown, nothing waits for them: they must not take a notable part of the worker's time.
 EVALUATE_SHARE = 0.2
 EVALUATE_FREE_S = 0.2
+NOTES = 5  # of a study that status shows
 
 
 @dataclass(slots=True)
@@ -36,6 +37,7 @@ class _Study:
     evaluated: int | None = None
     metrics: dict[str, float | None] = field(default_factory=dict)
     words: str | None = None
+    notes: list[str] = field(default_factory=list)
     has_ended: bool = False
     last: tuple[int, NDArray[np.float32]] | None = None
 
@@ -59,9 +61,16 @@ class Training:
         self._studies: dict[bytes, _Study] = {}
 
     def metrics(self, study: bytes | None) -> dict[str, Any]:
-        """Return ``metrics`` and ``metrics_round``: figures of the newest model evaluated, on own validation rows."""
+        """Return ``metrics`` and ``metrics_round``: figures of the newest model evaluated, on own validation rows.
+
+        ``notes``: what the task noticed last in its training here, in words.
+        """
         one = self._studies.get(study or b"")
-        return {"metrics": dict(one.metrics) if one else {}, "metrics_round": one.evaluated if one else None}
+        return {
+            "metrics": dict(one.metrics) if one else {},
+            "metrics_round": one.evaluated if one else None,
+            "notes": list(one.notes) if one else [],
+        }
 
     def complaint(self, study: bytes | None) -> str | None:
         """Return what the worker could not do last, in words."""
@@ -152,6 +161,9 @@ class Training:
                 facts = reply["report"]
                 report = TrainReport(facts["steps"], facts["norm"], facts["loss"], facts["dp"])
                 logger.info("round %d trained in %.2f s", job.round, answer.seconds)
+                for words in facts.get("notes") or ():
+                    logger.warning("study %s: round %d: %s", study.hex()[:12], job.round, words)
+                    one.notes = [*one.notes, f"round {job.round}: {words}"][-NOTES:]
                 return Trained(now_ms, study, job.round, np.frombuffer(reply["vector"], "<f4"), report)
             case "evaluate":
                 one.evaluate_s = answer.seconds
@@ -197,10 +209,12 @@ def open_fields(home: Path, region: str, plan: Plan, manifest: Path | None) -> d
         "rounds": plan.rounds,
         "freeze": list(plan.freeze),
         "init": plan.init,
+        "data_update": plan.data_update,
         "model": str(model) if model is not None else None,
         "code": [code.path.as_posix(), code.sha256] if code is not None else None,
         "device": policy.device,
         "state": str(home / "state" / "private"),
+        "samples": str(home / "samples"),
         "ledger": str(home / "ledger.jsonl"),
         "budget_u": policy.budget_u,
     }

@@ -28,7 +28,6 @@ def check_version(plan: Plan) -> None:
     """
     dp = plan.dp
     works: list[tuple[str, object, tuple[object, ...]]] = [
-        ("data_update", plan.data_update, ("keep",)),
         ("robustness", plan.robustness, ("none", "clip_sum", "buckets", "clear", "clear-nearest", "clear-trimmed")),
     ]
     if dp is not None:

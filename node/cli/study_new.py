@@ -88,6 +88,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="Longest a round waits, in seconds.",
 )
+@click.option(
+    "--data-update",
+    type=click.Choice(["keep", "next_round"]),
+    default="keep",
+    show_default=True,
+    help="A new version of a region's data (data update, data exclude): not for this study, or from its next round.",
+)
 @click.option("--lab", is_flag=True, help="A trial on data that is not real patients'; printed everywhere.")
 @click.option(
     "-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Where the plan goes."
@@ -114,6 +121,7 @@ def new(
     title: str,
     purpose: str,
     timeout_s: int,
+    data_update: str,
     lab: bool,
     output: Path,
     as_json: bool,
@@ -160,7 +168,7 @@ def new(
             freeze=freeze,
             score=score,
             lab=lab,
-            numbers=dict(number_of(one) for one in numbers),
+            numbers=dict(number_of(one) for one in numbers) | {"data_update": data_update},
             title=title,
             purpose=purpose,
             round_timeout_s=timeout_s,

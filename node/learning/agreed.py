@@ -17,6 +17,8 @@ class Agreed:
         rounds: Training rounds of the study, for a learning rate that follows them.
         freeze: Patterns of parameters that neither train nor travel.
         init: SHA-256 of the first vector.
+        data_update: "keep" the rows that were read when the study was opened, or take up a version of the data that
+            was bound since in the "next_round".
     """
 
     task: str
@@ -32,3 +34,4 @@ class Agreed:
     rounds: int | None = None
     freeze: Sequence[str] = ()
     init: bytes | None = None
+    data_update: str = "keep"

@@ -294,6 +294,8 @@ class Trainer:
         check_vector(vector, self.layout.dim)
         if self._guard is not None:
             self._guard.check()
+            if self.agreed.data_update == "next_round" and self._guard.is_rebound:
+                self._take_up()
         rows, _, stats = self._rows(totals)
         base = tagged_hash("base", np.ascontiguousarray(vector, "<f4").tobytes())
         context, facts = self._pay(round, base)
@@ -323,6 +325,14 @@ class Trainer:
             assert context.taken == steps, "what was paid is not what was used"
         norm = float(np.linalg.norm(out.astype(np.float64) - vector))
         return out, TrainReport(steps, norm, loss, facts)
+
+    def _take_up(self) -> None:
+        """Go on with the rows of the version that is bound now; it has the plan's schema, or the study stops here."""
+        assert self.schema is not None
+        self._read(self.manifest, self.schema.hash)
+        about = About(self.region, self.seed, self.settings, self.manifest, self.schema)
+        begin(self.task, about, self.rows, self.validation)
+        self._encoded = None
 
     def _patients(self) -> NDArray[np.int64] | None:
         """Return the number of each training row's patient, (n,); None where each row is a patient of its own."""

@@ -98,7 +98,7 @@ class Worker:
             return None if value is None else Path(value)
 
         keys = ("task", "version", "settings", "seed", "schema", "layout", "dim", "dp", "sums", "regions",
-                "rounds", "freeze", "init")  # fmt: skip
+                "rounds", "freeze", "init", "data_update")  # fmt: skip
         if request.get("code") is not None:
             folder, sha256 = request["code"]
             admit(request["task"], Path(folder), sha256)

@@ -15,8 +15,9 @@ from node.__main__ import main
 from node.cli.data import fitting
 from node.cli.output import Refusal
 from node.datasets import Datasets
+from node.learning.baselines import own_totals
 from node.learning.data.manifest import to_toml
-from node.learning.errors import GateError
+from node.learning.errors import ConfigError, GateError
 from node.learning.trainer import Agreed, Trainer
 from tests.node.data_tables import LABEL, column, shared, write
 
@@ -161,6 +162,40 @@ def test_a_study_that_runs_stops_at_data_that_changed_without_an_update(
     assert caught.value.code == "DATA_CHANGED"
     run(capfd, "data", "update", "clinic", "--home", home)
     trainer.train(1, vector, totals)  # with the rows that it began with
+
+
+@pytest.mark.parametrize(("data_update", "rows"), [("keep", N), ("next_round", N - 2)])
+def test_who_opts_out_is_left_out_of_the_next_round_where_the_plan_says_so(
+    home: Path, capfd: pytest.CaptureFixture[str], data_update: str, rows: int
+) -> None:
+    add(capfd, home)
+    agreed = Agreed("classifier", "1", {"hidden": 0}, seed=1, data_update=data_update)
+    trainer = Trainer(agreed, study="s", region="vgr", manifest=home / "data" / "clinic.toml")
+    totals = own_totals(trainer, trainer.sums)
+    vector, _ = trainer.train(2, trainer.initial(), totals)
+    (home.parent / "no.txt").write_text("p3\np4\n")
+    run(capfd, "data", "exclude", "clinic", "--patients", home.parent / "no.txt", "--home", home)
+
+    trainer.train(3, vector, totals)
+
+    assert trainer.rows is not None
+    assert len(trainer.rows) == rows
+    assert {"p3", "p4"} & set(trainer.rows.patients) == (set() if rows < N else {"p3", "p4"})
+
+
+def test_a_version_of_another_schema_stops_a_study_that_would_take_it_up(
+    home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    add(capfd, home)
+    agreed = Agreed("classifier", "1", {"hidden": 0}, seed=1, data_update="next_round")
+    trainer = Trainer(agreed, study="s", region="vgr", manifest=home / "data" / "clinic.toml")
+    totals = own_totals(trainer, trainer.sums)
+    columns = [column("pid", "text", "ignore"), column("age", "integer", "ignore"), column("x", range=[-50, 50]), LABEL]
+    other = schema(home.parent, "other.toml", column=columns)
+    run(capfd, "data", "update", "clinic", "--schema", other, "--home", home)
+
+    with pytest.raises(ConfigError, match="another schema than the plan"):
+        trainer.train(2, trainer.initial(), totals)
 
 
 def test_a_new_extract_is_compared_with_the_one_before(home: Path, capfd: pytest.CaptureFixture[str]) -> None:

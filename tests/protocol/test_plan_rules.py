@@ -275,7 +275,6 @@ def test_a_label_that_the_graphs_contradict_is_refused(plan: Plan, words: str) -
 @pytest.mark.parametrize(
     ("plan", "fix"),
     [
-        pytest.param(plan_of(4, data_update="next_round"), 'Set data_update = "keep"', id="next_round"),
         pytest.param(plan_of(4, dp=DP | {"noise_rng": "system"}), 'Set dp.noise_rng = "torch"', id="noise_rng"),
         pytest.param(plan_of(4, sums=["count", "median"]), 'Set sums = ["count"]', id="unknown stage"),
         pytest.param(plan_of(21, sums=["count"], masking=STRICT), "Set sums = []", id="sums over 21"),

@@ -84,7 +84,13 @@ class Guard:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._bound = path.read_bytes()
         self._seen = self._now()
+
+    @property
+    def is_rebound(self) -> bool:
+        """Whether ``data update`` or ``data exclude`` has bound another version since this began."""
+        return self._path.read_bytes() != self._bound
 
     def _now(self) -> dict[str, tuple[int, int] | None]:
         out: dict[str, tuple[int, int] | None] = {}
