@@ -269,9 +269,12 @@ def _revoked(exhibit: Exhibit) -> str:
 
 
 def _recomputed(exhibit: Exhibit) -> str:
-    if exhibit.entry().kind != "session.sum" or not exhibit.payloads:
-        raise EvidenceError("the entry with the sum, or the names of its inputs, are missing")
-    raise NeedsBundleError("the sum is computed again from payloads: this needs the bundle that holds them")
+    """What was computed again from bytes that a bundle holds: sums, mixes, what was opened."""
+    if not exhibit.payloads:
+        raise EvidenceError("the names of what it is computed from are missing")
+    if not exhibit.envelopes and exhibit.entry().kind not in _COMPUTED:
+        raise EvidenceError("the entry holds nothing that is computed again")
+    raise NeedsBundleError("it is computed again from payloads or openings: this needs the bundle that holds them")
 
 
 def _absence(exhibit: Exhibit) -> str:
@@ -279,6 +282,8 @@ def _absence(exhibit: Exhibit) -> str:
         raise EvidenceError("what the log lacks is not said")
     raise NeedsBundleError("the finding is about what the log does not hold: this needs the bundle")
 
+
+_COMPUTED = ("session.sum", "round.mix", "round.train", "round.eval", "study.start")
 
 _SHOWS: Mapping[str, Callable[[Exhibit], str]] = (
     {
@@ -294,6 +299,8 @@ _SHOWS: Mapping[str, Callable[[Exhibit], str]] = (
         "LS-EPOCH-GAP": _epoch,
         "LS-KEY-REVOKED": _revoked,
         "LS-RECOMPUTE-SUM": _recomputed,
+        "LS-RECOMPUTE-MIX": _recomputed,
+        "LS-OPENING": _recomputed,
         "LS-LEAF-LOST": _lost,
         "LS-EXPORT-UNLOGGED": _export,
         "LS-ENTRY-FORMAT": _entry_form,

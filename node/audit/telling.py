@@ -198,8 +198,10 @@ class Teller:
         lacking = []
         if "replay" in require and (again < sums or not sums):
             lacking.append(self._say("lacking.replay", again=again, sums=sums))
-        if "openings" in require:
-            lacking.append(self._say("lacking.openings"))
+        drawn = sum(record.drawn for record in self._records.values())
+        opened = sum(record.opened for record in self._records.values())
+        if "openings" in require and (opened < drawn or not drawn):
+            lacking.append(self._say("lacking.openings", opened=opened, drawn=drawn))
         return lacking
 
     def _model(self, codes: set[str]) -> Question:
@@ -207,9 +209,13 @@ class Teller:
         question = self._say("question.model")
         again = sum(record.recomputed for record in self._records.values())
         sums = sum(record.sums for record in self._records.values())
+        mixes = sum(record.mixes for record in self._records.values())
+        remixed = sum(record.remixed for record in self._records.values())
         if codes & _MODEL:
             return Question(question, CONTRADICTED, "")
-        return Question(question, NOT_CHECKED, self._say("note.model", again=again, sums=sums))
+        note = self._say("note.model", again=again, sums=sums, remixed=remixed, mixes=mixes)
+        is_whole = 0 < sums <= again and 0 < mixes <= remixed and not self._absent
+        return Question(question, PROVEN if is_whole else NOT_CHECKED, note)
 
     def _budget(self, codes: set[str]) -> Question:
         question = self._say("question.budget")

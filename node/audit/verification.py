@@ -24,6 +24,7 @@ from node.audit.checks.witness import times
 from node.audit.context import Context, contexts
 from node.audit.evidence import rotation_piece
 from node.audit.findings import Finding, Severity, ordered
+from node.audit.openings import Place, gathered
 from node.audit.reading import Register, label_of, read_bundle
 from node.audit.report import Report, report
 from node.audit.signatures import Signatures
@@ -43,6 +44,7 @@ class _Outcome:
     unchecked: set[bytes] = field(default_factory=set)
     records: dict[bytes, StudyRecord] = field(default_factory=dict)
     rotations: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    inside: Mapping[Place, bytes] = field(default_factory=dict)
 
     def add_unnamed(self, other: _Outcome, source: str) -> None:
         """Take over what was found with keys that no roster holds: anybody can have made them, so nobody is named."""
@@ -64,6 +66,7 @@ def verify(
     as_of: int | None = None,
     jobs: int = 1,
     progress: Callable[[str], None] = lambda _: None,
+    inside: Mapping[Place, bytes] | None = None,
 ) -> Report:
     """Return what the bundles prove, contradict and leave open.
 
@@ -78,11 +81,12 @@ def verify(
         as_of: The last round that is looked at: later statements miss nothing, later rounds are not asked for.
         jobs: How many processes check signatures.
         progress: Is told in words how far the audit is, where it takes its time.
+        inside: Openings out of a region's own vault, for an audit inside it.
 
     Raises:
         StudyError: The first bytes of a study id fit none, or several.
     """
-    outcome = _Outcome()
+    outcome = _Outcome(inside=inside or {})
     signatures, statements = Signatures(jobs, eager=not fast), Statements()
     # Millions of small values and no cycles among them: looking for cycles again and again costs a tenth.
     collecting = gc.isenabled()
@@ -213,10 +217,11 @@ def _audit(
         total = outcome.matches.setdefault(region, Match())
         total.held += match.held
         total.matched += match.matched
+    openings = gathered({bundle.label: bundle for bundle, _ in mine}.values(), outcome.inside)
     for study in sorted(context.studies):
         for log in logs:
             outcome.findings += times(context, log, study)
-        check = StudyCheck(context, study, logs, held.payloads, as_of)
+        check = StudyCheck(context, study, logs, held.payloads, as_of, openings, outcome.signed)
         outcome.findings += check.run()
         outcome.records[study] = check.record
     outcome.findings += revoked(context, logs)

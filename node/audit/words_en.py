@@ -286,13 +286,14 @@ PHRASES: Mapping[str, str] = {
     "note.accept.proposed": "not counted: {list}, which was proposed and did not begin",
     "note.histories": "{matched} of {held} statements held by others stand at their place in their sender's own log",
     "note.histories.missing": "; entries of {regions} were not handed over",
-    "note.model": "{again} of {sums} sums were computed again; mixes need values that stay in their regions",
+    "note.model": "computed again: {again} of {sums} sums, {remixed} of {mixes} mixes; mixes need values that stay in"
+    " their regions",
     "note.budget": "at most {most}, computed again from the logged noise and steps; that the noise was drawn is not"
     " shown",
     "note.budget.none": "the plan sets none",
     "note.budget.missing": "no figures of {regions}",
     "lacking.replay": "{again} of {sums} sums could be computed again",
-    "lacking.openings": "no value was opened",
+    "lacking.openings": "{opened} of {drawn} drawn rounds were opened",
     "note.data": "logs cannot show it; shown is that all payloads on record are masked or committed",
     "head.findings": "Findings",
     "head.questions": "Questions",

@@ -35,7 +35,7 @@ def test_sums_are_computed_again_where_their_payloads_are_at_hand(valued: Small,
     bundles = export(valued, tmp_path)
     report = verify(bundles, study=valued.study, require=["replay"])
     assert (said(report), report.exit_code) == (set(), 0)
-    assert model(valued, bundles).startswith("6 of 6 sums were computed again")
+    assert model(valued, bundles).startswith("computed again: 6 of 6 sums")
 
 
 def test_without_payloads_a_replay_that_is_asked_for_is_incomplete(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from node.audit.checks.logs import CheckedLog
 from node.audit.checks.releases import ReleaseCheck
-from node.audit.evidence import log_piece, payload_piece, plan_piece
+from node.audit.evidence import log_piece, plan_piece
 from node.audit.findings import Json
 from node.audit.leaves import Told
-from node.audit.replay import sum_hash
+from node.audit.replay_sums import HELD
 from node.audit.rules import RULES, Item
 from node.audit.statements import Statement
 
@@ -138,17 +138,17 @@ class RegionCheck:
     # ------------------------------------------------------------ sums
 
     def _sums(self) -> None:
-        heard, cohorts, survivors = self._heard()
+        heard, cohorts, survivors, values = self._heard()
+        again = self._check.again.log(self._log, self._told, values)
         sums: dict[bytes, Told] = {}
         for told in self._told:
             if told.kind == "session.sum":
                 session = told.body["session"]
                 sums[session] = told
-                self._check.record.sums += 1
                 named = [s for s in (cohorts.get(session), survivors.get(session)) if s is not None]
                 self._apply("LS-COHORT", [told], named)
                 self._carried(told, heard, named)
-                self._recomputed(told, heard, named)
+                again.sum(told, named)
             elif told.kind == "round.mix":
                 used = [sums[each["session"]] for each in told.body["in"] if each["session"] in sums]
                 self._apply("LS-MATCH", [*used, told])
@@ -173,15 +173,20 @@ class RegionCheck:
 
     def _heard(
         self,
-    ) -> tuple[dict[tuple[str, bytes], tuple[int, Statement]], dict[bytes, Statement], dict[bytes, Statement]]:
-        """Return values received by (sender, session), and own COHORTs and SURVIVORS by session."""
+    ) -> tuple[
+        dict[tuple[str, bytes], tuple[int, Statement]], dict[bytes, Statement], dict[bytes, Statement], list[Statement]
+    ]:
+        """Return values received by (sender, session), own COHORTs and SURVIVORS by session, and all values held."""
         heard: dict[tuple[str, bytes], tuple[int, Statement]] = {}
         cohorts: dict[bytes, Statement] = {}
         survivors: dict[bytes, Statement] = {}
+        values: list[Statement] = []
         for seq, index, received in self._log.raw.messages():
             statement = self._check.message(index)
             if statement is None or statement.study != self._check.study or statement.session is None:
                 continue
+            if statement.type in HELD:
+                values.append(statement)
             if received:
                 if statement.type in ("MASKED", "DELTA", "PARTIAL"):
                     heard.setdefault((statement.sender, statement.session), (seq, statement))
@@ -189,7 +194,7 @@ class RegionCheck:
                 cohorts[statement.session] = statement
             elif statement.type == "SURVIVORS":
                 survivors[statement.session] = statement
-        return heard, cohorts, survivors
+        return heard, cohorts, survivors, values
 
     def _carried(
         self, told: Told, heard: dict[tuple[str, bytes], tuple[int, Statement]], named: Sequence[Statement]
@@ -212,31 +217,6 @@ class RegionCheck:
                 self._lacks("LS-STALE", f"{detail}, which sent none in it but in {last.round}", [told], round)
             else:
                 self._lacks("LS-MATCH", f"{detail} that never came", [told], round)
-
-    def _recomputed(
-        self, told: Told, heard: dict[tuple[str, bytes], tuple[int, Statement]], named: Sequence[Statement]
-    ) -> None:
-        """A strict sum follows from the payloads that travelled; what is not at hand is counted."""
-        check, session = self._check, told.body["session"]
-        plan = check.plan
-        cohort = next((statement for statement in named if statement.type == "COHORT"), None)
-        if cohort is None or cohort.round is None or cohort.round < plan.first_round:
-            return  # sums of sum rounds are committed to, never opened
-        names = [name for name in told.body["survivors"] if (name, session) in heard]
-        row = plan.row(self._region, cohort.round)
-        values = [heard[name, session][1].sha256 for name in names]
-        payloads = [check.payloads[sha] for sha in values if sha is not None and sha in check.payloads]
-        strict = cohort.body["variant"] != "recoverable" and all(name in row.of for name in names)
-        if not strict or len(payloads) < len(told.body["survivors"]):
-            check.record.absent[self._region] = check.record.absent.get(self._region, 0) + 1
-            return
-        found = sum_hash(payloads, [row.of[name] for name in names], plan.ring_at(cohort.round))
-        if found == told.body["sum"]:
-            check.record.recomputed += 1
-            return
-        pieces = [*self._pieces([told.seq]), *(payload_piece(sha) for sha in values if sha is not None)]
-        detail = f"round {cohort.round}: another sum than that of the {len(payloads)} payloads"
-        check.accuse("LS-RECOMPUTE-SUM", self._region, detail, told.seq, pieces, None, cohort.round)
 
 
 def entry_item(told: Told) -> Item:

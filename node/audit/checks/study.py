@@ -15,6 +15,8 @@ from node.audit.checks.releases import Released
 from node.audit.context import Context
 from node.audit.evidence import plan_piece
 from node.audit.findings import Finding, Json
+from node.audit.openings import Opened, Place
+from node.audit.openings_study import Again
 from node.audit.rules import RULES, Item, Sessions, sessions_of
 from node.audit.statements import Statement
 from protocol.plan import Plan
@@ -30,8 +32,11 @@ class StudyRecord:
     Attributes:
         begun: Whether a log or a message shows that the study began.
         rounds: By region, rounds that ended, by outcome.
-        sums: How many sums were looked at.
+        sums: How many sums of training rounds were looked at; those of sum rounds are never opened.
         recomputed: How many of them were computed again from their payloads, and agree.
+        mixes, remixed: How many mixes there are, and how many were computed again, and agree.
+        drawn, opened: How many rounds the beacon drew, and how many of them were opened.
+        matched: Sums to which all opened values were seen to add up.
         absent: By region, how many sums could not be, since payloads are not at hand.
         epsilon_u: By region, the largest epsilon stated for the study, in 1e-6.
         released: What was let out, by logs and in their order.
@@ -42,6 +47,11 @@ class StudyRecord:
     rounds: dict[str, dict[str, int]] = field(default_factory=dict)
     sums: int = 0
     recomputed: int = 0
+    mixes: int = 0
+    remixed: int = 0
+    drawn: int = 0
+    opened: int = 0
+    matched: int = 0
     absent: dict[str, int] = field(default_factory=dict)
     epsilon_u: dict[str, int] = field(default_factory=dict)
     released: list[Released] = field(default_factory=list)
@@ -58,6 +68,8 @@ class StudyCheck:
         logs: Sequence[CheckedLog],
         payloads: Mapping[bytes, bytes],
         as_of: int | None = None,
+        openings: Mapping[Place, Sequence[Opened]] | None = None,
+        signed: Mapping[str, bool] | None = None,
     ) -> None:
         self.findings: list[Finding] = []
         self.record = StudyRecord()
@@ -70,6 +82,7 @@ class StudyCheck:
         self._sessions = sessions_of(self._plan)
         self.said: set[tuple[str, str]] = set()
         self._statements = [s for s in context.true() if s.study == study]
+        self.again = Again(self, openings or {}, signed or {})
 
     def run(self) -> list[Finding]:
         """Return what was found."""
@@ -78,6 +91,7 @@ class StudyCheck:
                 RegionCheck(self, log).run()
         self._messages()
         self._disputes()
+        self.again.finish(self._statements)
         return self.findings
 
     # ------------------------------------------------------------ messages, whoever holds them
@@ -209,6 +223,11 @@ class StudyCheck:
     def plan(self) -> Plan:
         """The plan of the study."""
         return self._plan
+
+    @property
+    def roster_hash(self) -> bytes | None:
+        """Hash of the roster that it is checked under."""
+        return self._context.roster_hash
 
     @property
     def study(self) -> bytes:

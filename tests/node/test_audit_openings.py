@@ -1,0 +1,317 @@
+"""Sums and rounds computed again from what regions kept: honest ones give themselves, each lie is told as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from crypto.hashing import tagged_hash
+from crypto.note import Checkpoint, checkpoint_body, sign_note
+from gossip import tree_node
+from gossip.events import Send
+from gossip.exchange import Full
+from gossip.network import Network
+from gossip.round import TrainingRound
+from gossip.tree import added
+from gossip.tree_node import TreeNode
+from node.audit import Report, Severity, verify, write_bundle
+from node.audit.bundle import UnmaskableError
+from protocol.entries import decode_entry
+from protocol.envelope import parse
+from protocol.plan import Plan
+from tests.node.audit_network import Small, rewrite
+from tests.node.test_audit_networks import NAMES, agreed
+
+ALL = {"sample_bp": 10_000}
+
+
+class Signer:
+    """A region that signs its bundle's manifest anew."""
+
+    def __init__(self, network: Network, name: str) -> None:
+        self.name, self.keys, self.origin = name, network.regions[name].keys, network.peer(name).log.origin
+
+
+Chosen = Callable[[int, int, str], bool]
+
+
+def handed(
+    network: Network,
+    name: str,
+    folder: Path,
+    *,
+    kinds: Chosen = lambda _round, _seq, _name: True,
+    payloads: bool = True,
+) -> Path:
+    """A region's bundle with all that it kept."""
+    network.ask(name, "export", study=None, payloads="all", requester=None)
+    region, log, store = network.regions[name], network.peer(name).log, network.regions[name].store
+    out = folder / f"{name}.bundle"
+    bulk = {sha: data for (_, sha), data in store.bulk.items()} if payloads else {}
+    write_bundle(
+        out, origin=log.origin, note_key=region.keys.log, leaves=store.leaves, payloads="all",
+        checkpoint=sign_note(checkpoint_body(Checkpoint(log.origin, log.size, log.root)), log.origin, region.keys.log),
+        payload=lambda sha: store.kept.get(sha) or bulk.get(sha),
+        openings={place[1:]: data for place, data in store.openings.items() if kinds(*place)},
+    )  # fmt: skip
+    return out
+
+
+def handed_all(network: Network, folder: Path, **options: Any) -> list[Path]:
+    return [handed(network, name, folder, **options) for name in network.names]
+
+
+def masks(_round: int, _seq: int, name: str) -> bool:
+    return name.startswith("opened.")
+
+
+def model_note(report: Report) -> str:
+    return next(question.note for question in report.questions if "model" in question.question)
+
+
+def above_info(report: Report) -> list[tuple[str, str | None]]:
+    return [(f.code, f.subject) for f in report.findings if f.severity is not Severity.INFO]
+
+
+SUMS: dict[str, dict[str, Any]] = {
+    "strict": {"masking": {"mode": "strict"}},
+    "recoverable": {"masking": {"mode": "recoverable"}},
+    "chacha20": {"masking": {"mode": "recoverable"}, "prg": "chacha20"},
+    "metropolis": {"masking": {"mode": "recoverable"}, "weights": "metropolis"},
+    "sixteen bits": {"ring": 16, "step_log2": [[0, "", 9]]},
+    "differences": {"exchange": "diff", "ring": 16, "step_log2": [[0, "", 14]]},
+}
+
+
+@pytest.mark.parametrize("way", SUMS)
+def test_every_sum_is_computed_again_from_payloads_and_opened_masks(tmp_path: Path, way: str) -> None:
+    network, plan = agreed(3, retention={"payload_rounds": 9}, **SUMS[way])
+    assert network.run()
+    report = verify(handed_all(network, tmp_path, kinds=masks), study=plan.study, require=["replay"])
+    assert list(report.findings) == []
+    assert model_note(report).startswith("computed again: 12 of 12 sums")
+
+
+MIXES: dict[str, dict[str, Any]] = {
+    "strict": {},
+    "recoverable": {"masking": {"mode": "recoverable"}},
+    "metropolis": {"weights": "metropolis"},
+    "clipped": {"clip": "1.5"},
+    "network, strict": {"aggregation": "network", "names": NAMES[:3]},
+    "network, recoverable": {
+        "aggregation": "network",
+        "masking": {"mode": "auto"},
+        "names": (*NAMES, "skane", "uppsala"),
+    },
+}
+
+
+@pytest.mark.parametrize("way", MIXES)
+def test_every_opened_round_gives_the_model_that_the_log_names(tmp_path: Path, way: str) -> None:
+    network, plan = agreed(3, retention=ALL, **MIXES[way])
+    assert network.run()
+    report = verify(handed_all(network, tmp_path), study=plan.study, require=["replay", "openings", "all-logs"])
+    assert list(report.findings) == []
+    assert report.exit_code == 0
+    question = next(question for question in report.questions if "model" in question.question)
+    assert question.answer == "PROVEN"
+
+
+def test_a_network_that_opens_nothing_is_clean_and_short_of_what_was_asked(tmp_path: Path) -> None:
+    network, plan = agreed(3, retention={"payload_rounds": 1, "sample_bp": 1})
+    assert network.run()
+    bundles = handed_all(network, tmp_path, kinds=masks)
+    report = verify(bundles, study=plan.study, require=["openings"])
+    assert above_info(report) == []
+    assert report.exit_code == 4
+    assert "0 of 4 drawn rounds were opened" in report.sentence  # each region's last round, that nobody has seen
+
+
+def test_what_was_pruned_or_not_handed_over_is_told_and_blames_nobody(tmp_path: Path) -> None:
+    network, plan = agreed(4, retention={"payload_rounds": 2})
+    assert network.run()
+    kept = verify(handed_all(network, tmp_path), study=plan.study)
+    assert {(f.code, f.subject) for f in kept.findings} == {("LS-PAYLOAD-PRUNED", name) for name in network.names}
+    assert {f.severity for f in kept.findings} == {Severity.INFO}
+    pruned = next(f for f in kept.findings if f.subject == "vgr")
+    assert pruned.to_json()["plain"].startswith("Not recomputed: 6 payloads of vgr were deleted under the plan (2 sums")  # type: ignore[union-attr]
+    withheld = verify(handed_all(network, tmp_path, payloads=False), study=plan.study)
+    codes = {f.code for f in withheld.findings}
+    assert codes == {"LS-PAYLOAD-PRUNED", "LS-PAYLOAD-ABSENT"}
+    assert withheld.verdict == "clean"
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> tuple[Network, Plan, list[Path]]:
+    network, plan = agreed(2, retention=ALL)
+    assert network.run()
+    return network, plan, handed_all(network, tmp_path)
+
+
+def altered(files: dict[str, bytes], name: str) -> None:
+    path = next(path for path in sorted(files) if path.endswith(f"-{name}.bin"))
+    files[path] = files[path][:-1] + bytes([files[path][-1] ^ 1])
+
+
+@pytest.mark.parametrize("name", ["delta", "own", "base", "init"])
+def test_what_does_not_open_its_commitment_accuses_who_signed_the_file(
+    opened: tuple[Network, Plan, list[Path]], name: str
+) -> None:
+    network, plan, bundles = opened
+    rewrite(bundles[-1], lambda files: altered(files, name), signer=Signer(network, "vgr"))  # type: ignore[arg-type]
+    report = verify(bundles, study=plan.study)
+    assert above_info(report) == [("LS-OPENING", "vgr")]
+    assert report.exit_code == 3
+
+
+@pytest.mark.parametrize("name", ["delta", "own", "base", "init"])
+def test_a_courier_that_alters_an_opening_makes_nobody_look_guilty(
+    opened: tuple[Network, Plan, list[Path]], name: str
+) -> None:
+    _, plan, bundles = opened
+    rewrite(bundles[-1], lambda files: altered(files, name))
+    report = verify(bundles, study=plan.study)
+    assert {subject for _, subject in above_info(report)} == {None}
+    assert ("LS-OPENING", None) in above_info(report)
+
+
+@pytest.mark.attack("L19")
+def test_a_mix_by_other_weights_than_those_logged_is_another_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mix = Full.mix
+
+    def lying(self: Full, step: Any, round: int, kind: str, value: Any, total: Any, senders: Any) -> Any:
+        return mix(self, step, round, kind, value, total * (2 if self.me == "vgr" else 1), senders)
+
+    network, plan = agreed(2, retention=ALL)
+    monkeypatch.setattr(Full, "mix", lying)
+    assert network.run()
+    monkeypatch.undo()
+    report = verify(handed_all(network, tmp_path), study=plan.study)
+    assert above_info(report) == [("LS-RECOMPUTE-MIX", "vgr")]
+
+
+@pytest.mark.attack("L19")
+def test_a_mix_of_another_value_than_was_trained_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mixed = TrainingRound._mixed
+
+    def lying(self: TrainingRound, *rest: Any) -> None:
+        if self._context.me == "vgr" and self.value is not None:
+            self.value = self.value + np.float32(1)
+        mixed(self, *rest)
+
+    network, plan = agreed(2, retention=ALL)
+    monkeypatch.setattr(TrainingRound, "_mixed", lying)
+    assert network.run()
+    monkeypatch.undo()
+    report = verify(handed_all(network, tmp_path), study=plan.study)
+    assert ("LS-OPENING", "vgr") in above_info(report)
+    assert {subject for _, subject in above_info(report)} <= {"vgr", None}
+
+
+def test_an_update_of_another_length_than_its_bucket_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network, plan = agreed(2, retention=ALL)
+    report_of = TrainingRound.report
+
+    def lying(self: TrainingRound, step: Any, report: Any, vector: Any) -> None:
+        short = replace(report, norm=report.norm / 8) if self._context.me == "vgr" else report
+        report_of(self, step, short, vector)
+
+    monkeypatch.setattr(TrainingRound, "report", lying)
+    assert network.run()
+    report = verify(handed_all(network, tmp_path), study=plan.study)
+    assert above_info(report) == [("LS-OPENING", "vgr")]
+
+
+def test_a_value_sent_that_was_never_committed_to_shows_and_names_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    integers = Full.integers
+
+    def lying(self: Full, step: Any, round: int, receiver: str) -> Any:
+        return integers(self, step, round, receiver) + (3 if self.me == "vgr" else 0)
+
+    network, plan = agreed(2, retention=ALL)
+    monkeypatch.setattr(Full, "integers", lying)
+    assert network.run()
+    monkeypatch.undo()
+    report = verify(handed_all(network, tmp_path), study=plan.study)
+    assert above_info(report) == [("LS-OPENING", None)]
+    assert report.exit_code == 2
+
+
+@pytest.mark.attack("L18")
+def test_a_parent_that_adds_more_than_it_was_sent_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network, plan = agreed(5, names=(*NAMES, "skane", "uppsala"), aggregation="network", retention=ALL)
+    progress = TreeNode.progress
+
+    def lying(self: TreeNode, step: Any) -> None:
+        more = added if self._context.me != "vgr" else lambda payloads, ring: added([*payloads, payloads[0]], ring)
+        monkeypatch.setattr(tree_node, "added", more)
+        progress(self, step)
+
+    monkeypatch.setattr(TreeNode, "progress", lying)
+    assert network.run()
+    monkeypatch.undo()
+    report = verify(handed_all(network, tmp_path), study=plan.study)
+    assert ("LS-RECOMPUTE-SUM", "vgr") in above_info(report)
+    assert {subject for _, subject in above_info(report)} <= {"vgr", None}
+
+
+@pytest.mark.attack("L37")
+def test_a_value_that_was_left_out_beside_its_seeds_is_refused_and_told(tmp_path: Path) -> None:
+    network, plan = agreed(2, names=(*NAMES, "skane"), masking={"mode": "recoverable"}, retention={"payload_rounds": 9})
+    stolen: dict[bytes, bytes] = {}
+
+    def on_send(name: str, send: Send) -> list[Send]:
+        fields = parse(send.header, send.signature).fields
+        if name != "skane" or fields.type != "MASKED" or fields.round == 0:
+            return [send]
+        stolen[fields.sha256 or b""] = bytes(send.payload or b"")
+        return []
+
+    network.on_send = on_send
+    assert network.run(limit_ms=600_000)
+    assert stolen
+    bundles = handed_all(network, tmp_path, kinds=masks)
+    assert above_info(verify(bundles, study=plan.study)) == []
+    # A store that kept what its rules forbid: the union of two bundles would uncover skane.
+    network.regions["skane"].store.bulk |= {(1, sha): data for sha, data in stolen.items()}
+    bundles[NAMES.index("kalmar") + 1] = handed(network, "skane", tmp_path)
+    report = verify(sorted(bundles), study=plan.study)
+    codes = {(f.code, f.subject, f.source) for f in report.findings if f.severity is Severity.CRITICAL}
+    assert codes
+    assert {(code, subject) for code, subject, _ in codes} == {("LS-EXPORT-UNMASKABLE", None)}
+    assert report.exit_code == 3
+
+
+@pytest.mark.attack("L37")
+def test_the_exporter_refuses_what_would_uncover_a_region_by_itself(tmp_path: Path) -> None:
+    small = Small().run()
+    vgr = small.homes["vgr"]
+    heard = (entry for leaf in vgr.leaves if (entry := decode_entry(leaf)).kind == "env.recv")
+    said = (parse(entry.body["header"], entry.body["sig"]) for entry in heard)  # type: ignore[arg-type]
+    masked = next(envelope for envelope in said if envelope.fields.type == "MASKED" and envelope.fields.round)
+    row = {"region": masked.fields.sender, "kind": "pair", "of": "halland", "c": tagged_hash("commit", bytes(64))}
+    body: dict[str, Any] = {
+        "session": masked.fields.session,
+        "receiver": "vgr",
+        "survivors": ["halland"],
+        "sum": bytes(32),
+        "opened": [row],
+    }
+    vgr.add("session.sum", body, study=small.study, now_ms=vgr.log.last_ms)
+    seq = len(vgr.leaves) - 1
+    with pytest.raises(UnmaskableError, match=masked.fields.sender):
+        write_bundle(
+            tmp_path / "vgr.bundle", origin=vgr.origin, note_key=vgr.keys.log, leaves=vgr.leaves, payloads="all",
+            checkpoint=vgr.checkpoint(vgr.leaves), payload=lambda sha: vgr.kept.get(sha) or bytes(4),
+            openings={(seq, "opened.0"): bytes(64)},
+        )  # fmt: skip
+    assert not (tmp_path / "vgr.bundle").exists()
