@@ -16,6 +16,7 @@ import struct
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, overload
 
 import msgpack
@@ -33,17 +34,29 @@ MAX_LEAVES = 1_000_000
 MAX_LINE = 4 * MAX_ENTRY
 
 _LENGTH = struct.Struct(">I")
+_DECODED = 8192
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One entry that is no message, decoded."""
+    """One entry that is no message."""
 
     seq: int
     t_ms: int
     kind: str
     study: bytes | None
-    body: dict[str, Any]
+    leaf: bytes
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """What it says; the bodies asked for last stay decoded."""
+        return _body(self.leaf)
+
+
+@lru_cache(maxsize=_DECODED)
+def _body(leaf: bytes) -> dict[str, Any]:
+    body: dict[str, Any] = msgpack.unpackb(leaf)["body"]
+    return body
 
 
 @dataclass(frozen=True, slots=True)
@@ -385,12 +398,12 @@ class Reader:
 
     def _tell(self, seq: int, leaf: bytes, form: Form, claimed: int, t_ms: int) -> None:
         """Take in an entry that is no message."""
-        log, body = self._log, msgpack.unpackb(leaf)["body"]
-        fault = frame_fault(form, claimed, body, self._origin, seq)
+        log, told = self._log, Told(seq, t_ms, form.kind, form.study, leaf)
+        fault = frame_fault(form, claimed, told.body if not seq else {}, self._origin, seq)
         if fault is not None:
             log.faults.append(Fault("LS-ENTRY-SEQ", seq, fault))
         log.leaves.keep(leaf, t_ms)
-        log.told.append(Told(seq, t_ms, form.kind, form.study, body))
+        log.told.append(told)
 
     def _file(self, seq: int, leaf: bytes, form: Form, claimed: int, t_ms: int) -> None:
         """Take in an entry that holds a message."""

@@ -13,8 +13,8 @@ from node.audit.claims import head_fault, place_fault, slot
 from node.audit.context import KeySet
 from node.audit.evidence import EvidenceError, Exhibit, NeedsBundleError, card_of
 from node.audit.findings import Json
+from node.audit.helping import holds as signed_by
 from node.audit.rules import ABSENCES, RULES, Item
-from node.audit.signatures import holds as signed_by
 from node.audit.times import judge_heads, quorum, time_fault
 from protocol.entries import Entry, decode_entry
 from protocol.envelope import parse, verify

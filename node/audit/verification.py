@@ -86,17 +86,36 @@ def verify(
     Raises:
         StudyError: The first bytes of a study id fit none, or several.
     """
+<<<<<<< node/audit/verification.py
+    signatures = Signatures(jobs, eager=not fast)
+=======
     outcome = _Outcome(inside=inside or {})
     signatures, statements = Signatures(jobs, eager=not fast), Statements()
+>>>>>>> /tmp/theirs
     # Millions of small values and no cycles among them: looking for cycles again and again costs a tenth.
     collecting = gc.isenabled()
     gc.disable()
     try:
-        read = _read(bundles, outcome, Register(statements, check=signatures.own, progress=progress))
+        return _verify(bundles, study, require, lang, fast, as_of, signatures, progress)
     finally:
-        signatures.settle()
+        signatures.close()
         if collecting:
             gc.enable()
+
+
+def _verify(
+    bundles: Sequence[Path],
+    study: bytes | None,
+    require: Sequence[str],
+    lang: str,
+    fast: bool,
+    as_of: int | None,
+    signatures: Signatures,
+    progress: Callable[[str], None],
+) -> Report:
+    outcome, statements = _Outcome(), Statements()
+    read = _read(bundles, outcome, Register(statements, check=signatures.own, progress=progress))
+    signatures.settle()
     whole = study if study is None or len(study) == 32 else _named(read, study)
     named, study = study, whole
     held, findings = gather(read, study)

@@ -160,9 +160,11 @@ class _Origin:
 
     def _confirmed(self, reference: CheckedLog) -> None:
         """Heads that others were shown are of the history that was handed over; the first difference is told."""
-        forks = [found for head in self._seen if (found := against(self._context, reference, head)) is not None]
+        # Many were shown one head; mirrors hold more than a head each.
+        distinct = {(head.checkpoint.size, head.checkpoint.root, id(head.tree)): head for head in reversed(self._seen)}
+        forks = [found for head in distinct.values() if (found := against(self._context, reference, head)) is not None]
         if forks:
-            self._crossing.findings.append(min(forks, key=lambda f: f.seq or 0))
+            self._crossing.findings.append(min(reversed(forks), key=lambda f: f.seq or 0))
 
     def _copies(self) -> None:
         """With no log at hand, what others were shown must be one history."""

@@ -27,28 +27,42 @@ class Head:
 
     Attributes:
         holder: Whose log or bundle shows it.
+        signed: Key of the log and its signature; None for a mirror, which has the whole note.
         study, round: Of the entry that cites it; None for a mirror.
-        tree: Over the hashes that the holder keeps, where it is a mirror.
+        mirror, tree: Its note, and the tree over the hashes that the holder keeps.
     """
 
     checkpoint: Checkpoint
-    note: bytes
     holder: str
+    signed: tuple[bytes, bytes] | None = None
     study: bytes | None = None
     round: int | None = None
+    mirror: bytes = b""
     tree: Tree | None = None
+
+    @property
+    def note(self) -> bytes:
+        """The signed checkpoint as a note."""
+        if self.signed is None:
+            return self.mirror
+        return note_with(checkpoint_body(self.checkpoint), self.checkpoint.origin, *self.signed)
 
 
 def heads(context: Context, logs: Sequence[CheckedLog], bundles: Iterable[Bundle]) -> tuple[list[Head], list[Finding]]:
     """Return every head that others hold and that its log signed, and what is wrong with those that none did."""
     found: list[Head] = []
     findings: list[Finding] = []
-    for log in logs:
-        if log.is_sound:
-            for told in log.raw.told:
-                if told.kind == "round.heads":
-                    findings += _false(context, log, told)
-                    found += _seen(context, log, told)
+    told_of = [(log, told) for log in logs if log.is_sound for told in log.raw.told if told.kind == "round.heads"]
+    if context.signatures.has_help:
+        for log, told in told_of:
+            for _ in judge_heads(
+                told.body, log.origin, context.all_sets(), _roots(log, told), context.signatures.ahead
+            ):
+                pass
+        context.signatures.settle()
+    for log, told in told_of:
+        findings += _false(context, log, told)
+        found += _seen(context, log, told)
     for bundle in bundles:
         for (region, epoch), raw in sorted(bundle.mirrors.items()):
             origin = f"{context.network}/{region}/{epoch}"
@@ -60,12 +74,20 @@ def heads(context: Context, logs: Sequence[CheckedLog], bundles: Iterable[Bundle
     return found, findings
 
 
+def _ahead(context: Context, told_of: Iterable[tuple[CheckedLog, Told]]) -> None:
+    """Have all signatures in these entries checked together."""
+    keys, ask = context.all_sets(), context.signatures.ahead
+    for log, told in told_of:
+        for _ in judge_heads(told.body, log.origin, keys, _roots(log, told), ask):
+            pass
+    context.signatures.settle()
+
+
 def _false(context: Context, log: CheckedLog, told: Told) -> list[Finding]:
-    sizes = {row["size"] for row in told.body["cosigned"] if row["size"] <= log.tree.size}
-    roots = {size: log.tree.root_at(size) for size in sizes}
+    roots = _roots(log, told)
     for what, holds in judge_heads(told.body, log.origin, context.all_sets(), roots, context.signatures.plain):
         if not holds:
-            pieces = [log.note, log.proof(told.seq), *(log.earlier(size) for size in sorted(sizes))]
+            pieces = [log.note, log.proof(told.seq), *(log.earlier(size) for size in sorted(roots))]
             signer = what.rpartition(" ")[2]
             name = signer.split("/")[1] if "/" in signer else signer
             values: dict[str, str | int] = {"holder": name, "detail": what}
@@ -84,9 +106,15 @@ def _false(context: Context, log: CheckedLog, told: Told) -> list[Finding]:
     return []
 
 
+def _roots(log: CheckedLog, told: Told) -> dict[int, bytes]:
+    """Return the roots of the log that the cosignatures in one entry are about, by size."""
+    sizes = {row["size"] for row in told.body["cosigned"] if row["size"] <= log.tree.size}
+    return {size: log.tree.root_at(size) for size in sizes}
+
+
 def _seen(context: Context, log: CheckedLog, told: Told) -> list[Head]:
-    found = []
-    for row in told.body["seen"]:
+    found, said = [], told.body
+    for row in said["seen"]:
         origin = row["origin"]
         network, region, _ = origin.split("/")
         sets = context.sets(region)
@@ -96,8 +124,7 @@ def _seen(context: Context, log: CheckedLog, told: Told) -> list[Head]:
         body = checkpoint_body(point)
         keys = next((each for each in sets if context.signatures.plain(each.log, row["sig"], body)), None)
         if keys is not None:
-            note = note_with(body, origin, keys.log, row["sig"])
-            found.append(Head(point, note, log.region, told.study, told.body["round"]))
+            found.append(Head(point, log.region, (keys.log, row["sig"]), told.study, said["round"]))
     return found
 
 
@@ -118,7 +145,7 @@ def _mirror(
     if point.size != tree.size or point.root != tree.root():
         return ("LS-LOG-ROOT", f"{where}its {tree.size} hashes do not add up to the checkpoint over {point.size}"), None
     holder = min((name for name, _ in bundle.logs), default=bundle.label)
-    return None, Head(point, note, holder, tree=tree)
+    return None, Head(point, holder, mirror=note, tree=tree)
 
 
 def against(context: Context, reference: CheckedLog, head: Head) -> Finding | None:
