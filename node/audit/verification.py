@@ -86,17 +86,12 @@ def verify(
     Raises:
         StudyError: The first bytes of a study id fit none, or several.
     """
-<<<<<<< node/audit/verification.py
     signatures = Signatures(jobs, eager=not fast)
-=======
-    outcome = _Outcome(inside=inside or {})
-    signatures, statements = Signatures(jobs, eager=not fast), Statements()
->>>>>>> /tmp/theirs
     # Millions of small values and no cycles among them: looking for cycles again and again costs a tenth.
     collecting = gc.isenabled()
     gc.disable()
     try:
-        return _verify(bundles, study, require, lang, fast, as_of, signatures, progress)
+        return _verify(bundles, study, require, lang, fast, as_of, signatures, progress, inside or {})
     finally:
         signatures.close()
         if collecting:
@@ -112,8 +107,9 @@ def _verify(
     as_of: int | None,
     signatures: Signatures,
     progress: Callable[[str], None],
+    inside: Mapping[Place, bytes],
 ) -> Report:
-    outcome, statements = _Outcome(), Statements()
+    outcome, statements = _Outcome(inside=inside), Statements()
     read = _read(bundles, outcome, Register(statements, check=signatures.own, progress=progress))
     signatures.settle()
     whole = study if study is None or len(study) == 32 else _named(read, study)
