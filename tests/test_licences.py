@@ -59,7 +59,9 @@ def test_no_dependency_is_gpl_agpl_or_busl(extras: tuple[str, ...]) -> None:
     assert not extras or {"torch", "opacus", "scikit-learn"} <= set(said)
 
 
-@pytest.mark.parametrize("text", ["GPL-3.0-or-later", "AGPL-3.0", "BUSL-1.1", "License :: OSI Approved :: GNU Affero General Public License v3"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text", ["GPL-3.0-or-later", "AGPL-3.0", "BUSL-1.1", "OSI Approved :: GNU Affero General Public"]
+)
 def test_what_is_forbidden_is_recognised(text: str) -> None:
     assert FORBIDDEN.search(text)
 
