@@ -63,24 +63,13 @@ def measured(data: Path, real: Real, *, sensitive: Sequence[str] = (), seed: int
         Refusal: The data were made by another model, or have no manifest that says where they come from.
         ConfigError, GateError: They are not what their manifest says, or there is nothing to compare.
     """
-    from node.learning.data.table import read
     from node.learning.synth.measure.gate import Circumstances
     from node.learning.synth.measure.measuring import About, Sides, measure, report_of
 
-    manifest, origin = made_by(data)
-    if origin.model != real.model:
-        raise Refusal(
-            "DATA", f"{data.name} was made by model {origin.model[:16]}…", f"by this one, {real.model[:16]}…",
-            "Name the model or the study that made it, or generate it anew.",
-        )  # fmt: skip
-    if manifest.schema_().hash != real.schema.hash:
-        raise Refusal(
-            "DATA", f"{data.name} has another schema than the real rows", "the same columns",
-            "Use the manifest that synth generate wrote.",
-        )  # fmt: skip
+    _, origin = made_by(data)
+    rows = synthetic_rows(data, real)
     if unknown := sorted(set(sensitive) - {column.name for column in real.schema.columns}):
         raise Refusal("USAGE", f"--sensitive {unknown[0]}", "a column of the schema", "Correct it.", status=2)
-    rows, _ = read(manifest, manifest_of(data).parent)
     sides = Sides(
         real.real, real.held, rows, real.schema, real.k, tuple(sensitive), real.common, real.discriminator, seed
     )  # fmt: skip
@@ -95,6 +84,28 @@ def measured(data: Path, real: Real, *, sensitive: Sequence[str] = (), seed: int
         origin.study, origin.model, data_sha256(data), real.schema.hash.hex(), real.region, origin.seed, len(rows)
     )  # fmt: skip
     return report_of(found, about, real.thresholds, under)
+
+
+def synthetic_rows(data: Path, real: Real) -> Rows:
+    """Return the synthetic rows of a file that the model beside them made.
+
+    Raises:
+        Refusal: Another model made them, or they have another schema.
+    """
+    from node.learning.data.table import read
+
+    manifest, origin = made_by(data)
+    if origin.model != real.model:
+        raise Refusal(
+            "DATA", f"{data.name} was made by model {origin.model[:16]}…", f"by this one, {real.model[:16]}…",
+            "Name the model or the study that made it, or generate it anew.",
+        )  # fmt: skip
+    if manifest.schema_().hash != real.schema.hash:
+        raise Refusal(
+            "DATA", f"{data.name} has another schema than the real rows", "the same columns",
+            "Use the manifest that synth generate wrote.",
+        )  # fmt: skip
+    return read(manifest, manifest_of(data).parent)[0]
 
 
 def made_by(data: Path) -> tuple[Any, Origin]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from node.cli.output import Refusal, emit, say
+from node.cli.output import Refusal, emit, figure, say, table
 from node.cli.root import common
+
+if TYPE_CHECKING:
+    from node.synthetic_report import Real
 from node.cli.synth_release import add_commands
 from protocol.release import DATA
 
@@ -120,20 +124,9 @@ def report(
     With MODEL.safetensors, name both. The report holds figures of groups, never a real row. Exit code 1 if a
     test does not hold.
     """
-    from node.synthetic_report import made_by, measured, of_files, of_study, write
+    from node.synthetic_report import measured, write
 
-    if real is not None:
-        if model is None or held is None:
-            raise Refusal("USAGE", "--real alone", "MODEL.safetensors and --held-out too", "Name them.", status=2)
-        beside = of_files(Path(model), real, held, _region(home))
-    else:
-        if home is None:
-            fix = "--home HOME, or MODEL.safetensors with --real and --held-out"
-            raise Refusal("USAGE", "no real rows to compare with", "a home, or two manifests", fix, status=2)
-        from node.cli.asking import study_id
-
-        named = model if model is not None else made_by(data)[1].study or None
-        beside = of_study(home, study_id(home, named), held)
+    beside = _beside(model, home, data, real, held)
     found = measured(data, beside, sensitive=sensitive, seed=seed)
     page = output if output is not None else data.with_name(f"{data.stem}.report.html")
     written = write(found, page, data.stem, lang)
@@ -146,9 +139,82 @@ def report(
     return 0 if found.passed else 1
 
 
+def _beside(model: str | None, home: Path | None, data: Path, real: Path | None, held: Path | None) -> Real:
+    """Return the real rows that the options name."""
+    from node.synthetic_report import made_by, of_files, of_study
+
+    if real is not None:
+        if model is None or held is None:
+            raise Refusal("USAGE", "--real alone", "MODEL.safetensors and --held-out too", "Name them.", status=2)
+        return of_files(Path(model), real, held, _region(home))
+    if home is None:
+        fix = "--home HOME, or MODEL.safetensors with --real and --held-out"
+        raise Refusal("USAGE", "no real rows to compare with", "a home, or two manifests", fix, status=2)
+    from node.cli.asking import study_id
+
+    named = model if model is not None else made_by(data)[1].study or None
+    return of_study(home, study_id(home, named), held)
+
+
 def _region(home: Path | None) -> str:
     if home is None:
         return "here"
     from node.home import Home
 
     return Home.open(home).name
+
+
+@synth.command()
+@click.argument("model", metavar="[STUDY|MODEL]", required=False)
+@_home
+@click.option(
+    "--data", required=True, type=click.Path(exists=True, path_type=Path), help="What 'synth generate' wrote."
+)
+@click.option("--real", type=_manifest, metavar="MANIFEST.toml", help="Rows that MODEL was trained on.")
+@click.option("--held-out", "held", type=_manifest, metavar="MANIFEST.toml", help="Real rows that it never saw.")
+@click.option("--repeats", type=click.IntRange(1, 100), default=5, show_default=True)
+@click.option("--real-rows", type=click.IntRange(2), help="Draw so many real patients; left out, as many as there are.")
+@click.option(
+    "--share", type=click.FloatRange(0, 100, min_open=True), default=1.0, show_default=True,
+    help="Synthetic rows for each real one.",
+)  # fmt: skip
+@click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True)
+@common
+def compare(
+    model: str | None,
+    home: Path | None,
+    data: Path,
+    real: Path | None,
+    held: Path | None,
+    repeats: int,
+    real_rows: int | None,
+    share: float,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Train the same models on real rows, on synthetic rows and on both; test all on the same real rows.
+
+    AUROC: median over repeats, least and largest. In each repeat patients are drawn anew, with repeats.
+    """
+    from node.learning.synth.measure.comparing import compare as run
+    from node.learning.synth.measure.words import WHY
+    from node.synthetic_report import synthetic_rows
+
+    beside = _beside(model, home, data, real, held)
+    rows = synthetic_rows(data, beside)
+    found = run(
+        beside.real, beside.held, rows, beside.schema, repeats=repeats, seed=seed, real_rows=real_rows, share=share
+    )  # fmt: skip
+    values = [one.to_json() for one in found]
+    if as_json:
+        emit({"compared": values, "held_out": len(beside.held), "repeats": repeats, "seed": seed})
+        return
+    lines = [
+        (
+            one["model"], one["trained_on"], one["rows"], figure(one["median"]),
+            f"undefined: {WHY['en'][one['why']]}" if one["why"] else f"{one['least']:.3f} to {one['largest']:.3f}",
+        )
+        for one in values
+    ]  # fmt: skip
+    say(table(lines, ["model", "trained on", "rows", "AUROC", f"over {repeats} repeats"], right=(2, 3)))
+    say(f"tested on {len(beside.held)} real rows that neither had")
