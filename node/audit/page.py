@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from node.audit import releases
 from node.audit.catalogue import phrase, words
 from node.audit.exceptions import section
 from node.audit.findings import Finding, Severity
@@ -109,7 +110,8 @@ class _Page:
             " content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">",
             f"<style>{_STYLE}</style></head><body><main>",
             self._first(), self._findings(), self._questions(), self._pictures(), self._coverage(),
-            self._studies(), section(self._report.exceptions, self._report.lang), self._limits(), self._glossary(),
+            self._studies(), releases.section(self._report.released, self._report.lang),
+            section(self._report.exceptions, self._report.lang), self._limits(), self._glossary(),
             self._files(),
             "</main></body></html>\n",
         ]  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from node.audit import releases
 from node.audit.catalogue import phrase
 from node.audit.checks.cross import Match
 from node.audit.checks.logs import CheckedLog
@@ -48,6 +49,7 @@ class Report:
         courses: The rounds of each study at each region, for pictures; not in the JSON.
         budget: What was spent of the privacy budget.
         exceptions: Gates of data that were let through by decision.
+        released: What was let out, by region and place.
     """
 
     verdict: str
@@ -66,6 +68,7 @@ class Report:
     courses: tuple[Course, ...] = ()
     budget: Budget = field(default_factory=Budget)
     exceptions: tuple[Exempted, ...] = ()
+    released: tuple[releases.Released, ...] = ()
 
     def to_json(self) -> dict[str, Json]:
         """Return the report as JSON values, ``landsting-report/v1``."""
@@ -107,6 +110,7 @@ class Report:
                 "unchecked": self.unchecked,
             },
             "exceptions": [one.to_json() for one in self.exceptions],
+            "releases": [one.to_json() for one in self.released],
             "entries": self.entries,
             "signatures": self.signatures,
         }
@@ -139,6 +143,9 @@ class Report:
         for log in self.coverage:
             key = "coverage.absent" if log.bundle is None else "coverage.log"
             lines.append("  " + say(key, region=log.region, entries=log.entries, matched=log.matched, held=log.held))
+        if self.released:
+            told = [releases.line(one, self.lang) for one in self.released]
+            lines += ["", releases.head(self.lang), *(f"  {one}" for one in told)]
         if self.exceptions:
             lines += ["", head(self.lang), *(f"  {line(one, self.lang)}" for one in self.exceptions)]
         lines += ["", say("head.limits"), "  " + say("limits")]
@@ -198,6 +205,7 @@ def report(
         courses=courses([row.study for row in studies], logs),
         budget=teller.budget(),
         exceptions=exceptions(logs),
+        released=releases.releases(one for record in records.values() for one in record.released),
     )
 
 

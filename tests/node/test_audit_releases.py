@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 
 from node.audit import Report, Severity, check_finding, verify, write_bundle
+from node.audit.page import page
+from node.audit.releases import NAMES
 from protocol.codec import Value
 from protocol.entries import decode_entry
 from protocol.envelope import Envelope, parse
 from protocol.keys import Revocation
+from protocol.release import IMAGES, MODEL_TESTS, TABLE
 from tests.node import court
 from tests.node.audit_network import Small
 from tests.protocol.test_release import GOOD
@@ -168,6 +171,40 @@ def test_a_release_against_the_plan_names_who_released(small: Small, tmp_path: P
     finding = next(f for f in report.findings if f.code == "LS-RELEASE-RULE")
     answer = check_finding(json.dumps(finding.to_json()).encode(), small.roster.encode())
     assert answer.confirmed is ("does not stand before" not in words)  # the evidence alone shows it
+
+
+@pytest.mark.parametrize(
+    ("lang", "what", "wrong"),
+    [("en", "synthetic data", "NOT as the plan asks"), ("sv", "syntetiska data", "INTE så som planen kräver")],
+)
+def test_the_report_tells_every_release(small: Small, tmp_path: Path, lang: str, what: str, wrong: str) -> None:
+    own, given = approve(small, "vgr").eid, approve(small, "skane").eid
+    release(small, {"skane": given, "vgr": own})
+    report = verify(small.export_all(tmp_path), study=small.study, lang=lang)
+    (one,) = report.released
+    assert (one.region, one.signed, one.holds) == ("vgr", ("skane", "vgr"), True)
+    assert report.to_json()["releases"][0]["tests_u"] == GOOD  # type: ignore[index, call-overload]
+    for text in (report.to_text(), page(report)):
+        assert what in text
+        assert "skane, vgr" in text
+        assert wrong not in text
+    assert "0.884" in page(report)
+    release(small, {"vgr": own})
+    report = verify(small.export_all(tmp_path), study=small.study, lang=lang)
+    assert [one.holds for one in report.released] == [True, False]
+    assert wrong in page(report)
+    assert wrong in report.to_text()
+
+
+def test_without_a_release_nothing_is_said(small: Small, tmp_path: Path) -> None:
+    report = verify(small.export_all(tmp_path), study=small.study)
+    assert report.to_json()["releases"] == []
+    assert 'id="releases"' not in page(report)
+
+
+def test_every_figure_has_a_name_in_both_languages() -> None:
+    named = {*TABLE, *IMAGES, *MODEL_TESTS, "exact_copies", "mia_discriminator", "frechet", "dp", *GOOD}
+    assert named <= set(NAMES["en"]) == set(NAMES["sv"])
 
 
 @pytest.mark.attack("L27")

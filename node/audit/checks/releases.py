@@ -7,7 +7,6 @@ it names, by whose keys they are, and which keys it knew to be revoked.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from crypto.errors import CryptoError
@@ -15,7 +14,8 @@ from node.audit.checks.logs import CheckedLog
 from node.audit.evidence import log_piece, plan_piece
 from node.audit.findings import Json
 from node.audit.leaves import Told
-from node.audit.rules import Item
+from node.audit.releases import Released
+from node.audit.rules import RULES, Item
 from node.audit.statements import Statement
 from protocol.errors import RosterError
 from protocol.keys import check_revocation
@@ -25,31 +25,6 @@ if TYPE_CHECKING:
 
 RULE, LINEAGE = "LS-RELEASE-RULE", "LS-RELEASE-LINEAGE"
 KINDS = ("model.release", "data.release")
-
-
-@dataclass(frozen=True, slots=True)
-class Released:
-    """One thing that a region let out, as its log says.
-
-    Attributes:
-        what: ``data`` or ``model``.
-        t_ms: By the region's own clock, ms since 1970.
-        file, card: SHA-256.
-        tests: Figures in 1e-6.
-        signed: Regions whose approvals it names.
-        holds: Whether it is as the plan asks, as far as this log shows.
-    """
-
-    study: bytes
-    region: str
-    what: str
-    seq: int
-    t_ms: int
-    file: bytes
-    card: bytes
-    tests: tuple[tuple[str, int], ...]
-    signed: tuple[str, ...]
-    holds: bool
 
 
 class ReleaseCheck:
@@ -63,6 +38,7 @@ class ReleaseCheck:
         self._check = check
         self._log = log
         self._told = [one for one in told if one.kind in KINDS]
+        self._faulty: set[int] = set()
         self._models = {one.body["model"] for one in told if one.kind == "round.mix"} | {check.plan.init}
         self._kept = any(one.kind == "round.end" and one.body["outcome"] == "kept" for one in told)
 
@@ -72,6 +48,8 @@ class ReleaseCheck:
             return
         heard = {statement.eid: (seq, statement) for seq, statement in self._approvals()}
         for told in self._told:
+            if RULES[RULE](self._check.plan, self._log.region, [Item(told.seq, told.kind, told.body)]) is not None:
+                self._faulty.add(told.seq)  # found by itself, as every entry is: see ``region``
             whole = not self._log.withheld and self._log.epoch == 1  # else what is not here may stand elsewhere
             if told.body["model"] not in self._models and whole and not self._kept:
                 self._lacks(LINEAGE, f"entry {told.seq}", [told.seq], told)
@@ -96,6 +74,8 @@ class ReleaseCheck:
             Item(seq, None, {}, statement, statement.eid),
             Item(told.seq, told.kind, told.body),
         ]
+        if RULES[RULE](self._check.plan, self._log.region, items) is not None:
+            self._faulty.add(told.seq)
         self._check.apply(RULE, self._log.region, items, self._pieces([seq, told.seq]))
         for revoked, serial in self._revoked(told.seq, statement):
             detail = f"entry {told.seq}: the approval of {statement.sender} is by key set {serial}, revoked before it"
@@ -124,6 +104,7 @@ class ReleaseCheck:
         return [self._log.note, *(self._log.proof(seq) for seq in sorted(set(seqs)))]
 
     def _lacks(self, code: str, detail: str, seqs: Iterable[int], told: Told) -> None:
+        self._faulty.add(told.seq)
         pieces = [*self._pieces(seqs), log_piece(self._log.tree.size), plan_piece(self._check.plan)]
         self._check.accuse(code, self._log.region, detail, told.seq, pieces, None, told.body["round"])
 
@@ -134,6 +115,6 @@ class ReleaseCheck:
                 self._check.study, self._log.region, told.kind.partition(".")[0], told.seq, told.t_ms,
                 body["file_sha256"], body["card_sha256"], tuple(sorted(body["tests"].items())),
                 tuple(row["region"] for row in body["approvals"]),
-                not {(RULE, self._log.region), (LINEAGE, self._log.region)} & self._check.said,
+                told.seq not in self._faulty,
             )
         )  # fmt: skip

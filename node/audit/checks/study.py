@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 
 from node.audit.checks.logs import CheckedLog
 from node.audit.checks.region import RegionCheck, message_item
-from node.audit.checks.releases import Released
 from node.audit.context import Context
 from node.audit.evidence import plan_piece
 from node.audit.findings import Finding, Json
 from node.audit.openings import Opened, Place
 from node.audit.openings_study import Again
+from node.audit.releases import Released
 from node.audit.rules import RULES, Item, Sessions, sessions_of
 from node.audit.statements import Statement
 from protocol.plan import Plan
