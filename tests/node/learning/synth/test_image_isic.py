@@ -5,16 +5,20 @@ Mechanics only: the images are drawn here, of no patient, and nothing is claimed
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
+from node.cli.synth import synth
 from node.learning.baselines import average
 from node.learning.data.adapters.isic import COLUMNS, draft
 from node.learning.data.manifest import to_toml
 from node.learning.synth.image_sampling import generate
+from node.learning.synth.measure import comparing
 from node.learning.trainer import Agreed, Trainer
 
 SIDE = 32
@@ -73,3 +77,21 @@ def test_drawn_melanomas_come_out_darker_when_they_are_asked_for(model: Path) ->
     ring = np.s_[8:12, 8:24]  # outside a small spot, inside a large one
     assert means["0"].shape == (SIDE, SIDE, 3)
     assert means["1"][ring].mean() < means["0"][ring].mean() - 20
+
+
+def test_real_synthetic_and_both_train_the_same_classifier(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``synth generate`` and ``synth compare``, with few steps of the classifier."""
+    monkeypatch.setattr(comparing, "STEPS", 12)
+    held, data = lesions(tmp_path / "held", 8, seed=9), tmp_path / "made"
+
+    made = CliRunner().invoke(synth, ["generate", str(model), "--rows", "24", "--seed", "1", "-o", str(data)])
+    real = ["--real", str(model.parent / "north" / "isic.toml"), "--held-out", str(held)]
+    said = CliRunner().invoke(synth, ["compare", str(model), "--data", str(data), *real, "--repeats", "1", "--json"])
+
+    assert made.exit_code == 0, made.output
+    assert said.exit_code == 0, said.output
+    compared = {one["trained_on"]: one for one in json.loads(said.stdout)["compared"]}
+    assert [compared[one]["rows"] for one in ("real", "synthetic", "both")] == [24, 24, 48]
+    assert all(one["median"] > 0.8 for one in compared.values())
