@@ -285,6 +285,7 @@ class DPContext:
         q = self.terms.q_u / MICRO
         units = rows if patients is None else int(patients.max(initial=-1)) + 1
         chance = np.random.Generator(np.random.PCG64(int.from_bytes(tagged_hash("dp-sample", self.key)[:16], "big")))
+        ordered = in_order(network)
         hooked = GradSampleModule(network, loss_reduction="mean")
         optimizer = DPOptimizer(
             torch.optim.SGD([p for p in hooked.parameters() if p.requires_grad], lr=lr),
@@ -313,6 +314,24 @@ class DPContext:
                 optimizer.step()
                 self.taken += 1
         hooked.to_standard_module()
+        for handle in ordered:
+            handle.remove()
+
+
+def in_order(network: Any) -> list[Any]:
+    """Have the inputs of a network's convolutions lie in memory as (rows, channels, height, width); return the hooks.
+
+    Opacus 1.6 cuts a convolution's input into windows by its strides, and takes for granted that the last one is 1.
+    Pixels that came channels last, as images do, give other windows and so gradients that are no image's. Call it
+    before ``GradSampleModule``, whose hooks then see what these make.
+    """
+    import torch
+
+    def ordered(_module: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(one.clone(memory_format=torch.contiguous_format) for one in inputs)
+
+    kinds = (torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)
+    return [module.register_forward_pre_hook(ordered) for module in network.modules() if isinstance(module, kinds)]
 
 
 def _private(path: str, flags: int) -> int:
