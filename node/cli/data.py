@@ -288,7 +288,9 @@ def fitting(home: Path, name: str | None, schema: bytes, purpose: str | None = N
     from node.datasets import first_error
 
     store = datasets(home)
-    names = [one.name for one in store.all() if one.manifest.schema_().hash == schema] if name is None else [name]
+    names = [name] if name is not None else [
+        one.name for one in store.all() if one.manifest.schema_().hash == schema and not one.manifest.synthetic
+    ]  # fmt: skip
     if len(names) != 1:
         raise Refusal(
             "DATA",
@@ -296,6 +298,11 @@ def fitting(home: Path, name: str | None, schema: bytes, purpose: str | None = N
             "one, or its name",
             f"landsting study accept ID --home {home} --data {names[0] if names else 'NAME'}",
         )
+    if store.get(names[0]).manifest.synthetic:
+        raise Refusal(
+            "DATA", f"'{names[0]}' is synthetic", "real rows; the plan may name synthetic ones beside them",
+            f"landsting study accept ID --home {home} --data NAME, of real data",
+        )  # fmt: skip
     mine = store.get(names[0]).manifest.schema_().hash
     if mine != schema:
         raise Refusal(
@@ -325,10 +332,12 @@ def fitting(home: Path, name: str | None, schema: bytes, purpose: str | None = N
 @common
 def compare(name: str, other: Path, home: Path, as_json: bool) -> int:
     """Say in which columns the schema of NAME differs from another region's manifest. Exit code 1 if it does."""
+    from node.home import Home
     from node.learning.data.manifest import load
     from node.learning.data.schema import differences
 
-    found = differences(datasets(home).get(name).manifest.schema_(), load(other).schema_())
+    here, there = f"at {Home.open(home).name}", f"in {other.name}"
+    found = differences(datasets(home).get(name).manifest.schema_(), load(other).schema_(), here, there)
     if as_json:
         emit({"name": name, "differences": found})
     else:

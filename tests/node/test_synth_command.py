@@ -250,3 +250,19 @@ def test_real_synthetic_and_both_train_the_same_models_and_are_tested_on_the_sam
     best = next(one for one in found["compared"] if one["trained_on"] == "real")
     assert best["least"] <= best["median"] <= best["largest"]
     assert best["median"] > 0.6  # what is drawn goes together with the label
+
+
+def test_bound_synthetic_rows_are_never_what_a_study_is_accepted_with(clinic: Path, capsys: Any) -> None:
+    from node.cli.data import fitting
+    from node.cli.output import Refusal
+
+    made = generate(clinic)
+    home = clinic / "home"
+    assert run("init", "--home", home, "--name", "north", "--network", "landsting.example") == 0
+    assert run("data", "add", clinic / "real.csv", "--home", home) == 0
+    assert run("data", "add", made, "--home", home) == 0
+
+    schema = load(clinic / "real.toml").schema_().hash
+    assert fitting(home, None, schema) == "clinic"
+    with pytest.raises(Refusal, match="'clinic-synthetic' is synthetic"):
+        fitting(home, "clinic-synthetic", schema)
