@@ -55,20 +55,21 @@ class RoundReplay:
         trained: dict[int, Told] = {}
         mixed: dict[int, Told] = {}
         roots: dict[int, dict[str, bytes]] = {}
+        sample = int(plan.retention["sample_bp"])
+        check.record.mixes += sum(told.kind == "round.mix" for told in self._told)
+        if not sample and not check.again.openings:
+            return  # bodies are decoded when they are asked for
         for told in self._told:
-            round = told.body.get("round")
             if told.kind == "round.train" and told.body["delta"] is not None:
                 trained[told.body["round"]] = told
-            elif told.kind == "round.mix" and isinstance(round, int) and round >= plan.first_round:
-                mixed[round] = told
-                check.record.mixes += 1
-            elif told.kind == "round.heads" and isinstance(round, int):
+            elif told.kind == "round.mix":
+                mixed[told.body["round"]] = told
+            elif told.kind == "round.heads":
                 rows = [row for row in told.body["seen"] if row["how"] == "verified"]
-                roots[round] = {row["origin"]: row["root"] for row in rows}
+                roots[told.body["round"]] = {row["origin"]: row["root"] for row in rows}
             elif told.kind == "round.eval":
                 self._evaluated(told)
         deltas = {round: self._trained(told) for round, told in trained.items()}
-        sample = int(plan.retention["sample_bp"])
         for round in sorted(trained.keys() | mixed.keys()):
             delta = deltas.get(round)
             is_open = delta is not None
@@ -177,7 +178,7 @@ def _fits(norm: float, bucket: int) -> bool:
 
 def whole_mixes(check: StudyCheck, logs: Sequence[tuple[CheckedLog, Sequence[Told]]]) -> None:
     """Every region's model of a whole-network round whose sum was computed again."""
-    for log, told in logs:
+    for log, told in logs if check.again.totals else ():
         for entry in told:
             if entry.kind != "round.mix":
                 continue

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from crypto.hashing import tagged_hash
 from node.audit.checks.logs import CheckedLog
-from node.audit.evidence import payload_piece, plan_piece
+from node.audit.evidence import log_piece, payload_piece, plan_piece
 from node.audit.findings import Finding
 from node.audit.leaves import Told
 from node.audit.openings import open_commitment
@@ -152,6 +152,8 @@ class SumReplay:
         if round is not None and round < check.plan.first_round:
             return  # sums of sum rounds are committed to, never opened
         check.record.sums += 1
+        if (self._region, told.body["session"]) in self._heard.results:
+            self._came(told, round)
         inputs = self._inputs(told, cohort, round) if round is not None else None
         if inputs is None:
             check.record.absent[self._region] = check.record.absent.get(self._region, 0) + 1
@@ -164,6 +166,16 @@ class SumReplay:
             check.record.recomputed += 1
             return
         self.differs(told, inputs)
+
+    def _came(self, told: Told, round: int | None) -> None:
+        """The root of a whole-network round has heard each survivor's own MASKED."""
+        session = told.body["session"]
+        missing = [name for name in told.body["survivors"] if ("MASKED", session, name) not in self._heard.values]
+        if missing and not self._log.withheld:
+            pieces = [self._log.note, self._log.proof(told.seq), log_piece(self._log.tree.size)]
+            detail = f"the sum of round {round} holds a value of {missing[0]} that never came"
+            pieces.append(plan_piece(self._check.plan))
+            self._check.accuse("LS-MATCH", self._region, detail, told.seq, pieces, None, round)
 
     def differs(self, told: Told, inputs: Inputs) -> None:
         """Say that a sum is another than that of its inputs."""
@@ -255,6 +267,29 @@ class SumReplay:
             detail = f"round {round}: its PARTIAL is another sum than that of the {len(parts)} payloads in it"
             self._check.accuse("LS-RECOMPUTE-SUM", self._region, detail, partial.size, pieces, None, round)
 
+    def _lost(self) -> None:
+        """Whoever got a RECEIPT for a PARTIAL has had all that it lists counted: none of them is lost afterwards.
+
+        That the PARTIAL came is in the log alone, since it is another's word.
+        """
+        receipts = {(s.session, s.body["about"]): s for s in self._check.own(self._region, "RECEIPT")}
+        for survivors in self._check.own(self._region, "SURVIVORS"):
+            rows = survivors.body["left_out"]
+            assert isinstance(rows, list)
+            lost = {str(row[0]) for row in rows if isinstance(row, list) and row[1] == "lost"}
+            for partial in self._heard.partials.get(survivors.session or b"", ()) if lost else ():
+                receipt = receipts.get((survivors.session, partial.sender))
+                named = sorted(lost & members(partial))
+                if receipt is None or not named or receipt.size > survivors.size or partial.sender == self._region:
+                    continue
+                detail = (
+                    f"round {survivors.round}: {named[0]} was called lost, and {partial.sender} has a receipt for it"
+                )
+                pieces = [receipt.piece, survivors.piece, log_piece(self._log.tree.size), plan_piece(self._check.plan)]
+                self._check.accuse(
+                    "LS-FALSE-DROPOUT", self._region, detail, survivors.size, pieces, None, survivors.round
+                )
+
     # ------------------------------------------------------------ what is not at hand
 
     def _lack(self, told: Told, round: int, payloads: int) -> None:
@@ -270,6 +305,7 @@ class SumReplay:
     def finish(self) -> None:
         """Tell what could not be computed, in one finding for each reason."""
         self.partials()
+        self._lost()
         for code, lacking in self._lacks.items():
             if lacking.told is None:
                 continue
@@ -294,6 +330,8 @@ class SumReplay:
 def unmaskable(check: StudyCheck, logs: Sequence[CheckedLog], statements: Iterable[Statement]) -> list[Finding]:
     """Return where the files at hand would together uncover a region that a sum left out."""
     found: dict[str, Finding] = {}
+    if not check.again.openings:
+        return []
     here: dict[tuple[bytes | None, str], Statement] = {
         (s.session, s.sender): s for s in statements if s.type == "MASKED" and s.sha256 in check.payloads
     }

@@ -259,7 +259,7 @@ def twice(plan: Plan, region: str, items: Sequence[Item]) -> str | None:
 
 
 def false_dropout(plan: Plan, region: str, items: Sequence[Item]) -> str | None:
-    """Whoever got a RECEIPT is not called lost afterwards."""
+    """Whoever got a RECEIPT is not called lost afterwards, nor missing from what its parent adds up."""
     receipts = {
         (_message(item).session, _message(item).body["about"]): item.seq
         for item in items
@@ -267,7 +267,14 @@ def false_dropout(plan: Plan, region: str, items: Sequence[Item]) -> str | None:
     }
     for item in items:
         message = item.message
-        if message is None or message.type != "SURVIVORS":
+        if message is None:
+            continue
+        if message.type == "PARTIAL":
+            listed = {row[0] for row in message.body["members"]}
+            for (session, about), at in receipts.items():
+                if session == message.session and at < item.seq and about not in listed:
+                    return f"round {message.round}: {about} has a receipt (entry {at}), and was not added up"
+        if message.type != "SURVIVORS":
             continue
         for name, why in message.body["left_out"]:
             given = receipts.get((message.session, name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,12 +18,14 @@ from gossip.events import Send
 from gossip.exchange import Full
 from gossip.network import Network
 from gossip.round import TrainingRound
-from gossip.tree import added
+from gossip.session import Statement
+from gossip.tree import added, partial_body
 from gossip.tree_node import TreeNode
-from node.audit import Report, Severity, verify, write_bundle
+from gossip.tree_receiver import TreeMachine
+from node.audit import Report, Severity, check_finding, read_bundle, verify, write_bundle
 from node.audit.bundle import UnmaskableError
 from protocol.entries import decode_entry
-from protocol.envelope import parse
+from protocol.envelope import encode_carried, parse
 from protocol.plan import Plan
 from tests.node.audit_network import Small, rewrite
 from tests.node.test_audit_networks import NAMES, agreed
@@ -262,6 +265,59 @@ def test_a_parent_that_adds_more_than_it_was_sent_is_named(tmp_path: Path, monke
     report = verify(handed_all(network, tmp_path), study=plan.study)
     assert ("LS-RECOMPUTE-SUM", "vgr") in above_info(report)
     assert {subject for _, subject in above_info(report)} <= {"vgr", None}
+
+
+@pytest.mark.attack("L20")
+def test_a_parent_that_leaves_out_who_has_its_receipt_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    masking = {"mode": "auto"}
+    network, plan = agreed(5, names=(*NAMES, "skane", "uppsala"), aggregation="network", masking=masking)
+    progress = TreeNode.progress
+
+    def short(view: bytes, members: dict[str, bytes]) -> Any:
+        return partial_body(view, {"vgr": members["vgr"]})  # it has added up others, and names itself alone
+
+    def lying(self: TreeNode, step: Any) -> None:
+        monkeypatch.setattr(tree_node, "partial_body", short if self._context.me == "vgr" else partial_body)
+        progress(self, step)
+
+    monkeypatch.setattr(TreeNode, "progress", lying)
+    network.run(limit_ms=900_000)
+    monkeypatch.undo()
+    report = verify(handed_all(network, tmp_path), study=plan.study)
+    assert ("LS-FALSE-DROPOUT", "vgr") in above_info(report)
+    found = next(f for f in report.findings if f.code == "LS-FALSE-DROPOUT")
+    roster = next(iter(read_bundle(tmp_path / "vgr.bundle").rosters.values()))
+    assert check_finding(json.dumps(found.to_json()).encode(), roster).confirmed
+    assert {subject for _, subject in above_info(report)} == {"vgr"}
+
+
+@pytest.mark.attack("L20")
+def test_a_root_that_calls_lost_whom_a_partial_with_its_receipt_lists_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    masking = {"mode": "auto"}
+    network, plan = agreed(6, names=(*NAMES, "skane", "uppsala"), aggregation="network", masking=masking)
+    survive = TreeMachine.survive
+
+    def lying(self: TreeMachine) -> Any:
+        parts = [names for names, _ in self._vectors.values() if len(names) > 1]
+        statement = survive(self)
+        if self._me != "vgr" or statement is None or not parts:
+            return statement
+        victim = max(parts[0])
+        rows = [row for row in statement.body["members"] if row[0] != victim]  # type: ignore[union-attr,index]
+        self.survivors = tuple(name for name in self.survivors if name != victim)
+        self.left_out[victim] = "lost"
+        out = [*statement.body["left_out"], [victim, "lost"]]  # type: ignore[misc]
+        carried = encode_carried([(self._masked[name], None) for name in self.survivors])
+        return Statement("SURVIVORS", {**statement.body, "members": rows, "left_out": out}, carried)
+
+    monkeypatch.setattr(TreeMachine, "survive", lying)
+    network.run(limit_ms=900_000)
+    monkeypatch.undo()
+    report = verify(handed_all(network, tmp_path), study=plan.study)
+    assert ("LS-FALSE-DROPOUT", "vgr") in above_info(report)
+    assert {subject for _, subject in above_info(report)} == {"vgr"}
 
 
 @pytest.mark.attack("L37")

@@ -108,7 +108,7 @@ class StudyCheck:
                     detail = f"a {statement.type} of a region that does not take part"
                     self.accuse("LS-MEMBER", sender, detail, statement.size, [], statement, statement.round)
                 continue
-            if statement.type in ("RECEIPT", "SURVIVORS", "COHORT"):
+            if statement.type in ("RECEIPT", "SURVIVORS", "COHORT", "PARTIAL"):
                 by_sender.setdefault(sender, []).append(statement)
             key = sender, statement.session or b"", statement.round
             if statement.type in _SESSION_TYPES and key not in places:
@@ -120,7 +120,7 @@ class StudyCheck:
                 sessions.setdefault(statement.session, []).append(statement)
             for several in sessions.values():
                 items = [message_item(statement) for statement in several]
-                if any(item.message and item.message.type == "SURVIVORS" for item in items):
+                if any(item.message and item.message.type in ("SURVIVORS", "PARTIAL") for item in items):
                     self.apply("LS-FALSE-DROPOUT", sender, items, [], several)
                 for item, statement in zip(items, several, strict=True):
                     if statement.type == "COHORT":
