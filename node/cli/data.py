@@ -309,7 +309,8 @@ def fitting(home: Path, name: str | None, schema: bytes, purpose: str | None = N
             "DATA",
             f"'{names[0]}' has another schema than the plan ({mine.hex()[:16]}, not {schema.hex()[:16]})",
             "the same columns, kinds, units, ranges and categories in every region",
-            f"compare the manifests: landsting data compare {names[0]} THEIRS.toml --home {home}",
+            "ask the proposer for PLAN.columns.toml, which says in which columns: "
+            f"landsting data compare {names[0]} PLAN.columns.toml --home {home}",
         )
     allowed = store.get(names[0]).manifest.purposes
     if purpose is not None and purpose not in allowed:

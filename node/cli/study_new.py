@@ -183,11 +183,13 @@ def new(
     if model is not None:
         keep_model(home, plan, model)
     output.write_text(plan.to_toml(), encoding="utf-8")
+    columns = None if manifest is None else keep_columns(manifest, output.with_suffix(".columns.toml"))
     if as_json:
         emit(
             {
                 "study": plan.study.hex(),
                 "plan": str(output),
+                "columns": None if columns is None else str(columns),
                 "may_be_away": plan.may_be_away,
                 "disclosures": plan.disclosures(),
                 "privacy": figures,
@@ -197,7 +199,19 @@ def new(
     say(f"{output}: {rounds} rounds of '{task}' at {', '.join(plan.regions)} on {plan.topology}")
     for line in words:
         say(line)
+    if columns is not None:
+        say(f"{columns}: the columns; where another region's do not fit: landsting data compare NAME {columns.name}")
     say(f"Next: landsting study propose {output} --home {home}")
+
+
+def keep_columns(manifest: Path, path: Path) -> Path:
+    """Write the public part of a manifest, from which the plan's schema hash follows, for regions to compare with."""
+    from node.learning.data.manifest import load, to_toml
+
+    found = load(manifest)
+    columns = [{key: value for key, value in one.value().items() if value not in ("", [])} for one in found.column]
+    path.write_text(to_toml({"id": found.id, "column": columns}), encoding="utf-8")
+    return path
 
 
 def model_of(home: Path, init: str) -> Path:

@@ -14,9 +14,10 @@ import pytest
 from node.__main__ import main
 from node.cli.data import fitting
 from node.cli.output import Refusal
+from node.cli.study_new import keep_columns
 from node.datasets import Datasets
 from node.learning.baselines import own_totals
-from node.learning.data.manifest import to_toml
+from node.learning.data.manifest import load, to_toml
 from node.learning.errors import ConfigError, GateError
 from node.learning.trainer import Agreed, Trainer
 from tests.node.data_tables import LABEL, column, shared, write
@@ -232,7 +233,20 @@ def test_a_manifest_is_corrected_by_an_update(home: Path, capfd: pytest.CaptureF
     assert one["schema"] != before
     capfd.readouterr()
     assert main(["data", "compare", "clinic", str(schema(home.parent, "old.toml")), "--home", str(home)]) == 1
-    assert capfd.readouterr().out == "column x differs in range\n"
+    assert capfd.readouterr().out == "column x has another range in old.toml than at vgr\n"
+
+
+def test_a_plans_columns_are_written_so_that_another_region_finds_the_one_that_differs(
+    home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The plan itself holds only the schema's hash."""
+    add(capfd, home)
+    written = keep_columns(home / "data" / "clinic.toml", home.parent / "plan.columns.toml")
+
+    assert load(written).schema_().hash == load(home / "data" / "clinic.toml").schema_().hash
+    assert "p1" not in written.read_text()
+    assert "clinic.csv" not in written.read_text()
+    assert run(capfd, "data", "compare", "clinic", written, "--home", home)["differences"] == []
 
 
 def test_patients_who_opt_out_are_left_out_and_the_list_is_not_copied(

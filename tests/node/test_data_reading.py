@@ -306,9 +306,9 @@ def test_two_schemas_differ_in_named_columns_and_no_value_is_said() -> None:
     assert differences(schema(a, b), other) == [
         "column b is missing there",
         "column c is missing here",
-        "column a differs in unit, range",
+        "column a has another unit and range there than here",
     ]
-    assert differences(schema(a, b), schema(b, a)) == ["the columns stand in another order, from a on"]
+    assert differences(schema(a, b), schema(b, a)) == ["the columns stand in another order there than here, from a on"]
 
 
 def test_bands_and_decimals_are_no_part_of_the_schema() -> None:

@@ -179,18 +179,22 @@ class Schema:
         return self.label.categories or ("0", "1")
 
 
-def differences(mine: Schema, other: Schema) -> list[str]:
-    """Return in words, and without any cell's value, which columns two schemas hold differently."""
+def differences(mine: Schema, other: Schema, here: str = "here", there: str = "there") -> list[str]:
+    """Return in words, and without any cell's value, which columns two schemas hold differently.
+
+    Args:
+        here, there: What the two are called: "at vgr", "in skane.toml".
+    """
     out: list[str] = []
     ours, theirs = ({c.name: c.value() for c in schema.columns} for schema in (mine, other))
-    out += [f"column {name} is missing there" for name in ours if name not in theirs]
-    out += [f"column {name} is missing here" for name in theirs if name not in ours]
+    out += [f"column {name} is missing {there}" for name in ours if name not in theirs]
+    out += [f"column {name} is missing {here}" for name in theirs if name not in ours]
     for name in ours:
         if name in theirs:
             keys = [key for key in (*_HASHED, *_HASHED_IF_SET) if ours[name].get(key) != theirs[name].get(key)]
             if keys:
-                out.append(f"column {name} differs in {', '.join(keys)}")
+                out.append(f"column {name} has another {' and '.join(keys)} {there} than {here}")
     if not out and list(ours) != list(theirs):
         first = next(a for a, b in zip(ours, theirs, strict=True) if a != b)
-        out.append(f"the columns stand in another order, from {first} on")
+        out.append(f"the columns stand in another order {there} than {here}, from {first} on")
     return out
