@@ -158,7 +158,7 @@ def _beside(model: str | None, home: Path | None, data: Path, real: Path | None,
 
 def _region(home: Path | None) -> str:
     if home is None:
-        return "here"
+        return ""
     from node.home import Home
 
     return Home.open(home).name

@@ -69,6 +69,9 @@ def measure_images(sides: Sides, *, steps: int = images.STEPS) -> Found:
     out.figures["tstr_auroc"] = _area(learned.probabilities(held.images), held, sides.seed, trtr.value)
     out.figures["trts_auroc"] = _area(reference.probabilities(some.images), some, sides.seed, trtr.value)
     _risks(out, real, held, some, sides)
+    if len(names) == 2:
+        for name, network in (("real", reference), ("synthetic", learned)):
+            out.pictures["roc"][name] = pictures.roc(network.probabilities(held.images)[:, 1], held.y == 1)
     absent, exposed = _classes(real, some, len(names))
     out.figures["rare"] = Figure(float(absent + exposed))
     out.pictures["images"] = [_block(name, k, real, some) for k, name in enumerate(names)]

@@ -69,7 +69,9 @@ class _Page:
 
     def _head(self, title: str) -> str:
         report = self.report
-        meta = self._t("from", region=report.region, rows=whole(report.rows, self.lang), seed=report.seed)
+        meta = self._t("from", rows=whole(report.rows, self.lang), seed=report.seed)
+        if report.region:
+            meta += self._t("from.region", region=report.region)
         failed = report.failed
         if not failed:
             verdict = f'<p class="verdict">{self._t("passed", n=len(report.tests))}</p>'

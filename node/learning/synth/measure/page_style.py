@@ -34,7 +34,7 @@ width:1.25rem;height:1.25rem;line-height:1.15rem;text-align:center;margin-left:.
 overflow-wrap:anywhere}figure{margin:0}figcaption{font-size:.92rem;display:flex;gap:.5rem;align-items:baseline}
 figcaption b{overflow-wrap:anywhere}.end{margin-left:auto;font-size:.84rem;white-space:nowrap}
 .small{display:grid;grid-template-columns:repeat(auto-fill,minmax(17rem,1fr));gap:1.3rem 1.6rem;margin-top:.8rem}
-.maps{grid-template-columns:repeat(auto-fit,minmax(17rem,1fr))}.alone{max-width:27rem}
+.alone{max-width:27rem}
 svg{width:100%;height:auto;display:block;overflow:visible}.legend{list-style:none;padding:0;margin:.3rem 0;
 display:flex;flex-wrap:wrap;gap:.1rem 1.1rem;font-size:.86rem;color:var(--soft)}
 .legend .key{width:28px;height:10px;display:inline-block;margin-right:.4rem}.gauge{min-width:10rem}

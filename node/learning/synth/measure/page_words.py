@@ -5,7 +5,8 @@ from __future__ import annotations
 PAGE: dict[str, dict[str, str]] = {
     "en": {
         "title": "Synthetic data: {name}",
-        "from": "measured at {region} · {rows} synthetic rows, seed {seed}",
+        "from": "{rows} made up, seed {seed}",
+        "from.region": " · measured at {region}",
         "passed": "Holds what was asked: all {n} tests.",
         "failed": "Not to be released: {failed} of {n} tests do not hold.",
         "real": "Real",
@@ -21,8 +22,9 @@ PAGE: dict[str, dict[str, str]] = {
         "synthetic.images": "images that the model made up",
         "synthetic.images.note": "No image is a patient's; {copies} of them are equal to one.",
         "difference.alike": "alike, column by column",
-        "difference.note": "Two columns at a time: {pairs}. A computer that learns to tell the two apart is right with "
-        "{detect} (50 % is guessing).",
+        "difference.note": "Two columns at a time: {pairs}. A computer that has learned to tell the two apart, shown "
+        "one "
+        "of each, is right in {detect} of the cases (50% is guessing).",
         "difference.images": "as varied as real images",
         "difference.images.note": "Distance of their features: {frechet} ({against} between real ones).",
         "use": "Use",
@@ -126,7 +128,8 @@ PAGE: dict[str, dict[str, str]] = {
     },
     "sv": {
         "title": "Syntetiska data: {name}",
-        "from": "mätt hos {region} · {rows} syntetiska rader, frö {seed}",
+        "from": "{rows} påhittade, frö {seed}",
+        "from.region": " · mätt hos {region}",
         "passed": "Håller det som krävs: alla {n} prov.",
         "failed": "Får inte släppas: {failed} av {n} prov håller inte.",
         "real": "Verkligt",
@@ -144,8 +147,9 @@ PAGE: dict[str, dict[str, str]] = {
         "synthetic.images": "bilder som modellen hittat på",
         "synthetic.images.note": "Ingen bild är en patients; {copies} av dem är lika en sådan.",
         "difference.alike": "lika, kolumn för kolumn",
-        "difference.note": "Två kolumner i taget: {pairs}. En dator som lär sig skilja dem åt har rätt med {detect} "
-        "(50 % är att gissa).",
+        "difference.note": "Två kolumner i taget: {pairs}. En dator som lärt sig skilja dem åt och får se en av varje "
+        "har "
+        "rätt i {detect} av fallen (50 % är att gissa).",
         "difference.images": "så varierade som verkliga bilder",
         "difference.images.note": "Avstånd mellan deras drag: {frechet} ({against} mellan verkliga).",
         "use": "Nytta",
