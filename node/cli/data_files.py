@@ -14,18 +14,25 @@ from node.cli.root import common, home_option
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
 @click.option("--layout", help="How the files are laid out; left out, it is told from PATH.")
 @click.option(
+    "--columns",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE.toml",
+    help="Take over the columns that another region's manifest, or PLAN.columns.toml, says.",
+)
+@click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write it here, not to the screen."
 )
 @common
-def init(path: Path, layout: str | None, output: Path | None, as_json: bool) -> None:
+def init(path: Path, layout: str | None, columns: Path | None, output: Path | None, as_json: bool) -> None:
     """Draft a manifest for a table, or for a folder or file of a known layout.
 
     What a draft cannot know is left for you: which column is the label, which columns tell who somebody
-    is, and the ranges, which regions agree on and which are never taken from the data.
+    is, and the ranges, which regions agree on and which are never taken from the data. Regions whose columns
+    are not the same to the letter do not train together: let one write them, and the others take them over.
     """
     from node.learning.data.draft import draft_text
 
-    text, hints = draft_text(path, layout)
+    text, hints = draft_text(path, layout, columns)
     if output is not None:
         with output.open("x", encoding="utf-8") as file:
             file.write(text)

@@ -17,7 +17,7 @@ from node.cli.output import Refusal
 from node.cli.study_new import keep_columns
 from node.datasets import Datasets
 from node.learning.baselines import own_totals
-from node.learning.data.manifest import load, to_toml
+from node.learning.data.manifest import load, parse, to_toml
 from node.learning.errors import ConfigError, GateError
 from node.learning.trainer import Agreed, Trainer
 from tests.node.data_tables import LABEL, column, shared, write
@@ -397,13 +397,23 @@ def test_a_layout_is_told_from_its_files_and_its_draft_binds(home: Path, capfd: 
     assert run(capfd, "data", "init", hospital, "-o", written, code=1)["code"] == "FILE"  # never overwritten
 
 
+def test_a_draft_takes_over_the_columns_that_regions_agreed_on(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Two drafts of two extracts differ: one region's has no empty cell, another's has."""
+    other = home.parent / "other.csv"
+    other.write_text("pid,age,x,ward,ill\n" + "".join(f"p{i},{30 + i},,{i},{i % 2}\n" for i in range(30)))
+
+    drafted = run(capfd, "data", "init", other, "--columns", home.parent / "clinic.toml")
+
+    assert parse(drafted["manifest"], Path("o.toml")).schema_().hash == load(home.parent / "clinic.toml").schema_().hash
+    assert drafted["to_do"][0] == "ward: in the table, and not agreed on; leave it out of the extract"
+
+
 def test_the_help_shows_a_manifest_that_is_one(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
     capfd.readouterr()
     assert main(["data", "--help"]) == 0
     text = capfd.readouterr().out
 
     example = text[text.index('id = "heart"') : text.index("'data init FILE'")]
-    from node.learning.data.manifest import parse
 
     lines = [line.strip() for line in example.splitlines() if line.strip()]
     pid = '[[column]]\nname = "pid"\nkind = "text"\nrole = "ignore"'

@@ -13,7 +13,7 @@ from typing import Any
 
 from node.learning.data.cells import BOOLEAN, day, number
 from node.learning.data.identifiers import named
-from node.learning.data.manifest import File, to_toml
+from node.learning.data.manifest import File, Manifest, load, to_toml
 from node.learning.data.readers import TableFile
 from node.learning.data.schema import Column
 from node.learning.data.source import ADAPTERS
@@ -25,15 +25,20 @@ CODES = ("?", "NA", "N/A", "null", "-", ".", "..", "missing", "saknas")
 ENCODINGS = ("utf-8", "cp1252")
 
 
-def draft_text(path: Path, layout: str | None) -> tuple[str, list[str]]:
+def draft_text(path: Path, layout: str | None, columns: Path | None = None) -> tuple[str, list[str]]:
     """Return a manifest as TOML text, and what is left to do.
 
+    Args:
+        columns: A manifest, or the columns of one, that regions have agreed on: the draft takes them over.
+
     Raises:
-        ConfigError: The layout is unknown, or the files are not of it.
+        ConfigError: The layout is unknown, the files are not of it, or ``columns`` is no manifest.
     """
     layout = layout or layout_of(path)
     if layout == "table":
         raw, hints = draft_table(path)
+        if columns is not None:
+            raw, hints = agreed(raw, load(columns))
         return to_toml(raw), hints
     if layout not in ADAPTERS:
         raise ConfigError(f"layout {layout}", f"table, {', '.join(ADAPTERS)}", "Correct --layout.")
@@ -98,6 +103,17 @@ def draft_table(path: Path) -> tuple[dict[str, Any], list[str]]:
     else:
         hints.insert(0, 'patient = "...", the column whose values define a patient, if patients have several rows')
     return {**head, "file": [file], "column": columns}, hints
+
+
+def agreed(raw: dict[str, Any], other: Manifest) -> tuple[dict[str, Any], list[str]]:
+    """Return a draft with the columns of another manifest, and in which the table differs from them."""
+    mine, theirs = [one["name"] for one in raw["column"]], [one.name for one in other.column]
+    hints = [f"{name}: agreed on, and not in the table" for name in theirs if name not in mine]
+    hints += [
+        f"{name}: in the table, and not agreed on; leave it out of the extract" for name in mine if name not in theirs
+    ]
+    columns = [{key: value for key, value in one.value().items() if value not in ("", [])} for one in other.column]
+    return {**raw, "id": other.id, "column": columns}, [*hints, "state owner, legal_basis, approval and purposes"]
 
 
 def _id(path: Path) -> str:
