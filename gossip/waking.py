@@ -251,6 +251,16 @@ class Waking:
             had = f"{max(least, head.size)}" if epoch == own else f"{head.size} under a later epoch, {epoch}"
             step.do(Suspect(self._peer.me, "ROLLED-BACK", f"this log has {log.size} entries, but has had {had}"))
 
+    def found_head(self, head: Checkpoint | None) -> None:
+        """What a file beside the log says it has had, before anybody is asked."""
+        log = self._peer.log
+        if head is None or epoch_of(head.origin) < epoch_of(log.origin):
+            return
+        if head.origin != log.origin or head.size > log.size or log.tree.root_at(head.size) != head.root:
+            self.larger = head
+            self.heads.append(head)
+            self.least = max(self.least, head.size) if head.origin == log.origin else self.least
+
     # ---------------------------------------------------------------- what comes back
 
     def recovered(self, step: Step, name: str, first: int, items: Sequence[Item]) -> None:

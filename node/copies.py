@@ -14,6 +14,7 @@ from crypto.note import Checkpoint, parse_note
 from gossip.events import CosigRow, ErasedRow, HeadRow, MirrorRow, OpeningRow, Row
 from gossip.mirror import Mirror
 from protocol.cosignature import Cosignature
+from protocol.epochs import epoch_of
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS mirror (
@@ -28,11 +29,14 @@ CREATE TABLE IF NOT EXISTS cosig (
   origin TEXT NOT NULL, size INTEGER NOT NULL, "by" TEXT NOT NULL, t_s INTEGER NOT NULL,
   sig BLOB NOT NULL CHECK (length(sig) = 64), PRIMARY KEY (origin, size, "by")
 ) STRICT, WITHOUT ROWID;
+"""
+OPENING = """
 CREATE TABLE IF NOT EXISTS opening (
   seq INTEGER NOT NULL, field TEXT NOT NULL, salt BLOB NOT NULL CHECK (length(salt) = 32), value BLOB NOT NULL,
   PRIMARY KEY (seq, field)
 ) STRICT, WITHOUT ROWID;
 """
+SCHEMA += OPENING
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,11 @@ class Copies:
             "SELECT origin, seq, leaf FROM mirror WHERE instr(leaf, ?) OR instr(leaf, ?) ORDER BY origin, seq",
             (b"key.rotate", b"key.revoke"),
         )
+
+    def firsts(self) -> list[tuple[str, bytes]]:
+        """Return the first entries of others' later epochs that were verified: origin and leaf, epochs ascending."""
+        rows = self._db.execute("SELECT origin, leaf FROM mirror WHERE seq = 0 AND leaf IS NOT NULL")
+        return sorted(((o, leaf) for o, leaf in rows if epoch_of(o) > 1), key=lambda row: (epoch_of(row[0]), row[0]))
 
     def mirrors(self) -> list[Mirror]:
         """Return the verified copies as witnesses keep them in memory."""

@@ -22,7 +22,7 @@ PRAGMAS = (
 
 
 def last_rotation(home: Path) -> int:
-    """Return the serial of the last ``key.rotate`` in a home's log; 1 if there is none.
+    """Return the serial of the key set at the end of a home's log: of its last ``key.rotate``, or of its first entry.
 
     Raises:
         StoreError: The log cannot be read.
@@ -30,13 +30,19 @@ def last_rotation(home: Path) -> int:
     try:
         connection = connect(home, "rw")
         try:
-            found = rotation_of(connection)
+            found = rotation_of(connection) or genesis_of(connection)
         finally:
             connection.close()
     except sqlite3.Error as error:
         raise unreadable(home, error) from error
     keys = found.body["keys"] if found is not None else None
     return int(str(keys["serial"])) if isinstance(keys, dict) else 1
+
+
+def genesis_of(db: sqlite3.Connection) -> Entry | None:
+    """Return the first entry; None where its bytes are not here."""
+    row = db.execute("SELECT leaf FROM entry WHERE seq = 0").fetchone()
+    return decode_entry(row[0]) if row is not None and row[0] is not None else None
 
 
 def rotation_of(db: sqlite3.Connection) -> Entry | None:
@@ -64,12 +70,12 @@ def leaves_of(db: sqlite3.Connection, home: Path) -> Iterator[bytes]:
 
 
 def entries_of(
-    db: sqlite3.Connection, home: Path, first: int, stop: int | None
+    db: sqlite3.Connection, home: Path, first: int, stop: int | None, table: str = "entry"
 ) -> Iterator[tuple[bytes | None, bytes]]:
-    """Yield (leaf or None, hash) of entries ``first`` to ``stop``."""
+    """Yield (leaf or None, hash) of entries ``first`` to ``stop``; ``table`` of an earlier epoch, see ``epochs``."""
     try:
         rows = db.execute(
-            "SELECT seq, leaf, hash FROM entry WHERE seq >= ? AND seq < ? ORDER BY seq",
+            f"SELECT seq, leaf, hash FROM {table} WHERE seq >= ? AND seq < ? ORDER BY seq",  # noqa: S608
             (first, stop if stop is not None else 2**53),
         )
         for expected, (seq, leaf, digest) in enumerate(rows, first):

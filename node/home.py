@@ -26,6 +26,7 @@ from node.files import sync_folder
 from protocol.roster import Card, make_card
 
 if TYPE_CHECKING:
+    from protocol.epochs import Previous
     from protocol.log import Log
 
 KEYS_PREFIX = "landsting-keys/v1"
@@ -45,6 +46,7 @@ class Home:
         self.config = config
         self._sets: dict[int, PrivateKeys] = {}
         self._serial: int | None = None
+        self._epoch: int | None = None
 
     @classmethod
     def create(
@@ -72,7 +74,7 @@ class Home:
                 code="HOME",
             )
         keys = PrivateKeys.generate(entropy)
-        card = make_card(network, name, advertise, keys)
+        make_card(network, name, advertise, keys)  # what a card may not have is refused before anything is made
         if bind is not None:
             check_bind(bind, "--bind")
         config = Config(network, name, tuple(advertise), bind or bind_for(tuple(advertise)))
@@ -85,8 +87,8 @@ class Home:
             _write_new(part / "home.toml", config.text().encode(), 0o600)
             _write_new(part / "keys", f"{KEYS_PREFIX} {base64.b64encode(keys.to_bytes()).decode()}\n".encode(), 0o600)
             home = cls(part, config)
-            home._sets, home._serial = {1: keys}, 1
-            home._begin_log(card)
+            home._sets, home._serial, home._epoch = {1: keys}, 1, 1
+            home._begin_log()
             os.rename(part, path)
         finally:
             shutil.rmtree(part, ignore_errors=True)
@@ -118,7 +120,20 @@ class Home:
     @property
     def origin(self) -> str:
         """Origin of its log."""
-        return f"{self.network}/{self.name}/1"
+        return f"{self.network}/{self.name}/{self.epoch}"
+
+    @property
+    def epoch(self) -> int:
+        """Epoch of its log: 1, or more where it was begun anew."""
+        if self._epoch is None:
+            from node.epochs import epoch_in
+
+            self._epoch = epoch_in(self.path)
+        return self._epoch
+
+    @epoch.setter
+    def epoch(self, value: int) -> None:
+        self._epoch = value
 
     @property
     def serial(self) -> int:
@@ -185,15 +200,15 @@ class Home:
 
         keys = self.keys()
         return Log(
-            network=self.network, region=self.name, sign_key=keys.sign, log_key=keys.log, leaves=leaves, hashes=hashes
+            network=self.network, region=self.name, sign_key=keys.sign, log_key=keys.log, leaves=leaves, hashes=hashes,
+            epoch=self.epoch,
         )
 
-    def _begin_log(self, card: Card) -> None:
-        from gossip.events import Commit
+    def first_entry(self, log: Log, now_ms: int, previous: Previous | None = None) -> None:
+        """Append ``log.genesis``; with ``previous``, of a log that was begun anew after that head."""
         from node.software import software
-        from node.storage import Store
 
-        log = self.log()
+        card = self.card()
         log.add(
             "log.genesis",
             {
@@ -202,11 +217,18 @@ class Home:
                 "identity": card.identity,
                 "keys": card.value()["keys"],
                 "software": software(),
-                "prev": None,
+                "prev": previous.value() if previous is not None else None,
             },
             study=None,
-            now_ms=time.time_ns() // 10**6,
+            now_ms=now_ms,
         )
+
+    def _begin_log(self) -> None:
+        from gossip.events import Commit
+        from node.storage import Store
+
+        log = self.log()
+        self.first_entry(log, time.time_ns() // 10**6)
         pending = log.pending()
         assert pending is not None
         leaves, checkpoint, signature = pending

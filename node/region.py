@@ -82,7 +82,8 @@ class Region:
             leaves = [leaf for leaf, _ in entries]
             log = home.log(leaves, [digest for _, digest in entries])
             check_log(store, log.tree, leaves, home.origin, home.keys().log.public, put_back=recovering)
-            check_ledger(home.path, leaves)
+            past = [leaf for epoch in store.past() for leaf, _ in epoch.records]
+            check_ledger(home.path, [*past, *leaves])
             check_clock(log.last_ms, wall_ms() if now_ms is None else now_ms, home.path)
             for seq in erased(leaves):
                 store.erase(seq)  # a stop between the entry and the deed left it
@@ -100,7 +101,8 @@ class Region:
                 key_sets=home.key_sets(),
                 records=Records(lambda first, stop: list(store.entries(first, stop)), store.copies.leaf),
             )
-            peer.replay(leaf for leaf in leaves if leaf is not None)
+            peer.replay(leaf for leaf in [*past, *leaves] if leaf is not None)
+            peer.following.load(store.copies.firsts())
             for origin, seq, leaf in store.copies.key_entries():
                 peer.rotation.mirrored(None, origin.split("/")[1], seq, leaf)
             if home.serial + 1 in home.key_sets():
@@ -112,7 +114,7 @@ class Region:
         except BaseException:
             lock.release()
             raise
-        known = [leaf for leaf in leaves if leaf is not None]
+        known = [leaf for leaf in [*past, *leaves] if leaf is not None]
         return cls(home, store, peer, stopped_cleanly(known), vault, lock)
 
     def handle(self, event: Event) -> list[Effect]:

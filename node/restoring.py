@@ -1,24 +1,32 @@
-"""What was lost of a log, asked back from the neighbours that keep a copy of it.
+"""What was lost of a log, asked back from the neighbours that keep a copy of it; and a log that is begun anew.
 
 Rules kept here, and nowhere else:
-  * entries come back only if they lead from what is here to the largest head that anybody can prove;
-  * they are appended with one ``log.recover`` behind them, in one transaction; nothing else is.
+  * entries come back only if they lead from what is here to a head that this region has signed;
+  * where they reach the largest head that anybody can prove, they are appended with one ``log.recover`` behind them,
+    in one transaction, and the log goes on;
+  * where they do not, the log goes on only in a new epoch, and only if the operator says so: its first entry names
+    the largest head that is proven. What came back is the end of the log before it.
 
-What cannot be brought back is not made up: then the log goes on only in a new epoch.
+What cannot be brought back is not made up.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from crypto.note import Checkpoint
 from gossip.events import Commit
+from gossip.mirror import Item
 from node.daemon import COMMANDS_S, Daemon
-from node.errors import StoreError
+from node.errors import Refused, StoreError
 from node.region import Region, wall_ms
+from node.vault import Vault
 from protocol.codec import Value
+from protocol.epochs import Previous
 
 SETTLE_S = 1.5
 
@@ -31,54 +39,160 @@ class Restored:
         before, after: Entries before, and with what came back (``log.recover`` not counted).
         sources: Regions whose copies helped, with the size of each.
         hash_only: Entries of which only the hash came back.
+        epoch: Of the log that goes on.
+        previous: The head after which it was begun anew; None where the log goes on as it was.
+        payloads: Stored payloads that entries which came back name, and that are not here.
     """
 
     before: int
     after: int
     sources: dict[str, int]
     hash_only: int
+    epoch: int = 1
+    previous: Previous | None = None
+    payloads: int = 0
 
 
-def restore(path: Path, *, wait_s: float = 60.0, bind: str | None = None) -> Restored | None:
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """How much of a lost log is to be had.
+
+    Attributes:
+        here, had: Entries here, and how many there were at least, under the largest head that is proven.
+        larger: That head.
+        reach: Up to where the copies lead to something this region has signed.
+        sources: By region, up to where its copy came back.
+        answered, silent: Regions that have answered, and that have not.
+    """
+
+    here: int
+    had: int
+    larger: Checkpoint
+    reach: int
+    sources: dict[str, int] = field(default_factory=dict)
+    answered: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
+
+    @property
+    def found(self) -> str:
+        """In words: what is lost."""
+        copies = ", ".join(f"{name} up to {size}" for name, size in sorted(self.sources.items())) or "none"
+        return (
+            f"ROLLED-BACK: this log ({self.here} entries here) has had {self.had} entries; the neighbours' copies lead"
+            f" to {self.reach} (copies: {copies}). No copy holds the rest, {self.had - self.reach} or more"
+        )
+
+    @property
+    def fix(self) -> str:
+        """In words: whether waiting can help, and what else there is."""
+        anew = (
+            "landsting restore --new-epoch begins the log anew: the gap stays visible for good (LS-EPOCH-GAP, minor),"
+            " and this region takes no part in the rounds in which it may have signed something"
+        )
+        if self.silent:
+            return (
+                f"{', '.join(self.silent)} has not answered and may hold more: start it and try again. If it never"
+                f" comes back: {anew} (--without NAME for each that is not waited for)"
+            )
+        return f"all regions have answered, so waiting does not help. Put back a newer copy of the home, or: {anew}"
+
+
+def restore(
+    path: Path,
+    *,
+    wait_s: float = 60.0,
+    bind: str | None = None,
+    anew: str | None = None,
+    without: Collection[str] = (),
+) -> Restored | None:
     """Ask all neighbours for what this log has lost, and append it; None if nobody knows of more than is here.
+
+    Args:
+        anew: Where it does not come back: begin the log anew, for this reason, a word of ``EPOCH_REASONS``.
+        without: Regions whose answer is not waited for before that.
 
     Raises:
         ConfigError, BusyError: The home cannot be taken.
         StoreError: The log is damaged, or what the neighbours hold does not reach the largest head that is proven.
+        Refused: It cannot be begun anew as long as somebody has not answered.
     """
     with Region.open(path, role="node", wait_s=COMMANDS_S, recovering=True) as region:
-        peer, store = region.peer, region.store
-        head = store.head()
-        if head is not None and (head.size > peer.log.size or peer.log.tree.root_at(head.size) != head.root):
-            peer.waking.larger = head
+        waking = region.peer.waking
+        waking.found_head(region.store.head())
         _ask(region, wait_s, bind)
-        if peer.waking.larger is None:
+        if waking.larger is None:
             return None
-        found = peer.waking.complete()
-        if found is None:
-            raise StoreError(
-                f"ROLLED-BACK: this log has had {peer.waking.larger.size} entries, and the neighbours' copies do not"
-                " reach so far",
-                "copies of every entry that was signed",
-                "wait until more neighbours are up and try again; or put back a newer copy of the home",
-            )
-        items, sources = found
-        before, after = peer.log.size, peer.log.size + len(items)
-        leaves = [leaf for leaf, _ in store.entries()] + [leaf for leaf, _ in items]
-        hashes = [digest for _, digest in store.entries()] + [digest for _, digest in items]
-        log = region.home.log(leaves, hashes)
-        lost = sum(leaf is None for leaf, _ in items)
-        shown: list[Value] = [{"region": name, "size": size} for name, size in sorted(sources.items())]
-        log.add(
-            "log.recover", {"from_size": before, "to_size": after, "from": shown, "hash_only": lost}, study=None,
-            now_ms=wall_ms(),
-        )  # fmt: skip
-        pending = log.pending()
-        assert pending is not None
-        new, checkpoint, signature = pending
-        recovered = tuple((before + at, leaf, digest) for at, (leaf, digest) in enumerate(items))
-        store.commit(Commit(tuple(new), checkpoint, signature, publish=True, recovered=recovered))
-        return Restored(before, after, sources, lost)
+        found = waking.complete()
+        if found is not None:
+            return _append(region, *found)
+        survey = _survey(region, waking.larger)
+        if anew is None:
+            raise StoreError(survey.found, "copies of every entry that was signed", survey.fix)
+        missing = sorted(set(survey.silent) - set(without))
+        if missing:
+            raise Refused(
+                "QUIET", f"{', '.join(missing)} has not answered, and may hold what is lost",
+                "the answer of every region, or --without NAME for each that is not waited for", survey.fix,
+            )  # fmt: skip
+        return _begin_anew(region, survey, anew)
+
+
+def _survey(region: Region, larger: Checkpoint) -> Survey:
+    peer = region.peer
+    found = peer.waking.partial()
+    reach = peer.log.size + (len(found[0]) if found is not None else 0)
+    others = [name for name in peer.membership.names if name != peer.me]
+    answered = tuple(name for name in others if name in peer.waking.answered)
+    had = max(larger.size, peer.waking.least if larger.origin == peer.log.origin else 0)
+    return Survey(
+        peer.log.size, had, larger, reach, peer.waking.reached, answered,
+        tuple(name for name in others if name not in answered),
+    )  # fmt: skip
+
+
+def _append(region: Region, items: list[Item], sources: dict[str, int]) -> Restored:
+    """The lost entries behind those that are here, and what tells of them."""
+    store, home, before = region.store, region.home, region.peer.log.size
+    after = before + len(items)
+    leaves = [leaf for leaf, _ in store.entries()] + [leaf for leaf, _ in items]
+    hashes = [digest for _, digest in store.entries()] + [digest for _, digest in items]
+    log = home.log(leaves, hashes)
+    lost = sum(leaf is None for leaf, _ in items)
+    shown: list[Value] = [{"region": name, "size": size} for name, size in sorted(sources.items())]
+    log.add(
+        "log.recover", {"from_size": before, "to_size": after, "from": shown, "hash_only": lost}, study=None,
+        now_ms=wall_ms(),
+    )  # fmt: skip
+    pending = log.pending()
+    assert pending is not None
+    new, checkpoint, signature = pending
+    recovered = tuple((before + at, leaf, digest) for at, (leaf, digest) in enumerate(items))
+    store.commit(Commit(tuple(new), checkpoint, signature, publish=True, recovered=recovered))
+    return Restored(before, after, sources, lost, home.epoch)
+
+
+def _begin_anew(region: Region, survey: Survey, reason: str) -> Restored:
+    """The next epoch, after the largest head that is proven; what came back ends the one before."""
+    store, home, peer = region.store, region.home, region.peer
+    before = peer.log.size
+    found = peer.waking.partial()
+    items = found[0] if found is not None else []
+    leaves = [leaf for leaf, _ in store.entries()] + [leaf for leaf, _ in items]
+    hashes = [digest for _, digest in store.entries()] + [digest for _, digest in items]
+    last = home.log(leaves, hashes).signed() if items else None
+    recovered = [(before + at, leaf, digest) for at, (leaf, digest) in enumerate(items)]
+    previous = Previous(survey.larger.origin, survey.larger.size, survey.larger.root, reason)
+    home.epoch = max(home.epoch, previous.place[0]) + 1
+    log = home.log()
+    home.first_entry(log, max(wall_ms(), peer.log.last_ms), previous)
+    pending = log.pending()
+    assert pending is not None
+    new, checkpoint, signature = pending
+    store.begin_anew(log.origin, Commit(tuple(new), checkpoint, signature, publish=True), recovered, last)
+    with Vault(home.path) as vault:
+        vault.forget_openings()
+    lost = sum(leaf is None for leaf, _ in items)
+    return Restored(before, before + len(items), survey.sources, lost, home.epoch, previous)
 
 
 def _ask(region: Region, wait_s: float, bind: str | None) -> None:

@@ -17,6 +17,7 @@ from node.errors import ConfigError, StoreError
 from node.storage import Store
 from protocol.entries import decode_entry
 from protocol.envelope import parse
+from protocol.epochs import epoch_of
 from protocol.errors import CodecError
 
 RECHECKED = 1000
@@ -46,7 +47,7 @@ def check_log(
     _check_lost(leaves)
     _check_sent(tree, leaves)
     if not put_back:
-        _check_head(store, tree)
+        _check_head(store, tree, origin)
 
 
 def _check_roots(store: Store, tree: Tree, origin: str, log_public: bytes) -> None:
@@ -112,10 +113,16 @@ def _check_sent(tree: Tree, leaves: Sequence[bytes | None]) -> None:
             return
 
 
-def _check_head(store: Store, tree: Tree) -> None:
+def _check_head(store: Store, tree: Tree, origin: str) -> None:
     head = store.head()
-    if head is None:
-        return
+    if head is None or epoch_of(head.origin) < epoch_of(origin):
+        return  # of before the log was begun anew: a stop came between the two
+    if epoch_of(head.origin) > epoch_of(origin):
+        raise StoreError(
+            f"ROLLED-BACK: this log is {origin}, but has been begun anew since as {head.origin} (file HEAD)",
+            "the log as it was; going on from here would be a second history, and neighbours would see it",
+            "landsting restore asks the neighbours for what is lost; do not delete HEAD",
+        )
     if head.size > tree.size:
         raise StoreError(
             f"ROLLED-BACK: this log has {tree.size} entries, but has had {head.size} (file HEAD)",

@@ -17,14 +17,14 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from crypto.errors import CryptoError
-from crypto.note import Checkpoint, checkpoint_body, note_with, open_note, parse_checkpoint
+from crypto.note import Checkpoint, checkpoint_body, note_with, open_note, parse_checkpoint, parse_note
+from node.copies import OPENING, Copies
 from node.copies import SCHEMA as COPIES
-from node.copies import Copies
 from node.database import (
     checkpoint_of,
     connect,
@@ -34,11 +34,14 @@ from node.database import (
     unreadable,
     unwritable,
 )
+from node.epochs import Past, past_of, set_aside
 from node.errors import StoreError
 from node.files import Files, disk_error, sync_folder, write
 from node.payloads import SCHEMA as PAYLOADS
 from node.payloads import Payloads
 from protocol.entries import decode_entry
+from protocol.epochs import Origin, epoch_of, read_origin
+from protocol.errors import CodecError
 
 if TYPE_CHECKING:
     from gossip.events import Commit
@@ -49,17 +52,16 @@ FORMAT = 1
 UPDATE_TRIGGER = (
     "CREATE TRIGGER entry_update BEFORE UPDATE ON entry BEGIN SELECT RAISE(ABORT, 'entries are never changed'); END"
 )
-_SCHEMA = f"""
-CREATE TABLE entry (seq INTEGER PRIMARY KEY, leaf BLOB, hash BLOB NOT NULL CHECK (length(hash) = 32)) STRICT;
-CREATE TABLE ckpt (
-  size INTEGER PRIMARY KEY, root BLOB NOT NULL CHECK (length(root) = 32),
-  sig BLOB NOT NULL CHECK (length(sig) = 64), round INTEGER
-) STRICT;
-{UPDATE_TRIGGER};
-CREATE TRIGGER entry_delete BEFORE DELETE ON entry BEGIN SELECT RAISE(ABORT, 'entries are never removed'); END;
-CREATE TRIGGER ckpt_update BEFORE UPDATE ON ckpt BEGIN SELECT RAISE(ABORT, 'checkpoints are never changed'); END;
-CREATE TRIGGER ckpt_delete BEFORE DELETE ON ckpt BEGIN SELECT RAISE(ABORT, 'checkpoints are never removed'); END;
-"""
+_LOG = (
+    "CREATE TABLE entry (seq INTEGER PRIMARY KEY, leaf BLOB, hash BLOB NOT NULL CHECK (length(hash) = 32)) STRICT",
+    "CREATE TABLE ckpt (size INTEGER PRIMARY KEY, root BLOB NOT NULL CHECK (length(root) = 32),"
+    " sig BLOB NOT NULL CHECK (length(sig) = 64), round INTEGER) STRICT",
+    UPDATE_TRIGGER,
+    "CREATE TRIGGER entry_delete BEFORE DELETE ON entry BEGIN SELECT RAISE(ABORT, 'entries are never removed'); END",
+    "CREATE TRIGGER ckpt_update BEFORE UPDATE ON ckpt BEGIN SELECT RAISE(ABORT, 'checkpoints are never changed'); END",
+    "CREATE TRIGGER ckpt_delete BEFORE DELETE ON ckpt BEGIN SELECT RAISE(ABORT, 'checkpoints are never removed'); END",
+)
+_SCHEMA = "".join(f"{statement};\n" for statement in _LOG)
 
 
 class Store:
@@ -144,8 +146,16 @@ class Store:
         rows = self._db.execute("SELECT size, root FROM ckpt WHERE round IS NOT NULL ORDER BY size")
         return [Checkpoint(self._origin, size, root) for size, root in rows]
 
+    def past(self) -> Iterator[Past]:
+        """Yield the epochs of this log that are over, ascending.
+
+        Raises:
+            StoreError: One of them is not what was written.
+        """
+        return past_of(self._db, self._home, self._origin.rpartition("/")[0])
+
     def head(self) -> Checkpoint | None:
-        """Return what the file ``HEAD`` says; None if there is none.
+        """Return what the file ``HEAD`` says, of whatever epoch; None if there is none.
 
         Raises:
             StoreError: It is not a checkpoint signed by this region's log key.
@@ -154,21 +164,24 @@ class Store:
         if not path.exists():
             return None
         try:
-            head = parse_checkpoint(self._opened(path.read_bytes()))
-        except CryptoError as error:
+            note = path.read_bytes()
+            origin = parse_checkpoint(parse_note(note).body).origin
+            head = parse_checkpoint(self._opened(note, origin))
+            its, own = read_origin(origin), read_origin(self._origin)
+        except (CryptoError, CodecError) as error:
             raise StoreError(
                 f"{path} is damaged ({error})", "a checkpoint signed by this region", "restore the home from its backup"
             ) from error
-        if head.origin != self._origin:
+        if its != Origin(own.network, own.region, its.epoch):
             raise StoreError(f"{path} belongs to {head.origin}", self._origin, "put the right file back")
         return head
 
-    def _opened(self, note: bytes) -> bytes:
-        """Body of a note that this log signed, with the keys in use now or with earlier ones."""
+    def _opened(self, note: bytes, origin: str) -> bytes:
+        """Body of a note that this region signed, with the keys in use now or with earlier ones."""
         for public in self._publics:
             with contextlib.suppress(CryptoError):
-                return open_note(note, self._origin, public)
-        return open_note(note, self._origin, self._log_public)
+                return open_note(note, origin, public)
+        return open_note(note, origin, self._log_public)
 
     def erase(self, seq: int) -> None:
         """Drop the bytes of an entry that the log says is erased; its hash stays.
@@ -223,6 +236,38 @@ class Store:
         return self.payloads.get(sha256)
 
     # ---------------------------------------------------------------- writing
+
+    def begin_anew(
+        self,
+        origin: str,
+        commit: Commit,
+        recovered: Iterable[tuple[int, bytes | None, bytes]] = (),
+        last: tuple[Checkpoint, bytes] | None = None,
+    ) -> None:
+        """Set the log at hand aside and begin the next one, with its first entry: one transaction.
+
+        Args:
+            origin: Of the new log.
+            commit: Its first entry, with the checkpoint over it.
+            recovered: Entries of the log at hand that came back: (seq, leaf or None, hash).
+            last: The checkpoint over the log at hand with those; None where nothing came back.
+
+        Raises:
+            StoreError: It could not be written; the log is what it was.
+        """
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            set_aside(self._db, epoch_of(self._origin), recovered, last, (*_LOG, OPENING))
+            self._origin = origin
+            self._append(commit)
+            self._db.execute("COMMIT")
+            assert commit.checkpoint is not None
+            self._publish(commit.checkpoint, commit.signature)
+        except OSError as error:
+            raise disk_error(error, self._home) from error
+        except sqlite3.Error as error:
+            self._drop()
+            raise unwritable(self._home, error) from error
 
     def commit(self, commit: Commit) -> None:
         """``add`` and ``settle``: have a step on disk when this returns."""
@@ -322,6 +367,7 @@ class StoreReader:
 
     def __init__(self, home: Home) -> None:
         self._home = home.path
+        self._prefix = f"{home.network}/{home.name}"
         try:
             self._db = connect(home.path, "rw")
             self._db.execute("PRAGMA query_only=ON")
@@ -346,6 +392,14 @@ class StoreReader:
             StoreError: The database cannot be read, or an entry is missing.
         """
         return entries_of(self._db, self._home, first, stop)
+
+    def past(self) -> Iterator[Past]:
+        """Yield the epochs of this log that are over, ascending.
+
+        Raises:
+            StoreError: One of them is not what was written.
+        """
+        return past_of(self._db, self._home, self._prefix)
 
     def checkpoint_note(self) -> bytes:
         """Return the newest checkpoint as a signed note.

@@ -133,6 +133,11 @@ class Vault:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._is_full = False
 
+    def forget_openings(self) -> None:
+        """Remove all openings: they are of entries of a log that is over."""
+        if self.is_there:
+            self._open().execute("DELETE FROM opening")
+
     def payload(self, sha256: bytes) -> bytes | None:
         """Return a payload by its SHA-256; None if it is not here."""
         if not self.is_there:

@@ -99,6 +99,7 @@ def write_bundle(
     with_mirrors: bool = False,
     rounds: range | None = None,
     openings: Mapping[tuple[int, str], bytes] | None = None,
+    earlier: Iterable[MirrorCopy] = (),
 ) -> None:
     """Write the evidence of one log; the same arguments give the same bytes.
 
@@ -119,6 +120,7 @@ def write_bundle(
         with_mirrors: Their entries as bytes, not as hashes alone.
         rounds: Masked values of these rounds only; None: of all.
         openings: Salt and value of commitments, by entry and field.
+        earlier: The region's own logs of epochs before this one, each with its last checkpoint.
 
     Raises:
         UnmaskableError: Together the files would uncover one region's update.
@@ -133,6 +135,11 @@ def write_bundle(
         raise ValueError(f"the checkpoint is of {head.origin}, the log of {origin}")
     files, wanted = _log_files(f"logs/{region}.{epoch}", leaves, study, head.size)
     files[f"logs/{region}.{epoch}/checkpoint.note"] = checkpoint
+    for log in earlier:
+        folder = f"logs/{region}.{log.origin.split('/')[2]}"
+        before, also = _log_files(folder, log.records, study, parse_checkpoint(parse_note(log.note).body).size)
+        files |= {**before, f"{folder}/checkpoint.note": log.note}
+        wanted.join(also)
     files[README] = _README_TEXT.encode()
     for copy in mirrors:
         _, whose, its_epoch = copy.origin.split("/")
@@ -211,6 +218,14 @@ class _Wanted:
     bulk: set[tuple[bytes, int, bytes]] = field(default_factory=set)
     pairs: list[tuple[int, str, bytes, str]] = field(default_factory=list)
     masked: dict[tuple[bytes, str], bytes] = field(default_factory=dict)
+
+    def join(self, earlier: _Wanted) -> None:
+        """Take over what the log of an earlier epoch names; its openings do not leave."""
+        self.studies |= earlier.studies
+        self.rosters |= earlier.rosters
+        self.kept |= earlier.kept
+        self.bulk |= earlier.bulk
+        self.masked = earlier.masked | self.masked
 
 
 def _log_files(

@@ -73,11 +73,23 @@ def frame_fault(form: Form, claimed: int, body: Mapping[str, Any], origin: str, 
         named = str(body["network"]), str(body["region"])
         if named != (network, region):
             return f"founds the log of {'/'.join(named)}"
+        return _epoch_fault(origin, body["prev"])
     if form.type is not None and not form.received:
         if form.sender != region:
             return f"holds as sent a message of {form.sender}"
         if form.about != form.study:
             return "is filed under another study than its message"
+    return None
+
+
+def _epoch_fault(origin: str, prev: Mapping[str, Any] | None) -> str | None:
+    """Return what is false in what a first entry says of the log before it, or None."""
+    whose, _, epoch = origin.rpartition("/")
+    if prev is None:
+        return None if epoch == "1" else f"founds epoch {epoch} without naming the log before it"
+    before, _, earlier = str(prev["origin"]).rpartition("/")
+    if before != whose or not earlier.isdecimal() or int(earlier) >= int(epoch):
+        return f"names {prev['origin']} as the log before it"
     return None
 
 

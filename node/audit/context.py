@@ -14,6 +14,7 @@ from typing import Any
 from node.audit.signatures import Signatures
 from node.audit.statements import Statement, Statements
 from protocol.card import Keys
+from protocol.epochs import epoch_of
 from protocol.plan import Plan
 from protocol.roster import Roster
 
@@ -40,11 +41,13 @@ class Later:
     Attributes:
         position: Of that entry; None where only a later roster tells of the set.
         body: Of that entry; None likewise.
+        epoch: Of the log that the position is of.
     """
 
     keys: KeySet
     position: int | None
     body: dict[str, Any] | None
+    epoch: int = 1
 
 
 @dataclass(slots=True, eq=False)
@@ -104,15 +107,15 @@ class Context:
         if is_agreed:
             return True
         statement.judged = True
-        sets = self.sets_at(statement.sender, statement.size)
+        sets = self.sets_at(statement.sender, statement.size, epoch_of(statement.log))
         if any(self.signatures.statement(statement, keys.sign) for keys in sets):
             return True
         return False if self._is_ours(statement) else None
 
-    def sets_at(self, region: str, position: int) -> list[KeySet]:
+    def sets_at(self, region: str, position: int, epoch: int = 1) -> list[KeySet]:
         """Return the key sets that may have signed at a position: the one that is valid there, and unplaced ones."""
-        later = self.later.get(region, ())
-        begun = [each.keys for each in later if each.position is not None and each.position <= position]
+        later, place = self.later.get(region, ()), (epoch, position)
+        begun = [each.keys for each in later if each.position is not None and (each.epoch, each.position) <= place]
         unplaced = [each.keys for each in later if each.position is None]
         return [*(begun[-1:] or [self.keys[region]]), *unplaced]
 

@@ -23,6 +23,7 @@ from protocol.card import Keys
 from protocol.codec import MAX_ENTRY, decode, encode
 from protocol.entries import Entry, decode_entry
 from protocol.envelope import Envelope, parse, verify
+from protocol.epochs import read_genesis
 from protocol.errors import CodecError, PlanError, RosterError
 from protocol.keys import Revocation, check_revocation, check_rotation
 from protocol.plan import Plan
@@ -118,6 +119,7 @@ class Exhibit:
         self.leaves: list[_Leaf] = []
         self.hashes: dict[tuple[str, int], set[bytes]] = {}
         self.earlier: dict[int, bytes] = {}
+        self.roots: dict[tuple[str, int], bytes] = {}
         self.sets = [self.card.keys]
         self.revocations: list[Revocation] = []
         self.plan: Plan | None = None
@@ -140,9 +142,11 @@ class Exhibit:
             case {"type": "hash", "at": int(at), "size": int(size)}:
                 self._included(at, size, _bytes(piece, "hash"), _nodes(piece))
             case {"type": "consistency", "size": int(size)}:
-                root, note = _bytes(piece, "root"), self.note
-                _crypto(verify_consistency, size, note.size, root, note.root, _nodes(piece))
-                self.earlier[size] = root
+                root = _bytes(piece, "root")
+                note = self._leading(size, root, _nodes(piece))
+                self.roots[note.origin, size] = root
+                if note == self.note:
+                    self.earlier[size] = root
             case {"type": "rotation"}:
                 self.sets.append(self._rotation(_bytes(piece, "body")))
             case {"type": "revocation"}:
@@ -155,6 +159,18 @@ class Exhibit:
                 self.logs += 1
             case _:
                 raise EvidenceError(f"a piece of an unknown type: {str(piece.get('type'))[:20]!r}")
+
+    def _leading(self, size: int, root: bytes, path: Sequence[bytes]) -> Checkpoint:
+        """The checkpoint that a path leads to: the largest, or where two logs are shown, one of the other's."""
+        note = self.note
+        for other in [each for each in self.notes if each.origin != note.origin and each.size >= size]:
+            try:
+                verify_consistency(size, other.size, root, other.root, path)
+            except (CryptoError, ValueError):
+                continue
+            return other
+        _crypto(verify_consistency, size, note.size, root, note.root, path)
+        return note
 
     def _included(self, at: int, size: int, hashed: bytes, path: Sequence[bytes]) -> None:
         """See that an entry stands at its place under a checkpoint of that size."""
@@ -231,6 +247,18 @@ class Exhibit:
         if not self.notes:
             raise EvidenceError("a signed checkpoint is missing")
         return self.notes[-1]
+
+    def named(self) -> list[tuple[str, int, bytes, bytes | None]]:
+        """Heads of an earlier epoch that the first entry of a later one names."""
+        found: list[tuple[str, int, bytes, bytes | None]] = []
+        for leaf in self.leaves:
+            try:
+                one = read_genesis(leaf.leaf)
+            except CodecError:
+                continue
+            if leaf_hash(leaf.leaf) in self.hashes.get((str(one.origin), 0), ()):
+                found.append((one.previous.origin, one.previous.size, one.previous.root, None))
+        return found
 
     def leaf(self, at: int | None = None) -> _Leaf:
         """The entry at a position, or the only one."""

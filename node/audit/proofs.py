@@ -18,6 +18,7 @@ from node.audit.rules import ABSENCES, RULES, Item
 from node.audit.times import judge_heads, quorum, time_fault
 from protocol.entries import Entry, decode_entry
 from protocol.envelope import parse, verify
+from protocol.epochs import epoch_of
 from protocol.errors import CodecError
 from protocol.roster import Roster
 
@@ -52,6 +53,10 @@ def _fork(exhibit: Exhibit) -> str:
         (e.fields.log, e.fields.head_size, e.fields.head_root, e.eid) for e in exhibit.envelopes
     ]
     heads += [(note.origin, note.size, note.root, None) for note in exhibit.notes]
+    for origin, size, root, _ in exhibit.named():
+        heads.append((origin, size, root, None))
+        if exhibit.roots.get((origin, size), root) != root:
+            return f"{exhibit.subject} began a new log after another history of {origin} than it signed"
     for origin, size, root, _ in heads:
         if exhibit.notes and origin == exhibit.note.origin and exhibit.earlier.get(size, root) != root:
             return f"the log of {exhibit.subject} has another root over its first {size} entries than it signed"
@@ -88,6 +93,8 @@ def _truncated(exhibit: Exhibit) -> str:
             raise EvidenceError("the second checkpoint is not larger than the one that was handed over")
         return f"{exhibit.subject} signed a checkpoint over {later.size} entries; {handed.size} were handed over"
     envelope, note = exhibit.envelope(), exhibit.note
+    if epoch_of(envelope.fields.log) > epoch_of(note.origin):
+        return f"{exhibit.subject} signed a message of {envelope.fields.log}; {note.origin} was handed over"
     if envelope.fields.log != note.origin or envelope.fields.head_size < note.size:
         raise EvidenceError(f"the message is entry {envelope.fields.head_size}, and {note.size} were handed over")
     return f"{exhibit.subject} signed a message as entry {envelope.fields.head_size}; {note.size} were handed over"

@@ -144,6 +144,7 @@ def export_bundle(
                 with_mirrors=with_mirrors,
                 rounds=rounds,
                 openings=extra,
+                earlier=list(reader.past()),
             )
         except UnmaskableError as error:
             raise Refusal(

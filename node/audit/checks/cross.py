@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from node.audit.bundle import Bundle
+from node.audit.checks import epochs
 from node.audit.checks.logs import CheckedLog
 from node.audit.checks.witness import Head, against, heads
 from node.audit.claims import slot
@@ -18,6 +19,7 @@ from node.audit.context import Context
 from node.audit.evidence import consistency_piece, note_piece
 from node.audit.findings import Finding, Json, Severity
 from node.audit.statements import Statement
+from protocol.epochs import epoch_of
 from protocol.messages import TYPES
 
 
@@ -50,10 +52,13 @@ def cross(
         origins.setdefault(statement.log, []).append(statement)
     for head in seen:
         origins.setdefault(head.checkpoint.origin, [])
+    over = epochs.over(logs)
     for origin in sorted(origins):
         mine = [head for head in seen if head.checkpoint.origin == origin]
         found = [log for log in logs if log.origin == origin]
-        _Origin(context, origin, found, origins[origin], mine, crossing, as_of).run()
+        _Origin(context, origin, found, origins[origin], mine, crossing, as_of, is_over=origin in over).run()
+    crossing.findings += epochs.forks(context, logs, seen, origins)
+    crossing.findings += epochs.missing(context, logs, statements, as_of)
     crossing.findings += _equivocations(context, statements)
     return crossing
 
@@ -70,8 +75,11 @@ class _Origin:
         seen: Sequence[Head],
         crossing: Crossing,
         as_of: int | None,
+        *,
+        is_over: bool = False,
     ) -> None:
         self._context = context
+        self._is_over = is_over
         self._region = origin.split("/")[1]
         self._signed = sorted((log for log in logs if log.is_signed), key=_size)
         self._reference = next((log for log in reversed(self._signed) if log.is_sound), None)
@@ -202,6 +210,8 @@ class _Origin:
     def _later(self, reference: CheckedLog, beyond: list[Statement]) -> None:
         """Statements after the end of what was handed over."""
         self._pairs(beyond)
+        if self._is_over:
+            return  # its region has said that the end is lost: LS-EPOCH-GAP
         missing = [s for s in beyond if s.shown_by and s.study in self._context.studies and self._is_asked(s)]
         if missing:
             last = missing[-1]
@@ -328,7 +338,10 @@ def _equivocations(context: Context, statements: Iterable[Statement]) -> list[Fi
 def _are_signed(context: Context, *statements: Statement) -> bool:
     """Whether their signatures hold: with ``--fast`` nobody has looked yet."""
     return all(
-        any(context.signatures.statement(each, keys.sign) for keys in context.sets_at(each.sender, each.size))
+        any(
+            context.signatures.statement(each, keys.sign)
+            for keys in context.sets_at(each.sender, each.size, epoch_of(each.log))
+        )
         for each in statements
     )
 

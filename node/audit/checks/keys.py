@@ -26,14 +26,14 @@ def follow(context: Context, bundles: Iterable[Bundle], rosters: Iterable[Roster
         return
     found: dict[tuple[str, int], Later] = {}
     for bundle in bundles:
-        for (region, _), raw in bundle.logs.items():
+        for (region, epoch), raw in sorted(bundle.logs.items()):
             for told in raw.told if region in roster.names else ():
                 if told.kind == "key.rotate":
                     try:
                         keys = KeySet.of(check_rotation(told.body, roster.card(region).identity))
                     except CryptoError:
                         continue  # nobody is bound by it; what it signs will not verify
-                    found.setdefault((region, keys.serial), Later(keys, told.seq, told.body))
+                    found.setdefault((region, keys.serial), Later(keys, told.seq, told.body, epoch))
     for other in rosters:
         for card in other.cards if other.network == roster.network else ():
             if card.name in roster.names:

@@ -15,7 +15,7 @@ from node.audit.bundle import Bundle
 from node.audit.checks.checkpoint import judge_checkpoint
 from node.audit.checks.logs import CheckedLog
 from node.audit.claims import head_fault
-from node.audit.context import Context
+from node.audit.context import Context, KeySet
 from node.audit.evidence import payload_piece
 from node.audit.findings import Finding, Json, Severity
 from node.audit.leaves import Told, reread
@@ -71,13 +71,18 @@ class LogCheck:
 
     def _genesis(self, entry: Told) -> None:
         keys: Any = entry.body["keys"]
-        known = self._context.keys.get(self.log.region)
-        if known is not None and (keys["sign"], keys["log"], keys["witness"]) != (known.sign, known.log, known.witness):
+        known = self._context.sets(self.log.region) if self.log.epoch > 1 else self._first_set()
+        named = keys["sign"], keys["log"], keys["witness"]
+        if known and named not in [(one.sign, one.log, one.witness) for one in known]:
             self._defect("LS-KEY-UNKNOWN", "the first entry names other keys than the roster", seq=0)
         prev: Any = entry.body["prev"]
         if prev is not None and self.log.is_sound:
             detail = f"after {prev['size']} entries of {prev['origin']}: {prev['reason']}"
             self._accuse("LS-EPOCH-GAP", 0, detail, [self.log.note, self.log.proof(0)])
+
+    def _first_set(self) -> list[KeySet]:
+        known = self._context.keys.get(self.log.region)
+        return [known] if known is not None else []
 
     # ------------------------------------------------------------ messages
 
@@ -157,6 +162,8 @@ class LogCheck:
     def _ending(self) -> None:
         if self.log.raw.leaves and self.log.raw.leaves[-1] is None:
             return
+        if any(region == self.log.region and epoch > self.log.epoch for region, epoch in self.log.bundle.logs):
+            return  # begun anew since: the hand-over stands in the newest log
         last = self.log.raw.told[-1] if self.log.raw.told else None
         seq = self.log.tree.size - 1
         if (last is None or last.seq != seq or last.kind != "audit.export") and not self._is_faulty(seq):

@@ -112,6 +112,7 @@ class RegionCheck:
         start = next((told for told in self._told if told.kind == "study.start"), None)
         self._check.record.begun = self._check.record.begun or start is not None
         agreed = any(told.kind == "study.accept" for told in self._told if start is None or told.seq < start.seq)
+        agreed = self._check.ended.accepted(self._log, agreed)
         if start is not None and not agreed and not self._log.withheld:
             self._lacks("LS-STUDY-ACCEPT", f"it began as entry {start.seq}, no acceptance stands before it", [start])
 
@@ -121,12 +122,13 @@ class RegionCheck:
         for absent in self._check.own(self._region, "ABSENT"):
             first, last = int(str(absent.body["first"])), int(str(absent.body["last"]))
             excused.update(range(first, min(last, self._check.plan.end_round) + 1))
-        expected, before = 0, None
+        expected, before = self._check.ended.until(self._log), None
         for told in self._told:
             end = told.kind == "study.end" and told.body["outcome"] == "done"
             if told.kind != "round.end" and not end:
                 continue
             number = self._check.plan.end_round if end else told.body["round"]
+            expected = number if expected is None else expected
             if self._check.as_of is not None:
                 number = min(number, self._check.as_of + 1)
             missing = [each for each in range(expected, number) if each not in excused]
@@ -134,6 +136,7 @@ class RegionCheck:
                 around = [each for each in (before, told) if each is not None]
                 self._lacks("LS-ROUND-GAP", f"round {missing[0]} has no end and no excuse", around, missing[0])
             expected, before = max(expected, number + 1), told
+        self._check.ended.seen(self._log, expected)
 
     # ------------------------------------------------------------ sums
 

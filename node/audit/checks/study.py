@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from node.audit.checks import epochs
+from node.audit.checks.epochs import Ended
 from node.audit.checks.logs import CheckedLog
 from node.audit.checks.region import RegionCheck, message_item
 from node.audit.context import Context
@@ -81,14 +83,16 @@ class StudyCheck:
         self.payloads = payloads
         self._sessions = sessions_of(self._plan)
         self.said: set[tuple[str, str]] = set()
+        self.ended = Ended()
         self._statements = [s for s in context.true() if s.study == study]
         self.again = Again(self, openings or {}, signed or {})
 
     def run(self) -> list[Finding]:
         """Return what was found."""
-        for log in self._logs:
+        for log in sorted(self._logs, key=lambda log: log.epoch):
             if log.is_sound:
                 RegionCheck(self, log).run()
+        self.findings += epochs.twice(self._context, self._study, self._logs)
         self._messages()
         self._disputes()
         self.again.finish(self._statements)
@@ -132,11 +136,11 @@ class StudyCheck:
 
         A log that ends earlier may have had the value in what was not handed over: that decides nothing.
         """
-        logs = {log.region: log for log in self._logs if log.is_sound and not log.withheld}
+        logs = {log.region for log in self._logs if log.is_sound and not log.withheld}
         ended = {
-            (name, told.body["round"])
-            for name, log in logs.items()
-            for told in log.raw.told
+            (log.region, told.body["round"])
+            for log in self._logs
+            for told in (log.raw.told if log.region in logs and log.is_sound else ())
             if told.kind == "round.end" and told.study == self._study
         }
         for statement in self._statements:

@@ -235,7 +235,10 @@ def times(context: Context, log: CheckedLog, study: bytes) -> list[Finding]:
 def _lag(context: Context, log: CheckedLog, study: bytes, told: Sequence[Told]) -> list[Finding]:
     """A round is confirmed by a quorum within the plan's number of further rounds; its last rounds are exempt."""
     plan = context.plans[study]
-    ends = [each for each in log.raw.told if each.study == study and each.kind == "round.end"]
+    # A log that was begun anew gives up the rounds that were lost before it takes part in one.
+    begun = next((each.seq for each in log.raw.told if each.kind == "round.start"), log.tree.size)
+    since = begun if log.epoch > 1 else 0
+    ends = [e for e in log.raw.told if e.study == study and e.kind == "round.end" and e.seq >= since]
     lag = int(plan.witness["max_lag_rounds"])
     for index, end in enumerate(ends[: len(ends) - lag] if lag else ends):
         until = ends[index + lag].seq if index + lag < len(ends) else log.tree.size
