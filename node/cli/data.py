@@ -296,7 +296,7 @@ def fitting(home: Path, name: str | None, schema: bytes, purpose: str | None = N
             "DATA",
             f"{len(names) or 'no'} bound data set{'s' if names else ''} with the plan's schema",
             "one, or its name",
-            f"landsting study accept ID --home {home} --data {names[0] if names else 'NAME'}",
+            f"landsting study accept ID --home {home} --data {names[0]}" if names else _which_columns(store, home),
         )
     if store.get(names[0]).manifest.synthetic:
         raise Refusal(
@@ -309,8 +309,7 @@ def fitting(home: Path, name: str | None, schema: bytes, purpose: str | None = N
             "DATA",
             f"'{names[0]}' has another schema than the plan ({mine.hex()[:16]}, not {schema.hex()[:16]})",
             "the same columns, kinds, units, ranges and categories in every region",
-            "ask the proposer for PLAN.columns.toml, which says in which columns: "
-            f"landsting data compare {names[0]} PLAN.columns.toml --home {home}",
+            _which_columns(store, home, names[0]),
         )
     allowed = store.get(names[0]).manifest.purposes
     if purpose is not None and purpose not in allowed:
@@ -324,6 +323,17 @@ def fitting(home: Path, name: str | None, schema: bytes, purpose: str | None = N
     if not sheet.passed:
         raise first_error(sheet)
     return names[0]
+
+
+def _which_columns(store: Datasets, home: Path, name: str | None = None) -> str:
+    """Return what to type where a plan has another schema than what is bound, or than anything that is."""
+    bound = [one.name for one in store.all()]
+    if not bound:
+        return f"landsting data add FILE.csv --home {home} --schema FILE.toml"
+    return (
+        "ask the proposer for PLAN.columns.toml, which says in which columns: "
+        f"landsting data compare {name or bound[0]} PLAN.columns.toml --home {home}"
+    )
 
 
 @data.command()
