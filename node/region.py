@@ -224,14 +224,10 @@ class Region:
 
     def manifest(self, study: bytes) -> Path | None:
         """Return the manifest of the data that a study was accepted with; None if it was with none."""
-        path = self._binding(study)
-        if not path.exists():
-            return None
-        name = json.loads(path.read_text(encoding="utf-8")).get("data")
-        return self.home.path / "data" / f"{name}.toml" if name else None
+        return manifest_of(self.home.path, study)
 
     def _binding(self, study: bytes) -> Path:
-        return self.home.path / "studies" / f"{study.hex()}.json"
+        return _binding(self.home.path, study)
 
     def close(self) -> None:
         """Let go of the home."""
@@ -246,6 +242,19 @@ class Region:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _binding(home: Path, study: bytes) -> Path:
+    return home / "studies" / f"{study.hex()}.json"
+
+
+def manifest_of(home: Path, study: bytes) -> Path | None:
+    """Return the manifest of the data that a study was accepted with; None if it was with none."""
+    path = _binding(home, study)
+    if not path.exists():
+        return None
+    name = json.loads(path.read_text(encoding="utf-8")).get("data")
+    return home / "data" / f"{name}.toml" if name else None
 
 
 def result_of(reply: Reply) -> dict[str, object]:

@@ -60,7 +60,7 @@ class Forecast:
     problems: list[str] = field(default_factory=list)
 
 
-class _Worker:
+class AskedWorker:
     """A training worker that is asked and waited for."""
 
     def __init__(self, home: Path) -> None:
@@ -83,7 +83,7 @@ class _Worker:
         self._process.stdin.flush()
         head = self._process.stdout.read(4)
         if len(head) < 4:
-            raise NodeError("the training worker died in the rehearsal", "an answer", "look for memory: free -h")
+            raise NodeError("the training worker died", "an answer", "look for memory: free -h")
         reply = msgpack.unpackb(self._process.stdout.read(struct.unpack(">I", head)[0]), raw=False)
         if not reply["ok"]:
             words = (str(reply.get(key) or "") for key in ("found", "expected", "fix"))
@@ -106,7 +106,7 @@ def rehearse(home: Path, region: str, plan: Plan, manifest: Path | None, *, mbit
     Raises:
         NodeError: It cannot even be opened: task, settings, schema, data or budget do not fit.
     """
-    worker = _Worker(home)
+    worker = AskedWorker(home)
     try:
         with tempfile.TemporaryDirectory(prefix="landsting-rehearsal-") as name:
             train_s, evaluate_s, memory, warnings = _measured(worker, home, region, plan, manifest, Path(name))
@@ -134,7 +134,7 @@ def rehearse(home: Path, region: str, plan: Plan, manifest: Path | None, *, mbit
 
 
 def _measured(
-    worker: _Worker, home: Path, region: str, plan: Plan, manifest: Path | None, folder: Path
+    worker: AskedWorker, home: Path, region: str, plan: Plan, manifest: Path | None, folder: Path
 ) -> tuple[float, float, int, list[str]]:
     """Return seconds of a round's training and of an evaluation, the worker's memory, and its warnings."""
     fields = open_fields(home, region, plan, manifest)

@@ -154,6 +154,12 @@ class Vault:
         )
         return dict(rows)
 
+    def studies(self) -> list[bytes]:
+        """Return the studies of which anything is kept open."""
+        if not self.is_there:
+            return []
+        return [study for (study,) in self._open().execute("SELECT DISTINCT study FROM opening ORDER BY study")]
+
     def openings(self, study: bytes) -> Iterator[tuple[int, int, str]]:
         """Yield round, entry and field of every opening that is here."""
         if self.is_there:

@@ -11,8 +11,8 @@ defective. Which rounds a region had to open: ``protocol.beacon``.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from crypto.hashing import tagged_hash
@@ -28,6 +28,23 @@ if TYPE_CHECKING:
 SALT = 32
 Place = tuple[str, int, int, str]
 """Region, epoch, entry and field of a commitment."""
+
+
+def _nothing(_sha256: bytes) -> bytes | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What an audit inside a region reads beside the bundles: the region's own vault.
+
+    Attributes:
+        openings: Salt and value, by the place of the commitment.
+        payload: Gives a payload by its SHA-256; None if there is none.
+    """
+
+    openings: Mapping[Place, bytes] = field(default_factory=dict)
+    payload: Callable[[bytes], bytes | None] = _nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +64,13 @@ class Opened:
         return self.data[SALT:]
 
 
-def gathered(bundles: Iterable[Bundle], inside: Mapping[Place, bytes] | None = None) -> dict[Place, list[Opened]]:
+def gathered(bundles: Iterable[Bundle], inside: Inside) -> dict[Place, list[Opened]]:
     """Return all openings at hand, by the place of their commitment."""
     found: dict[Place, list[Opened]] = {}
     for bundle in bundles:
         for place, data in bundle.openings.items():
             found.setdefault(place, []).append(Opened(bundle.label, data))
-    for place, data in (inside or {}).items():
+    for place, data in inside.openings.items():
         found.setdefault(place, []).append(Opened(None, data))
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from node.audit.checks.logs import CheckedLog
@@ -22,6 +22,7 @@ class Again:
     Args:
         openings: Of all regions, as handed over.
         signed: Label of a bundle to whether its region has signed it.
+        inside: Gives payloads out of the vault of the region that the audit runs in.
 
     Attributes:
         inits: By its hash, the study's initial model, once a log has opened it.
@@ -30,7 +31,11 @@ class Again:
     """
 
     def __init__(
-        self, check: StudyCheck, openings: Mapping[Place, Sequence[Opened]], signed: Mapping[str, bool]
+        self,
+        check: StudyCheck,
+        openings: Mapping[Place, Sequence[Opened]],
+        signed: Mapping[str, bool],
+        inside: Callable[[bytes], bytes | None],
     ) -> None:
         self.openings = openings
         self.signed = signed
@@ -38,7 +43,14 @@ class Again:
         self.totals: dict[bytes, tuple[bytes, int, bytes]] = {}
         self.said_of: set[tuple[str, str | None]] = set()
         self._check = check
+        self._inside = inside
         self._logs: list[tuple[CheckedLog, Sequence[Told], SumReplay]] = []
+
+    def payload(self, sha256: bytes | None) -> bytes | None:
+        """Return a payload by its SHA-256; None if it is not at hand."""
+        if sha256 is None:
+            return None
+        return self._check.payloads.get(sha256) or self._inside(sha256)
 
     def log(self, log: CheckedLog, told: Sequence[Told], values: Sequence[Statement]) -> SumReplay:
         """Return what judges the sums of one sound log.

@@ -220,7 +220,7 @@ class SumReplay:
             weights = tuple(row.of[name] for name in names)
         if parts is None:
             return None
-        payloads = [check.payloads[s.sha256] for s in parts if s.sha256 is not None and s.sha256 in check.payloads]
+        payloads = [data for s in parts if (data := check.again.payload(s.sha256)) is not None]
         if len(payloads) < len(parts):
             self._lack(told, round, len(parts) - len(payloads))
             return None
@@ -256,9 +256,10 @@ class SumReplay:
             if session is None or round is None or round < self._check.plan.first_round:
                 continue
             parts = self._heard.parts(session, members(partial), above=self._region)
-            if parts is None or any(s.sha256 not in self._check.payloads for s in parts):
+            found_of = [self._check.again.payload(s.sha256) for s in parts or ()]
+            payloads = [data for data in found_of if data is not None]
+            if parts is None or len(payloads) < len(parts):
                 continue
-            payloads = [self._check.payloads[s.sha256] for s in parts if s.sha256 is not None]
             found = sum_hash(payloads, [1] * len(payloads), self._check.plan.ring_at(round))
             if found == partial.sha256:
                 continue

@@ -24,7 +24,7 @@ from node.audit.checks.witness import times
 from node.audit.context import Context, contexts
 from node.audit.evidence import rotation_piece
 from node.audit.findings import Finding, Severity, ordered
-from node.audit.openings import Place, gathered
+from node.audit.openings import Inside, gathered
 from node.audit.reading import Register, label_of, read_bundle
 from node.audit.report import Report, report
 from node.audit.signatures import Signatures
@@ -44,7 +44,7 @@ class _Outcome:
     unchecked: set[bytes] = field(default_factory=set)
     records: dict[bytes, StudyRecord] = field(default_factory=dict)
     rotations: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    inside: Mapping[Place, bytes] = field(default_factory=dict)
+    inside: Inside = field(default_factory=Inside)
 
     def add_unnamed(self, other: _Outcome, source: str) -> None:
         """Take over what was found with keys that no roster holds: anybody can have made them, so nobody is named."""
@@ -66,7 +66,7 @@ def verify(
     as_of: int | None = None,
     jobs: int = 1,
     progress: Callable[[str], None] = lambda _: None,
-    inside: Mapping[Place, bytes] | None = None,
+    inside: Inside | None = None,
 ) -> Report:
     """Return what the bundles prove, contradict and leave open.
 
@@ -81,7 +81,7 @@ def verify(
         as_of: The last round that is looked at: later statements miss nothing, later rounds are not asked for.
         jobs: How many processes check signatures.
         progress: Is told in words how far the audit is, where it takes its time.
-        inside: Openings out of a region's own vault, for an audit inside it.
+        inside: A region's own vault, for an audit inside it.
 
     Raises:
         StudyError: The first bytes of a study id fit none, or several.
@@ -91,7 +91,7 @@ def verify(
     collecting = gc.isenabled()
     gc.disable()
     try:
-        return _verify(bundles, study, require, lang, fast, as_of, signatures, progress, inside or {})
+        return _verify(bundles, study, require, lang, fast, as_of, signatures, progress, inside or Inside())
     finally:
         signatures.close()
         if collecting:
@@ -107,7 +107,7 @@ def _verify(
     as_of: int | None,
     signatures: Signatures,
     progress: Callable[[str], None],
-    inside: Mapping[Place, bytes],
+    inside: Inside,
 ) -> Report:
     outcome, statements = _Outcome(inside=inside), Statements()
     read = _read(bundles, outcome, Register(statements, check=signatures.own, progress=progress))
@@ -236,7 +236,7 @@ def _audit(
     for study in sorted(context.studies):
         for log in logs:
             outcome.findings += times(context, log, study)
-        check = StudyCheck(context, study, logs, held.payloads, as_of, openings, outcome.signed)
+        check = StudyCheck(context, study, logs, held.payloads, as_of, openings, outcome.signed, outcome.inside.payload)
         outcome.findings += check.run()
         outcome.records[study] = check.record
     outcome.findings += revoked(context, logs)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 if TYPE_CHECKING:
+    from node.audit.openings import Inside
     from node.audit.report import Report
 
 USAGE, REFUSED, INTERNAL = 64, 65, 70
@@ -82,6 +83,18 @@ def _study_id(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 )
 @click.option("--date", metavar="D", help="A date to print on the page; none is printed by itself.")
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes to check with.")
+@click.option(
+    "--inside",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="HOME",
+    help="Open this home's own commitments too, out of its vault; for an audit inside the region.",
+)
+@click.option(
+    "--note",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    metavar="FILE",
+    help="With --inside and --study: the region's signed note on the report, as --json prints it.",
+)
 @_common
 def verify(
     bundles: Sequence[Path],
@@ -93,6 +106,8 @@ def verify(
     page: Path | None,
     date: str | None,
     jobs: int,
+    inside: Path | None,
+    note: Path | None,
     as_json: bool,
 ) -> None:
     """Check evidence bundles and say what they prove.
@@ -111,8 +126,13 @@ def verify(
     if lang not in LANGUAGES:
         raise click.UsageError(f"--lang {lang} is not in this version; it knows {', '.join(LANGUAGES)}")
     options = {"require": asked, "lang": lang, "fast": fast, "as_of": as_of, "jobs": jobs, "progress": _progress}
+    if note is not None and (inside is None or study is None or len(study) != 32):
+        raise click.UsageError("--note goes with --inside HOME and the whole id in --study")
     try:
-        report = run(bundles, study=study, **options)  # type: ignore[arg-type]
+        if inside is None:
+            report = run(bundles, study=study, **options)  # type: ignore[arg-type]
+        else:
+            report = _inside(inside, note, lambda vault: run(bundles, study=study, inside=vault, **options))  # type: ignore[arg-type]
     except StudyError as error:
         raise click.UsageError(f"--study {error}") from error
     if page is not None:
@@ -122,6 +142,67 @@ def verify(
     else:
         click.echo(report.to_text(), nl=False)
     sys.exit(report.exit_code)
+
+
+def _inside(home: Path, note: Path | None, run: Callable[[Inside], Report]) -> Report:
+    """Run the audit with a home's own vault; write the region's note on what came of it."""
+    from node.errors import NodeError
+    from node.home import Home
+    from node.vault import Vault
+    from node.vault_inside import inside, report_bytes, signed_note
+
+    try:
+        opened = Home.open(home)
+        with Vault(opened.path) as vault:
+            report = run(inside(opened, vault, vault.studies()))
+    except NodeError as error:
+        raise click.UsageError(f"--inside {home}: {error}") from error
+    if note is not None:
+        study = next(row.study for row in report.studies if row.confirmed)
+        note.write_bytes(signed_note(opened, study, report_bytes(report.to_json())))
+    return report
+
+
+@audit.command()
+@click.option(
+    "--home", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path), help="The region's home."
+)
+@click.option("--study", required=True, callback=_study_id, metavar="ID", help="The whole id of the study.")
+@click.option("--rounds", metavar="A-B", help="These rounds only; left out: all that the home has kept open.")
+@_common
+def repeat(home: Path, study: bytes, rounds: str | None, as_json: bool) -> None:
+    """Train kept rounds again, inside the region, and compare with what was committed to.
+
+    Nothing is paid, sent or changed. Exit code: 0 if every round gives the same model to the bit, 2 if one does
+    not, 4 if none was kept open.
+    """
+    from node.cli.log_export import span
+    from node.errors import NodeError
+    from node.home import Home
+    from node.region import manifest_of
+    from node.storage import StoreReader
+    from node.vault_inside import repeat as run
+    from protocol.plan import Plan
+
+    try:
+        opened = Home.open(home)
+        with StoreReader(opened) as reader:
+            encoded = reader.kept(study)
+        if encoded is None:
+            raise click.UsageError(f"--study {study.hex()[:16]}: this home knows no such study")
+        found = run(opened, Plan.decode(encoded), manifest_of(opened.path, study), span(rounds))
+    except NodeError as error:
+        raise click.UsageError(str(error)) from error
+    if as_json:
+        rows = [{"round": one.round, "entry": one.seq, "same": one.same, "off": one.off} for one in found]
+        click.echo(json.dumps({"study": study.hex(), "rounds": rows}, indent=2))
+    else:
+        for one in found:
+            words = "the same to the bit" if one.same else f"another result, {one.off:.2g} of the update's length away"
+            click.echo(f"round {one.round} (entry {one.seq}): {words}")
+        if not found:
+            click.echo("No round of this study is kept open: the plan draws none (retention.sample_bp), or none yet.")
+    sys.exit(4 if not found else 0 if all(one.same for one in found) else 2)
 
 
 @audit.command()

@@ -107,6 +107,10 @@ def _tamper(_ctx: click.Context, _param: click.Parameter, text: str | None) -> s
 @click.option(
     "--dir", "directory", type=click.Path(file_okay=False, path_type=Path), help="Where to put the homes; kept."
 )
+@click.option(
+    "--draw", type=click.FloatRange(0, 1), default=0.0, show_default=True,
+    help="Share of rounds, drawn by nobody's choice, that each region opens to the audit.",
+)
 @click.option("--keep", is_flag=True, help="Keep homes, logs and bundles, and say where.")
 @click.option("--stay", is_flag=True, help="Leave the nodes up until Ctrl-C.")
 @common
@@ -122,6 +126,7 @@ def demo(
     data: str,
     kills: list[tuple[str, int, int | None]],
     tamper: str | None,
+    draw: float,
     directory: Path | None,
     keep: bool,
     stay: bool,
@@ -163,5 +168,6 @@ def demo(
         keep=keep or directory is not None,
         stay=stay,
         tamper=tamper,
+        draw=draw,
     )
     return show(wish, as_json=as_json)

@@ -14,6 +14,15 @@ from node.cli.root import common, home_option
 
 
 def _rounds(_ctx: click.Context, _param: click.Parameter, text: str | None) -> range | None:
+    return span(text)
+
+
+def span(text: str | None) -> range | None:
+    """Return the rounds that ``A`` or ``A-B`` names; None for None.
+
+    Raises:
+        click.UsageError: It is neither.
+    """
     if text is None:
         return None
     first, dash, last = text.partition("-")

@@ -95,6 +95,14 @@ if TYPE_CHECKING:
     show_default=True,
     help="A new version of a region's data (data update, data exclude): not for this study, or from its next round.",
 )
+@click.option(
+    "--keep-payloads", type=click.IntRange(0), default=0, show_default=True, metavar="N",
+    help="Masked values of the last N rounds stay in each home, so that an audit can compute sums again.",
+)
+@click.option(
+    "--draw", type=click.FloatRange(0, 1), default=0.0, show_default=True,
+    help="Share of rounds, drawn by nobody's choice, whose values each region keeps open to an audit.",
+)
 @click.option("--lab", is_flag=True, help="A trial on data that is not real patients'; printed everywhere.")
 @click.option(
     "-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Where the plan goes."
@@ -122,6 +130,8 @@ def new(
     purpose: str,
     timeout_s: int,
     data_update: str,
+    keep_payloads: int,
+    draw: float,
     lab: bool,
     output: Path,
     as_json: bool,
@@ -147,6 +157,7 @@ def new(
     if topology and topology.startswith("edges:"):
         text = Path(topology.removeprefix("edges:")).read_text(encoding="utf-8")
         topology = "edges"
+    retention = {"payload_rounds": keep_payloads, "sample_bp": round(draw * 10_000)}
     plan = draft_plan(
         Draft(
             roster=bytes.fromhex(known["roster"]),
@@ -168,7 +179,7 @@ def new(
             freeze=freeze,
             score=score,
             lab=lab,
-            numbers=dict(number_of(one) for one in numbers) | {"data_update": data_update},
+            numbers=dict(number_of(one) for one in numbers) | {"data_update": data_update, "retention": retention},
             title=title,
             purpose=purpose,
             round_timeout_s=timeout_s,

@@ -32,15 +32,16 @@ def export_models(nodes: Sequence[Node], study: str, folder: Path, test: Path) -
     return out
 
 
-def export_bundles(nodes: Sequence[Node], folder: Path) -> list[Path]:
-    """Export every region's log."""
+def export_bundles(nodes: Sequence[Node], folder: Path, *, opened: bool = False) -> list[Path]:
+    """Export every region's log; ``opened``: with what it has kept open."""
     from node.cli.log_export import export_bundle
 
     folder.mkdir(parents=True, exist_ok=True)
     out = []
     for node in nodes:
         path = folder / f"{node.name}.bundle"
-        export_bundle(node.home, path, study=None, payloads="kept", requester="demo/1")
+        payloads, openings = ("all", "drawn") if opened else ("kept", "none")
+        export_bundle(node.home, path, study=None, payloads=payloads, requester="demo/1", openings=openings)
         out.append(path)
     return out
 

@@ -145,7 +145,7 @@ def _play(wish: Wish, folder: Path, nodes: list[Node], progress: Progress, clean
     if not wish.stay:
         stop_all(nodes)
     together = export_models(nodes, study, folder / "models", data.test)
-    report = audit(export_bundles(nodes, folder / "bundles"), study)
+    report = audit(export_bundles(nodes, folder / "bundles", opened=wish.draw > 0), study)
     return Played(result_of(wish, study, plan, nodes, baselines.wait(), together, report), plan, nodes)
 
 
@@ -185,6 +185,7 @@ def _plan(wish: Wish, data: DemoData, roster: bytes) -> Plan:
             title=f"demo: {data.name}",
             round_timeout_s=PRIVATE_TIMEOUT_S if wish.dp else TIMEOUT_S,
             round_min_s=PACED_S if wish.kills else 0,
+            numbers={"retention": {"sample_bp": round(wish.draw * 10_000)}} if wish.draw else {},
         )
     )
 

@@ -39,6 +39,7 @@ class Wish:
         dp: (epsilon, delta) as decimal strings.
         directory: Where the files go; None for a temporary place.
         tamper: A way of ``node.tamper`` to cheat in copies of the logs, or "all"; None: nobody does.
+        draw: Share of rounds that each region opens to the audit.
     """
 
     regions: int = 4
@@ -55,6 +56,7 @@ class Wish:
     keep: bool = False
     stay: bool = False
     tamper: str | None = None
+    draw: float = 0.0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -84,6 +86,7 @@ class Wish:
             "disclose": self.disclose,
             "dp": f"epsilon={self.dp[0]},delta={self.dp[1]}" if self.dp else None,
             "tamper": self.tamper,
+            "draw": self.draw or None,
         } | changes
         usual = {
             "regions": 4,

@@ -6,7 +6,7 @@ sound log accuses its region of what it holds; messages accuse their signer wher
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from node.audit.checks import epochs
@@ -72,6 +72,7 @@ class StudyCheck:
         as_of: int | None = None,
         openings: Mapping[Place, Sequence[Opened]] | None = None,
         signed: Mapping[str, bool] | None = None,
+        inside: Callable[[bytes], bytes | None] = lambda _: None,
     ) -> None:
         self.findings: list[Finding] = []
         self.record = StudyRecord()
@@ -85,7 +86,7 @@ class StudyCheck:
         self.said: set[tuple[str, str]] = set()
         self.ended = Ended()
         self._statements = [s for s in context.true() if s.study == study]
-        self.again = Again(self, openings or {}, signed or {})
+        self.again = Again(self, openings or {}, signed or {}, inside)
 
     def run(self) -> list[Finding]:
         """Return what was found."""
