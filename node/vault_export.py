@@ -98,7 +98,8 @@ def coalition_words(plan: Plan) -> str:
     least, coalition = report.fresh.least, report.fresh.coalition
     if least is None:
         return f"no {report.fresh.searched_to} regions' payloads together uncover one region's update of a round"
-    names = " and ".join(plan.regions[place] for place in coalition)
+    *first, last = (plan.regions[place] for place in coalition)
+    names = f"{', '.join(first)} and {last}" if first else last
     return f"the payloads of {least} regions ({names}, for instance) together uncover one region's update of a round"
 
 
