@@ -103,8 +103,8 @@ def breast_cancer(folder: Path, seed: int = 0) -> Tables:
     for k in (0, 1):
         rows = rng.permutation(np.flatnonzero(y == k))
         cuts = (np.cumsum(rng.dirichlet([1.0] * 4))[:-1] * len(rows)).astype(int)
-        for region, part in enumerate(np.split(rows, cuts)):
-            where[part] = region
+        for number, part in enumerate(np.split(rows, cuts)):
+            where[part] = number
     parts = {}
     for number, region in enumerate(regions):
         at = rng.permutation(np.flatnonzero(where == number))

@@ -33,6 +33,7 @@ def follow(study: str | None, home: Path, timeout_s: float | None, as_json: bool
     whole = study_id(home, study, patience_s=ARRIVAL_S)
     end = None if timeout_s is None else time.monotonic() + timeout_s
     last: tuple[object, ...] | None = None
+    told: list[str] = []  # notes that were shown
     while True:
         one, now = ask(home, "study", {"study": bytes.fromhex(whole)}), ask(home, "status", {})
         current = now if now.get("study") == whole else {}
@@ -42,7 +43,10 @@ def follow(study: str | None, home: Path, timeout_s: float | None, as_json: bool
             last = seen
             line = {"study": whole, "state": one["state"], "round": seen[1], "doing": doing, "waiting_for": waits}
             line |= _sheet(home, whole)
-            emit(line) if as_json else say(in_words(line))
+            fresh = [words for words in current.get("notes") or [] if words not in told]
+            told += fresh
+            line |= {"notes": fresh} if fresh else {}
+            emit(line) if as_json else say("\n".join([in_words(line), *fresh]))
         if one["state"] in OVER:
             return _over(one, home, as_json)
         if end is not None and time.monotonic() > end:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     "--task",
     default="classifier",
     show_default=True,
-    help="classifier, regression, survival, gan, idle, or one's own module:factory.",
+    help="classifier, regression, survival, tabgan, imagegan, idle, or one's own module:factory.",
 )
 @click.option("--data", "data_name", help="A data set bound with 'data add'.")
 @click.option("--rounds", type=click.IntRange(1, 10**6), default=20, show_default=True)

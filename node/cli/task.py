@@ -158,7 +158,7 @@ def examine(name: str, folder: Path | None, manifest: Path | None, settings: dic
 
     from node.learning.baselines import own_totals
     from node.learning.registry import admit, own_sha256, plan_name
-    from node.learning.task import SharePolicy
+    from node.learning.task import SharePolicy, shared_by
     from node.learning.trainer import Agreed, Trainer
 
     if ":" not in name:
@@ -190,7 +190,7 @@ def examine(name: str, folder: Path | None, manifest: Path | None, settings: dic
             problems.append("one round gives other bytes when it is repeated: a crash could not be told from a lie")
         if vector.tobytes() == one.initial().tobytes():
             problems.append("a round changes nothing")
-        shared = one.task.shared()
+        shared = shared_by(one.task, one.settings)
         return {
             "task": name,
             "plan_name": plan_name(name),

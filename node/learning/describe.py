@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from node.learning.augment import check_settings
 from node.learning.classifier import WITHOUT_COUNTS
 from node.learning.data.manifest import load
 from node.learning.data.schema import Target
@@ -13,7 +14,7 @@ from node.learning.errors import ConfigError
 from node.learning.own import About, begin
 from node.learning.registry import code_sha256, get_task, plan_name
 from node.learning.share import share, vector_hash
-from node.learning.task import decimal_settings, json_hash, read_settings
+from node.learning.task import check_private, decimal_settings, json_hash, read_settings
 from node.learning.trainer import stages_of
 
 NO_SCHEMA = json_hash("SCHEMA", [])  # of a task without data
@@ -45,6 +46,8 @@ def describe(
     """
     task = get_task(plan_name(task_name))
     known = read_settings(task, settings)
+    check_private(task, known, dp)
+    check_settings(known, dp)
     if dp and known.get("own_prior"):
         raise ConfigError(*WITHOUT_COUNTS)
     schema = None

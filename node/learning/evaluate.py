@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ from node.learning.preprocessing import Encoder
 from node.learning.registry import get_task
 from node.learning.task import Arrays, Floats, file_bytes, read_settings
 
+if TYPE_CHECKING:
+    from node.learning.synth.coding import TableCoding
+
 __all__ = ["FORMAT", "Model", "Score", "auroc", "disagreement", "figures", "read_model", "score"]
 
 FORMAT = "landsting-model/v1"
@@ -35,6 +38,7 @@ class Model:
 
     Attributes:
         sha256: Of the safetensors file, 64 hex digits.
+        coding: What codes rows for a generator of tables; None for other tasks.
     """
 
     task: str
@@ -42,6 +46,7 @@ class Model:
     encoder: Encoder
     sha256: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+    coding: TableCoding | None = None
 
     def predict(self, rows: Rows) -> NDArray[np.float64]:
         """Return what the model says of typed rows: of a classifier, the probability of each class or label."""
@@ -54,7 +59,8 @@ class Model:
 
     def figures(self, rows: Rows) -> dict[str, float | None]:
         """Return the task's figures of the model on typed rows."""
-        return get_task(self.task).evaluate(self.arrays, self.encoder.encode(rows), self.settings)
+        seen = self.encoder.encode(rows) if self.coding is None else self.coding.rows(rows)
+        return get_task(self.task).evaluate(self.arrays, seen, self.settings)
 
     @property
     def vector(self) -> Floats:
@@ -92,13 +98,18 @@ def read_model(path: Path) -> Model:
         encoder = Encoder.of_value(schema, about["encoder"])
         task = str(about["task"])
         settings = read_settings(get_task(task), about["settings"])
+        coding = None
+        if "coding" in about:
+            from node.learning.synth.coding import TableCoding  # generators only
+
+            coding = TableCoding.of_value(about["coding"])
     except (ValueError, KeyError, TypeError, SafetensorError) as error:
         raise ConfigError(f"{path.name} or its .json is damaged", "an exported model", "Export it again.") from error
     arrays: Arrays = {}
     for name, values in tensors.items():
         module, _, parameter = name.partition(".")
         arrays.setdefault(module, {})[parameter] = values
-    return Model(task, arrays, encoder, hashlib.sha256(data).hexdigest(), settings)
+    return Model(task, arrays, encoder, hashlib.sha256(data).hexdigest(), settings, coding)
 
 
 def score(model: Path | Model, table: Path) -> Score:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -83,8 +83,11 @@ class AdamW:
 
     def step(self, loss: Any, lr: float) -> None:
         """Take one step down the loss."""
+        self.descend(self.torch.autograd.grad(loss, list(self.parameters.values())), lr)
+
+    def descend(self, gradients: Sequence[Any], lr: float) -> None:
+        """Take one step by the gradient of each parameter, in their order."""
         self.count += 1
-        gradients = self.torch.autograd.grad(loss, list(self.parameters.values()))
         one, two = self.betas
         with self.torch.no_grad():
             for (name, value), gradient in zip(self.parameters.items(), gradients, strict=True):

@@ -16,11 +16,11 @@ from node.learning.task import Task, tagged_hash
 # By name, so that `idle` starts without the code of the others.
 _TASKS = {
     "classifier": ("node.learning.classifier", "Classifier"),
-    "gan": ("node.learning.gan", "Gan"),
     "idle": ("node.learning.idle", "Idle"),
     "imagegan": ("node.learning.synth.image_gan", "ImageGan"),
     "regression": ("node.learning.regression", "Regression"),
     "survival": ("node.learning.survival", "Survival"),
+    "tabgan": ("node.learning.synth.tabgan", "TabGan"),
 }
 TASKS = tuple(_TASKS)
 _own: dict[str, tuple[Path | None, str]] = {}

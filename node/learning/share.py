@@ -22,7 +22,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from node.learning.errors import ConfigError
-from node.learning.task import Arrays, Floats, Layout, SharePolicy, Task, file_bytes, flatten, layout_of, unflatten
+from node.learning.task import (
+    Arrays,
+    Floats,
+    Layout,
+    SharePolicy,
+    Task,
+    file_bytes,
+    flatten,
+    layout_of,
+    shared_by,
+    unflatten,
+)
 
 if TYPE_CHECKING:
     from node.learning.data.schema import Schema
@@ -97,7 +108,7 @@ def share(
     Raises:
         ConfigError: A pattern names nothing, nothing would travel, or the model is another one.
     """
-    shapes, policies = task.shapes(schema, settings), task.shared()
+    shapes, policies = task.shapes(schema, settings), shared_by(task, settings)
     names = [f"{module}.{name}" for module in sorted(shapes) for name in sorted(shapes[module])]
     frozen = _matching(names, freeze, "freeze")
     stays = str(settings.get("stays", ""))

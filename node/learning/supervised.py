@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from node.learning import augment
 from node.learning.data.schema import Schema, Target
 from node.learning.errors import ConfigError
 from node.learning.models import mlp, network
@@ -54,6 +55,7 @@ class Supervised:
         "flip": False,
         "stays": "",
         "full_patients": 0,
+        **augment.DEFAULTS,
         "test_share": 0.0,
     }
 

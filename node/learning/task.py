@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -147,12 +147,14 @@ class TrainReport:
         norm: L2 norm of the change of the travelling vector.
         loss: Mean training loss; None where there is none, and under DP, where it would be un-noised.
         dp: Integers for the log; None without DP.
+        notes: Sentences for the region's own people about what the task noticed; no values of patients.
     """
 
     steps: int
     norm: float
     loss: float | None = None
     dp: dict[str, int | str] | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,8 @@ class Local:
         before, steps_in_all: Local steps of earlier rounds, and of the whole study (0 where nobody knows).
         frozen: Parameters (``module.parameter``) that must stay as they are.
         device: Where torch computes.
+        validation: Encoded validation rows; None where the task has no use for them.
+        notes: Sentences that a task adds for the region's own people.
     """
 
     rows: Encoded
@@ -203,6 +207,8 @@ class Local:
     steps_in_all: int = 0
     frozen: frozenset[str] = frozenset()
     device: str = "cpu"
+    validation: Encoded | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 class Task(Protocol):
@@ -242,6 +248,23 @@ class Task(Protocol):
     def evaluate(self, arrays: Arrays, rows: Encoded, settings: Mapping[str, Any]) -> dict[str, float | None]:
         """Return figures on rows; what is undefined is None."""
         ...
+
+
+def shared_by(task: Task, settings: Mapping[str, Any]) -> dict[str, SharePolicy]:
+    """Return what becomes of each module under these settings; a task whose settings decide has ``shared_by``."""
+    decide = getattr(task, "shared_by", None)
+    return decide(settings) if decide is not None else task.shared()
+
+
+def check_private(task: Task, settings: Mapping[str, Any], private: bool) -> None:
+    """Have a task refuse settings that are for studies with differential privacy only, or without it only.
+
+    Raises:
+        ConfigError: It does (a task with ``check_private``).
+    """
+    check = getattr(task, "check_private", None)
+    if check is not None:
+        check(settings, private)
 
 
 def read_settings(task: Task, given: Mapping[str, object]) -> dict[str, Any]:

@@ -12,13 +12,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from node.learning.accounting import MICRO
 from node.learning.agreed import Agreed
+from node.learning.augment import beside, check_settings, extra_rows, refuse_synthetic
 from node.learning.data import table
 from node.learning.data.manifest import Schema, load
 from node.learning.data.schema import Target
@@ -41,13 +42,18 @@ from node.learning.task import (
     SharePolicy,
     Task,
     TrainReport,
+    check_private,
     check_vector,
     decimal_settings,
     flatten,
     read_settings,
+    shared_by,
     stream,
     tagged_hash,
 )
+
+if TYPE_CHECKING:
+    from node.learning.synth.coding import TableCoding
 
 __all__ = ["Agreed", "Totals", "Trainer", "stages_of"]
 
@@ -96,9 +102,12 @@ class Trainer:
             )
         self.settings = read_settings(self.task, agreed.settings)
         self.terms = Terms.of_plan(agreed.dp) if agreed.dp is not None else None
+        check_private(self.task, self.settings, self.terms is not None)
+        check_settings(self.settings, self.terms is not None)
         self.schema: Schema | None = None
         self.rows: table.Rows | None = None
         self.validation: table.Rows | None = None
+        self.extra: table.Rows | None = None  # synthetic rows, which are trained on and counted nowhere
         self._guard: table.Guard | None = None
         self._data = b""
         if self.task.needs_data:
@@ -149,6 +158,7 @@ class Trainer:
         if path is None:
             raise ConfigError(f"no data for task {self.task.name}", "a manifest", "Accept the study with --data NAME.")
         manifest = load(path)
+        refuse_synthetic(manifest)
         self.schema = manifest.schema_()
         if schema not in (None, self.schema.hash):
             raise ConfigError(
@@ -165,6 +175,8 @@ class Trainer:
             raise GateError(
                 f"manifest {manifest.id} leaves no training row", "at least one", "Lower settings.test_share."
             )
+        own = len(self.rows)
+        self.extra = extra_rows(path, self.schema, self.settings, own=own, seed=self.seed, region=self.region)
 
     def _stages(self, agreed: Sequence[str] | None) -> tuple[str, ...]:
         if agreed is None:
@@ -187,7 +199,7 @@ class Trainer:
 
         What it learns knows the region's patients, and must not leave.
         """
-        settings = dict(self.agreed.settings)
+        settings = {key: value for key, value in self.agreed.settings.items() if key != "synthetic"}
         if local_steps is not None:
             settings["local_steps"] = local_steps
         sums = [stage for stage in self.sums if stage != SCORE]
@@ -278,10 +290,20 @@ class Trainer:
                 nothing = Encoded(np.empty((0, 0), np.float32), np.empty(0, np.int64))
                 self._encoded = (key, nothing, nothing, None)
             else:
-                encode = self.encoder(totals)
                 stats = self._stats(totals)
-                self._encoded = (key, encode.encode(self.rows), encode.encode(self.validation), stats)
+                self._encoded = (key, self.encoded(self.rows, totals), self.encoded(self.validation, totals), stats)
         return self._encoded[1:]
+
+    def coding(self, totals: Totals) -> TableCoding | None:
+        """Return what codes the rows of a generator of tables, given all opened totals; None for other tasks."""
+        assert self.schema is not None
+        code = getattr(self.task, "coding", None)
+        return code(self.schema, self._stats(totals)) if code is not None else None
+
+    def encoded(self, rows: table.Rows, totals: Totals) -> Encoded:
+        """Return typed rows as the study's task sees them, given all opened totals."""
+        coding = self.coding(totals)
+        return self.encoder(totals).encode(rows) if coding is None else coding.rows(rows)
 
     def train(self, round: int, vector: Floats, totals: Totals = ()) -> tuple[Floats, TrainReport]:
         """Return the vector after one local round, and its facts.
@@ -296,14 +318,14 @@ class Trainer:
             self._guard.check()
             if self.agreed.data_update == "next_round" and self._guard.is_rebound:
                 self._take_up()
-        rows, _, stats = self._rows(totals)
+        rows, validation, stats = self._rows(totals)
         base = tagged_hash("base", np.ascontiguousarray(vector, "<f4").tobytes())
         context, facts = self._pay(round, base)
         private = self._state.before(round)
         rng = np.random.Generator(stream("train", self.seed, self.region, round))
         steps = self.settings.get("local_steps", 1)
         local = Local(
-            rows,
+            rows if self.extra is None else beside(rows, self.encoded(self.extra, totals)),
             stats,
             private,
             rng,
@@ -313,6 +335,7 @@ class Trainer:
             steps_in_all=(self.rounds or 0) * steps,
             frozen=self.split.frozen,
             device=self.device,
+            validation=validation,
         )
         arrays = self.split.arrays(vector, private)
         after, loss = self.task.train(arrays, local, self.settings)
@@ -324,7 +347,7 @@ class Trainer:
         if context is not None:
             assert context.taken == steps, "what was paid is not what was used"
         norm = float(np.linalg.norm(out.astype(np.float64) - vector))
-        return out, TrainReport(steps, norm, loss, facts)
+        return out, TrainReport(steps, norm, loss, facts, tuple(local.notes))
 
     def _take_up(self) -> None:
         """Go on with the rows of the version that is bound now; it has the plan's schema, or the study stops here."""
@@ -378,7 +401,7 @@ class Trainer:
         check_vector(vector, self.layout.dim)
         from safetensors.numpy import save
 
-        shared = self.task.shared()
+        shared = shared_by(self.task, self.settings)
         arrays = self.split.arrays(vector, self._state.before(NEWEST))
         tensors = {
             f"{m}.{p}": np.ascontiguousarray(value)
@@ -403,6 +426,8 @@ class Trainer:
                 "inputs": list(self.encoder(totals).names),
                 "encoder": self.encoder(totals).value(),
             }
+            if (coding := self.coding(totals)) is not None:
+                about["coding"] = coding.value()
         write_whole(path, data, 0o644)
         write_whole(path.with_suffix(".json"), json.dumps(about, sort_keys=True, indent=1).encode() + b"\n", 0o644)
         return hashlib.sha256(data).hexdigest()

@@ -52,7 +52,7 @@ class Worker:
 
     def __init__(self) -> None:
         self.studies: dict[str, Trainer] = {}
-        self.states: dict[str, Path | None] = {}
+        self.samples: dict[str, Path | None] = {}
         self.max_frame = FRAME
         self._imports: threading.Thread | None = None
         self.secluded: tuple[str, ...] = ()
@@ -121,7 +121,7 @@ class Worker:
             device=request.get("device") or "cpu",
         )
         self.studies[request["study"]] = trainer
-        self.states[request["study"]] = path("state")
+        self.samples[request["study"]] = path("samples")
         self.max_frame = max(self.max_frame, FRAME + 8 * trainer.layout.dim)
         columns = [column.name for column in trainer.schema.features] if trainer.schema else []
         placed = zip(trainer.layout.names, trainer.layout.shapes, strict=True)
@@ -149,11 +149,17 @@ class Worker:
     def _train(self, request: dict[str, Any]) -> Reply:
         study = self._study(request)
         vector, report = study.train(request["round"], _vector(request), _totals(request))
-        if (state := self.states[request["study"]]) is not None and hasattr(study.task, "sheet"):
+        if (samples := self.samples[request["study"]]) is not None and hasattr(study.task, "sheet"):
             from node.learning.synth.sheets import keep_sheet  # generators only
 
-            keep_sheet(study, request["round"], vector, _totals(request), state)
-        facts = {"steps": report.steps, "norm": report.norm, "loss": report.loss, "dp": report.dp}
+            keep_sheet(study, request["round"], vector, _totals(request), samples)
+        facts = {
+            "steps": report.steps,
+            "norm": report.norm,
+            "loss": report.loss,
+            "dp": report.dp,
+            "notes": list(report.notes),
+        }
         return {"vector": _bytes(vector, "<f4"), "report": facts}
 
     def _evaluate(self, request: dict[str, Any]) -> Reply:

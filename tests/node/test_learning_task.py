@@ -85,5 +85,5 @@ def test_a_wrong_setting_is_refused_by_name(given_settings: dict[str, object], w
 
 
 def test_an_unknown_task_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="one of classifier, gan, idle"):
+    with pytest.raises(ConfigError, match="one of classifier, idle"):
         get_task("forecast")

@@ -29,8 +29,8 @@ BLOCK = 4096  # rows that one stream of chance makes
 TRIES = 2_000_000  # candidates at most for a condition
 LEAST = 200_000  # candidates before a condition that nothing meets is given up
 SAMPLED = {"tabgan": "ema", "tabvae": "decoder"}  # task -> the module that makes rows
-PROBES = 8192  # rows from which the correction is found
-ROUNDS = 40
+PROBES = 4096  # rows from which the correction is found
+ROUNDS = 20
 MOST = 6.0  # largest correction of a logit
 
 
@@ -55,21 +55,11 @@ class Generator:
 
     def rows(self, labels: NDArray[np.int64], rng: np.random.Generator) -> Floats:
         """Return coded rows of these classes, float32 (n, width)."""
-        n = len(labels)
-        z = rng.standard_normal((n, self.noise), np.float32)
-        inputs = np.concatenate([z, tables.one_hot(labels, len(self.coding.classes))], axis=1)
-        chance = _open_interval(rng.random((n, self.coding.width), np.float32))
-        x = tables.made(tables.heads(self.parameters, inputs), self.coding, chance, self.shift)
+        x = tables.sample(self.parameters, self.coding, labels, self.noise, rng, self.shift)
         for part in self.coding.parts:
             if part.offset is not None and part.shares is not None:
-                x[:, part.offset] = 2 * rng.random(n, np.float32) - 1  # ranks within a bin are uniform
+                x[:, part.offset] = 2 * rng.random(len(labels), np.float32) - 1  # ranks within a bin are uniform
         return x
-
-    def labels(self, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Return classes drawn by their shares over all regions, int64 (n,)."""
-        until = np.cumsum(self.coding.prior)
-        found: NDArray[np.int64] = np.searchsorted(until, rng.random(n) * until[-1], side="right").astype(np.int64)
-        return np.minimum(found, len(until) - 1)
 
 
 def read_generator(model: Path) -> Generator:
@@ -175,7 +165,7 @@ def _pieces(
     while done + waiting < rows:
         bits = np.random.PCG64(int.from_bytes(tagged_hash("synth-rows", f"{seed} {block}".encode())[:16], "big"))
         rng = np.random.Generator(bits)
-        drawn = generator.labels(BLOCK, rng)
+        drawn = tables.drawn_labels(generator.coding.prior, BLOCK, rng)
         labels = drawn if label is None else np.full(BLOCK, label, np.int64)
         frame = generator.coding.decode(generator.rows(labels, rng), labels)
         for test in tests:
@@ -240,8 +230,3 @@ def _test(part: Part, value: str) -> Test:
         return np.asarray((values >= least) & (values <= most), np.bool_)
 
     return within
-
-
-def _open_interval(chance: Floats) -> Floats:
-    """Return uniform numbers kept away from 0 and 1, so that their logarithms are finite."""
-    return np.clip(chance, np.float32(1e-7), np.float32(1 - 1e-6))

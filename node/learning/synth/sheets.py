@@ -1,7 +1,7 @@
 """A sheet of made-up samples after each round, in the region's home and for its own eyes.
 
-``samples/<study>/round-000012.png`` beside ``state``: what the running mean of the generator makes after the region's
-training of that round, before it is mixed. A task that has ``sheet`` has sheets. No real row or image stands on one.
+``samples/<study>/round-000012.png`` (of tables ``.html``): what the running mean of the generator makes after the
+region's training of that round, before it is mixed. A task that has ``sheet`` has sheets. No real row or image stands on one.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 KEPT = 24  # sheets of a study; the oldest go first
 
 
-def keep_sheet(trainer: Trainer, round: int, vector: Floats, totals: Totals, state: Path) -> Path | None:
+def keep_sheet(trainer: Trainer, round: int, vector: Floats, totals: Totals, samples: Path) -> Path | None:
     """Write the sheet of a round, mode 0600, and forget all but the newest; None where the task makes none.
 
     Args:
         vector: What the region's training of the round gave.
         totals: Of the sum rounds.
-        state: The region's folder of states, beside which ``samples`` lies.
+        samples: The folder ``samples`` of the region's home.
     """
     make = getattr(trainer.task, "sheet", None)
     if make is None or trainer.rows is None:
         return None
-    none = trainer.encoder(totals).encode(trainer.rows.take(np.zeros(len(trainer.rows), bool)))
+    none = trainer.encoded(trainer.rows.take(np.zeros(len(trainer.rows), bool)), totals)
     ending, data = make(trainer.split.arrays(vector, {}), none, trainer.settings)
-    folder = state.parent / "samples" / trainer.study
+    folder = samples / trainer.study
     path = folder / f"round-{round:06d}.{ending}"
     write_whole(path, data)
     for old in sorted(folder.glob("round-*"))[:-KEPT]:

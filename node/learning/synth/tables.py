@@ -10,7 +10,7 @@ a perceptron of ``models.mlp`` by its names.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -92,6 +92,28 @@ def made(out: Floats, coding: TableCoding, chance: Floats, shift: Floats | None 
         if part.offset is not None:
             x[:, part.offset] = np.tanh(out[:, part.offset])
     return x
+
+
+def sample(
+    parameters: Parameters,
+    coding: TableCoding,
+    labels: NDArray[np.int64],
+    noise: int,
+    rng: np.random.Generator,
+    shift: Floats | None = None,
+) -> Floats:
+    """Return made rows of these classes, float32 (n, width); ``shift`` as in ``made``."""
+    z = rng.standard_normal((len(labels), noise), np.float32)
+    inputs = np.concatenate([z, one_hot(labels, len(coding.classes))], axis=1)
+    chance = np.clip(rng.random((len(labels), coding.width), np.float32), np.float32(1e-7), np.float32(1 - 1e-6))
+    return made(heads(parameters, inputs), coding, chance, shift)
+
+
+def drawn_labels(prior: Sequence[float], n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return classes drawn by their shares, int64 (n,)."""
+    until = np.cumsum(prior)
+    found: NDArray[np.int64] = np.searchsorted(until, rng.random(n) * until[-1], side="right").astype(np.int64)
+    return np.minimum(found, len(until) - 1)
 
 
 # ---------------------------------------------------------------- torch: what learns

@@ -84,10 +84,10 @@ def test_fewer_than_no_images_are_refused(model: Path) -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_sheet_shows_both_classes_and_is_the_same_each_time(tmp_path: Path, channels: int) -> None:
     trainer = region(tmp_path / "data", channels)
-    totals, state = own_totals(trainer, trainer.sums), tmp_path / "home" / "state"
+    totals, samples = own_totals(trainer, trainer.sums), tmp_path / "home" / "samples"
 
-    first = keep_sheet(trainer, 3, trainer.initial(), totals, state)
-    second = keep_sheet(trainer, 4, trainer.initial(), totals, state)
+    first = keep_sheet(trainer, 3, trainer.initial(), totals, samples)
+    second = keep_sheet(trainer, 4, trainer.initial(), totals, samples)
 
     assert first == tmp_path / "home" / "samples" / "ab" / "round-000003.png"
     assert second is not None
@@ -104,7 +104,7 @@ def test_only_the_newest_sheets_are_kept(tmp_path: Path) -> None:
     for round in range(KEPT + 5):
         (folder / f"round-{round:06d}.png").write_bytes(b"")
 
-    keep_sheet(trainer, 100, trainer.initial(), own_totals(trainer, trainer.sums), tmp_path / "state")
+    keep_sheet(trainer, 100, trainer.initial(), own_totals(trainer, trainer.sums), tmp_path / "samples")
 
     kept = sorted(path.name for path in folder.iterdir())
     assert len(kept) == KEPT
@@ -113,10 +113,11 @@ def test_only_the_newest_sheets_are_kept(tmp_path: Path) -> None:
 
 def test_the_training_worker_leaves_a_sheet_of_each_round(tmp_path: Path) -> None:
     trainer = region(tmp_path / "data")
-    worker, state = Worker(), str(tmp_path / "home" / "state")
+    worker, home = Worker(), tmp_path / "home"
     totals = [total.tobytes() for total in own_totals(trainer, trainer.sums)]
     named = {"task": "imagegan", "version": "1", "settings": dict(trainer.agreed.settings), "seed": 1}
-    where = {"region": "north", "manifest": str(tmp_path / "data" / "x.toml"), "state": state}
+    where = {"region": "north", "manifest": str(tmp_path / "data" / "x.toml"), "state": str(home / "state" / "private")}
+    where["samples"] = str(home / "samples")
 
     opened = worker.answer({"id": 1, "op": "open", "study": "ab", **named, **where})
     trained = worker.answer(

@@ -1,0 +1,104 @@
+"""The discriminator's steps: plain, or by differentially private descent.
+
+With privacy, real rows (patients by Poisson sampling) and made rows go through one backward pass: each patient's
+gradient, and each made row's, is clipped, the full noise is added once, and the sum is divided by q n. How many
+rows are made, and of which classes, follows from what is public: the region's number of patients and the shared
+shares of classes. The generator learns from D alone, so its steps cost nothing more (post-processing).
+
+Sources: Abadi et al. (2016), DP-SGD; Xie et al. (2018), DPGAN: noise on the discriminator is enough.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from node.learning.accounting import MICRO
+from node.learning.models import mlp
+from node.learning.privacy import DPContext, noise_generator
+from node.learning.synth.tables import SLOPE
+from node.learning.task import Floats, tagged_hash
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+def network(parameters: Mapping[str, Floats]) -> nn.Module:
+    """Return D as a torch module, parameters by the names of ``models.mlp``; without dropout."""
+    torch = mlp.torch_one_thread()
+    net = mlp.build(parameters)
+    for i, layer in enumerate(net):
+        if isinstance(layer, torch.nn.ReLU):
+            net[i] = torch.nn.LeakyReLU(SLOPE)
+    return net
+
+
+class PrivateJudge:
+    """D's steps under differential privacy; the parameters of ``net`` change in place.
+
+    Args:
+        patients: Number of the patient of each row, from 0, (n,); None: each row is a patient.
+    """
+
+    def __init__(self, net: Any, context: DPContext, rows: int, patients: NDArray[np.int64] | None) -> None:
+        import torch
+        from opacus.grad_sample import GradSampleModule
+        from opacus.optimizers import DPOptimizer
+
+        terms = context.terms
+        self.context, self.patients = context, patients
+        self.units = rows if patients is None else int(patients.max(initial=-1)) + 1
+        self.q = terms.q_u / MICRO
+        bits = np.random.PCG64(int.from_bytes(tagged_hash("dp-sample", context.key)[:16], "big"))
+        self.chance = np.random.Generator(bits)
+        self.hooked = GradSampleModule(net, loss_reduction="mean")
+        self.optimizer = DPOptimizer(
+            torch.optim.SGD(list(self.hooked.parameters()), lr=1.0),  # Opacus clips and adds noise; the step is ours
+            noise_multiplier=terms.sigma_u / MICRO,
+            max_grad_norm=terms.clip_u / MICRO,
+            expected_batch_size=self.q * self.units,
+            loss_reduction="mean",
+            generator=noise_generator(context.key),
+        )
+
+    @property
+    def made(self) -> int:
+        """How many made rows stand beside the real ones in a step: as many as real ones on average."""
+        return max(1, round(self.q * self.units))
+
+    def gradients(self, real: Callable[[Tensor], Tensor], made: Tensor) -> list[Tensor]:
+        """Return the noised mean gradient of each parameter, for real rows drawn here and these made ones.
+
+        Args:
+            real: From row numbers to D's inputs, (k, inputs).
+            made: D's inputs of made rows, without gradient.
+        """
+        import torch
+
+        softplus = torch.nn.functional.softplus
+        drawn = np.flatnonzero(self.chance.random(self.units) < self.q)
+        at = drawn if self.patients is None else np.flatnonzero(np.isin(self.patients, drawn))
+        self.optimizer.zero_grad()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Full backward hook is firing")
+            logits = self.hooked(torch.cat([real(torch.from_numpy(at)), made]))[:, 0]
+            loss = torch.cat([softplus(-logits[: len(at)]), softplus(logits[len(at) :])])
+            loss.mean().backward()  # type: ignore[no-untyped-call]  # "mean" makes Opacus multiply by the rows: per-row gradients
+        if self.patients is not None and len(drawn) < len(at):
+            group = np.searchsorted(drawn, self.patients[at])
+            groups = torch.from_numpy(np.concatenate([group, len(drawn) + np.arange(len(made))]))
+            for parameter in self.optimizer.params:
+                each = parameter.grad_sample
+                summed = torch.zeros((len(drawn) + len(made), *each.shape[1:]), dtype=each.dtype)
+                parameter.grad_sample = summed.index_add_(0, groups, each)
+        self.optimizer.pre_step()
+        self.context.taken += 1
+        return [parameter.grad.detach().clone() for parameter in self.optimizer.params]
+
+    def done(self) -> None:
+        """Take the hooks off."""
+        self.hooked.to_standard_module()
