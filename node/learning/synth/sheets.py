@@ -1,8 +1,8 @@
 """A sheet of made-up samples after each round, in the region's home and for its own eyes.
 
 ``samples/<study>/round-000012.png`` (of tables ``.html``): what the running mean of the generator makes after the
-region's training of that round, before it is mixed. A task that has ``sheet`` has sheets. No real row or image stands on
-one.
+region's training of that round, before it is mixed. A task that has ``sheet`` has sheets. No real row or image
+stands on one.
 """
 
 from __future__ import annotations
