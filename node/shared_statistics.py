@@ -51,9 +51,16 @@ def opened(home: Path, plan: Plan, schema: Schema) -> GlobalStats:
 
 
 def inner_knots(stats: GlobalStats) -> Mapping[str, Sequence[float]]:
-    """Return the nine inner quantiles of each numeric input; none of a column of which some are equal."""
-    return {
-        name: list(knots[1:-1])
-        for name, knots in stats.knots.items()
-        if all(low < high for low, high in pairwise(knots[1:-1]))
-    }
+    """Return the nine inner quantiles of each numeric input.
+
+    None of a column of which two lie within one bin of the histogram: there many values are equal, and what lies
+    between is interpolated.
+    """
+    from node.learning.stages import BINS
+
+    found = {}
+    for name, knots in stats.knots.items():
+        low, high = stats.ends[name]
+        if all(b - a > (high - low) / BINS for a, b in pairwise(knots[1:-1])):
+            found[name] = list(knots[1:-1])
+    return found

@@ -17,7 +17,7 @@ CHECKS: Mapping[str, Mapping[str, str]] = {
     "en": {
         "range": "values outside the plausible range", "swapped": "two columns that look swapped",
         "units": "mixed units", "missing": "missing values", "duplicates": "duplicates",
-        "drift": "differs from an earlier extract", "dicom": "identifying DICOM tags",
+        "drift": "distribution unlike the reference", "dicom": "identifying DICOM tags",
         "direct_identifier": "a column that identifies directly", "identifiers": "what looks like an identifier",
         "dates": "full dates", "free_text": "free text", "age": "ages over 89", "k": "groups smaller than k",
         "constant": "one value only", "outliers": "values far from the others", "category": "values in no category",
@@ -27,7 +27,7 @@ CHECKS: Mapping[str, Mapping[str, str]] = {
     "sv": {
         "range": "värden utanför rimligt intervall", "swapped": "två kolumner som ser omkastade ut",
         "units": "blandade enheter", "missing": "saknade värden", "duplicates": "dubbletter",
-        "drift": "avviker från ett tidigare uttag", "dicom": "identifierande DICOM-taggar",
+        "drift": "fördelning som avviker från referensen", "dicom": "identifierande DICOM-taggar",
         "direct_identifier": "en kolumn som identifierar direkt", "identifiers": "det som liknar en identitet",
         "dates": "hela datum", "free_text": "fritext", "age": "åldrar över 89", "k": "grupper mindre än k",
         "constant": "ett enda värde", "outliers": "värden långt från de andra", "category": "värden i ingen kategori",

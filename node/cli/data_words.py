@@ -121,7 +121,7 @@ def _say(found: list[dict[str, Any]], as_json: bool) -> None:
         say(f"  schema {one['schema'][:16]}  (must be the same in every region)")
         for words in one["left_out"]:
             say(f"  left out: {words}")
-        for line in brief(one["findings"], one["name"]):
+        for line in brief(one["findings"]):
             say(f"  {line}")
 
 
@@ -129,7 +129,7 @@ MANY = 3  # notes of one check from which on they share a line
 NAMED = 8
 
 
-def brief(findings: list[dict[str, Any]], name: str) -> list[str]:
+def brief(findings: list[dict[str, Any]]) -> list[str]:
     """Return findings as lines: of a check that notes the same of many columns one line for all of them."""
     from node.annex_words import CHECKS
 
@@ -147,7 +147,7 @@ def brief(findings: list[dict[str, Any]], name: str) -> list[str]:
         title = CHECKS["en"].get(check, check)
         lines.append(f"note: {title} in {len(names)} columns: {', '.join(names[:NAMED])}{more}")
     if notes:
-        lines.append(f"each of these by itself: landsting data show {name}")
+        lines.append("each of these by itself: --report FILE.html")
     return lines
 
 

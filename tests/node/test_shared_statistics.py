@@ -87,7 +87,10 @@ def test_a_study_that_opened_no_histograms_says_which_setting_does(
     assert refused.value.fix.endswith("--set scaling=quantile")
 
 
-def test_a_column_with_equal_quantiles_is_not_compared() -> None:
-    stats = GlobalStats(9, 9, (), {}, {}, {}, knots={"a": tuple(range(11)), "b": (0, 1, 1, *range(2, 10))})
+def test_a_column_in_which_many_values_are_equal_is_not_compared() -> None:
+    """The knots of a boolean lie within the two bins that have any rows."""
+    flag = (0, 0.001, 0.0015, 0.002, 0.0025, 0.003, 0.997, 0.998, 0.999, 0.9995, 1)
+    ends = {"a": (0.0, 10.0), "flag": (0.0, 1.0)}
+    stats = GlobalStats(9, 9, (), {}, {}, {}, ends=ends, knots={"a": tuple(range(11)), "flag": flag})
 
     assert list(inner_knots(stats)) == ["a"]
