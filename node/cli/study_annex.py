@@ -45,6 +45,7 @@ def annex(
     from crypto.words import words
     from node.annex import annex_of
     from node.annex_page import to_html
+    from node.files import write
     from node.home import Home
 
     plan, answers = _plan(home, study)
@@ -57,7 +58,9 @@ def annex(
         data = _data(home, plan, data_name)
     found_annex = annex_of(plan, home=home, region=region, data=data, answers=answers)
     day = date or datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH") or _now()), UTC).strftime("%Y-%m-%d")
-    output.write_text(to_html(found_annex, lang, day), encoding="utf-8")
+    if not output.parent.is_dir():
+        raise Refusal("FILE", f"there is no folder {output.parent}", "one that exists", f"mkdir -p {output.parent}")
+    write(output, to_html(found_annex, lang, day).encode("utf-8"), durable=False)  # whole or not at all
     if as_json:
         spoken = words(plan.study)
         exceptions = [] if data is None else [[one.check, one.column, one.ref] for one in data.exceptions]
