@@ -21,6 +21,7 @@ _TASKS = {
     "regression": ("node.learning.regression", "Regression"),
     "survival": ("node.learning.survival", "Survival"),
     "tabgan": ("node.learning.synth.tabgan", "TabGan"),
+    "tabvae": ("node.learning.synth.tabvae", "TabVae"),
 }
 TASKS = tuple(_TASKS)
 _own: dict[str, tuple[Path | None, str]] = {}
