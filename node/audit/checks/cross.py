@@ -239,7 +239,7 @@ class _Origin:
             )
 
     def _is_asked(self, statement: Statement) -> bool:
-        return self._as_of is None or statement.round is None or statement.round <= self._as_of
+        return epochs.is_within(statement, self._as_of)
 
     def _pairs(self, statements: Iterable[Statement]) -> None:
         """Without a reference for them, two statements about one place must be one."""

@@ -52,6 +52,16 @@ def previous(log: CheckedLog) -> Previous | None:
     return Previous(prev["origin"], prev["size"], prev["root"], prev["reason"]) if prev is not None else None
 
 
+def is_within(statement: Statement, as_of: int | None) -> bool:
+    """Return whether a message is of the rounds that are looked at; what has no round comes before them all.
+
+    But for APPROVE: what is released is released after the study.
+    """
+    if as_of is None or statement.round is not None:
+        return as_of is None or statement.round is None or statement.round <= as_of
+    return statement.type != "APPROVE"
+
+
 def over(logs: Iterable[CheckedLog]) -> frozenset[str]:
     """Return the origins of logs that their region has begun anew since, by its own signed word."""
     logs = list(logs)
@@ -69,7 +79,8 @@ def twice(context: Context, study: bytes, logs: Sequence[CheckedLog]) -> list[Fi
     found: dict[str, Finding] = {}
     for log in sorted(logs, key=lambda log: (log.region, log.epoch)):
         for told in log.raw.told if log.is_sound else ():
-            if told.study != study or told.kind not in ONCE:
+            # A round that was given up may well have ended under the log that is lost.
+            if told.study != study or told.kind not in ONCE or told.body.get("outcome") == "kept":
                 continue
             old, seq = first.setdefault((log.region, told.kind, told.body["round"]), (log, told.seq))
             if old.epoch == log.epoch or log.region in found:
@@ -148,7 +159,7 @@ def missing(
     found: dict[str, Finding] = {}
     for statement in statements:
         handed = newest.get(statement.sender)
-        is_asked = as_of is None or statement.round is None or statement.round <= as_of
+        is_asked = is_within(statement, as_of)
         is_held = bool(statement.shown_by) and statement.study in context.studies and is_asked
         if handed is None or not is_held or epoch_of(statement.log) <= handed.epoch:
             continue
