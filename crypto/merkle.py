@@ -34,38 +34,40 @@ class Tree:
 
     def __init__(self, hashes: Iterable[bytes] = ()) -> None:
         """Build the tree of these leaf hashes, in order."""
-        # _levels[k][i] is the root over the leaves from i * 2^k up to (i + 1) * 2^k; only full nodes are held.
-        self._levels: list[list[bytes]] = [[]]
+        # Bytes 32 i and on of _levels[k] are the root over the leaves from i * 2^k up to (i + 1) * 2^k; only full
+        # nodes are held, side by side: as objects of their own they would take twice the room.
+        self._levels: list[bytearray] = [bytearray()]
         for each in hashes:
             self.append(each)
 
     @property
     def size(self) -> int:
         """Number of leaves."""
-        return len(self._levels[0])
+        return len(self._levels[0]) // HASH_BYTES
 
     def append(self, leaf_hash: bytes) -> int:
         """Add one leaf hash of 32 bytes; return its index, counted from 0."""
         if len(leaf_hash) != HASH_BYTES:
             raise ValueError(f"leaf hash of {len(leaf_hash)} bytes; expected {HASH_BYTES}")
         levels = self._levels
-        index = position = len(levels[0])
-        node = bytes(leaf_hash)
-        levels[0].append(node)
+        level = levels[0]
+        index = position = len(level) // HASH_BYTES
+        level += leaf_hash
         height = 0
         while position & 1:
-            node = sha256(b"\1" + levels[height][position - 1] + node).digest()
+            node = sha256(b"\1" + level[-2 * HASH_BYTES :]).digest()
             position >>= 1
             height += 1
             if height == len(levels):
-                levels.append([])
-            levels[height].append(node)
+                levels.append(bytearray())
+            level = levels[height]
+            level += node
         return index
 
     def hash_at(self, index: int) -> bytes:
         """Return the leaf hash at ``index``."""
         self._check(index, self.size - 1, "index")
-        return self._levels[0][index]
+        return self._node(0, index)
 
     def root(self) -> bytes:
         """Return the root over all leaves."""
@@ -89,7 +91,7 @@ class Tree:
         while last:
             sibling = position ^ 1
             if sibling < last:
-                path.append(self._levels[height][sibling])
+                path.append(self._node(height, sibling))
             elif sibling == last:  # the ragged right edge of the smaller tree; happens once at most
                 path.append(self._over(last << height, size))
             position >>= 1
@@ -130,11 +132,15 @@ class Tree:
         result = b""
         while rest:
             if rest & 1:
-                node = self._levels[height][(end >> height) - 1]
-                result = sha256(b"\1" + node + result).digest() if result else node
+                last = (end >> height) * HASH_BYTES
+                node = self._levels[height][last - HASH_BYTES : last]
+                result = sha256(b"\1" + node + result).digest() if result else bytes(node)
             rest >>= 1
             height += 1
         return result
+
+    def _node(self, height: int, index: int) -> bytes:
+        return bytes(self._levels[height][index * HASH_BYTES : (index + 1) * HASH_BYTES])
 
     @staticmethod
     def _check(value: int, largest: int, what: str) -> None:

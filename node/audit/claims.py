@@ -68,6 +68,8 @@ def frame_fault(form: Form, claimed: int, body: Mapping[str, Any], origin: str, 
         return f"says it is entry {claimed} of {form.log}"
     if (form.kind == "log.genesis") != (at == 0):
         return f"is {form.kind}; a log begins with log.genesis, and only begins so"
+    if form.received or form.own:
+        return None
     network, region, _ = origin.split("/")
     if at == 0:
         named = str(body["network"]), str(body["region"])

@@ -34,7 +34,7 @@ MAX_LEAVES = 1_000_000
 MAX_LINE = 4 * MAX_ENTRY
 
 _LENGTH = struct.Struct(">I")
-_DECODED = 8192
+_DECODED, _SMALL = 6000, 1500
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +49,16 @@ class Told:
 
     @property
     def body(self) -> dict[str, Any]:
-        """What it says; the bodies asked for last stay decoded."""
-        return _body(self.leaf)
+        """What it says, decoded; of small entries, those asked for last stay decoded."""
+        return _kept_body(self.leaf) if len(self.leaf) <= _SMALL else _body(self.leaf)
 
 
-@lru_cache(maxsize=_DECODED)
 def _body(leaf: bytes) -> dict[str, Any]:
     body: dict[str, Any] = msgpack.unpackb(leaf)["body"]
     return body
+
+
+_kept_body = lru_cache(maxsize=_DECODED)(_body)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ class Form:
         tail: ``to`` or ``via``: what the entry says of the message's way.
         start, end: Where in the leaf the message's header stands.
         number: Index in ``Shapes.forms`` of a form with a message.
+        own: Whether what the entry holds as sent is of its own log and study.
     """
 
     kind: str
@@ -71,6 +72,7 @@ class Form:
     start: int = 0
     end: int = 0
     number: int = 0
+    own: bool = False
 
     def message(self, leaf: bytes) -> tuple[bytes, bytes]:
         """Return header and signature of the message in a leaf of this form."""
@@ -266,4 +268,5 @@ def _form(entry: Entry, leaf: bytes, number: int) -> Form:
         start,
         start + len(envelope.header),
         number,
+        envelope.fields.sender == entry.log.split("/")[1] and envelope.fields.study == entry.study,
     )

@@ -88,12 +88,12 @@ class LogCheck:
 
     def _messages(self) -> None:
         raw, context, region = self.log.raw, self._context, self.log.region
-        known = context.statements.all
+        known, judged = context.statements.all, context.judged
         for seq, index, received in raw.messages():
             if seq in raw.misplaced:
                 continue
             statement = known[index]
-            verdict = context.judge(index)
+            verdict = judged[index] if index in judged else context.judge(index)
             if verdict:
                 if received:
                     statement.show(region)

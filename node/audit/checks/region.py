@@ -70,17 +70,19 @@ class RegionCheck:
         for told in self._told:
             for code in _SINGLE.get(told.kind, ()):
                 self._apply(code, [told])
-            if told.kind in _ONCE:
-                first = once.setdefault((told.kind, told.body["round"]), told)
-                if first is not told:
-                    self._apply("LS-ROUND-DUP", [first, told])
-            if told.kind == "round.train" and told.body["dp"] is not None:
+            if told.kind not in _ONCE:
+                continue
+            body = told.body
+            first = once.setdefault((told.kind, body["round"]), told)
+            if first is not told:
+                self._apply("LS-ROUND-DUP", [first, told])
+            if told.kind == "round.train" and body["dp"] is not None:
                 trained.append(told)
-                stated = told.body["dp"]["eps_study_u"]
+                stated = body["dp"]["eps_study_u"]
                 record.epsilon_u[self._region] = max(stated, record.epsilon_u.get(self._region, 0))
             if told.kind == "round.end":
                 rounds = record.rounds.setdefault(self._region, {})
-                rounds[told.body["outcome"]] = rounds.get(told.body["outcome"], 0) + 1
+                rounds[body["outcome"]] = rounds.get(body["outcome"], 0) + 1
         if trained:
             self._apply("LS-DP-MATH", trained)
 
@@ -184,9 +186,10 @@ class RegionCheck:
         cohorts: dict[bytes, Statement] = {}
         survivors: dict[bytes, Statement] = {}
         values: list[Statement] = []
+        message, study = self._check.message, self._check.study
         for seq, index, received in self._log.raw.messages():
-            statement = self._check.message(index)
-            if statement is None or statement.study != self._check.study or statement.session is None:
+            statement = message(index)
+            if statement is None or statement.session is None or statement.study != study:
                 continue
             if statement.type in HELD:
                 values.append(statement)

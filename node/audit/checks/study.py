@@ -86,6 +86,9 @@ class StudyCheck:
         self.said: set[tuple[str, str]] = set()
         self.ended = Ended()
         self._statements = [s for s in context.true() if s.study == study]
+        self._said_as: dict[str, list[Statement]] = {}
+        for statement in self._statements:
+            self._said_as.setdefault(statement.type, []).append(statement)
         self.again = Again(self, openings or {}, signed or {}, inside)
 
     def run(self) -> list[Finding]:
@@ -220,9 +223,8 @@ class StudyCheck:
 
     def own(self, region: str, *types: str) -> Iterator[Statement]:
         """Yield what a region said in this study, of some types."""
-        for statement in self._statements:
-            if statement.sender == region and statement.type in types:
-                yield statement
+        for type in types:
+            yield from (statement for statement in self._said_as.get(type, ()) if statement.sender == region)
 
     @property
     def plan(self) -> Plan:

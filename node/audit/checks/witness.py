@@ -6,8 +6,9 @@ in a soundly signed log that do not verify blame the log that holds them: an hon
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from crypto.errors import CryptoError
 from crypto.merkle import Tree
@@ -19,6 +20,8 @@ from node.audit.evidence import hash_piece, log_piece, note_piece, plan_piece
 from node.audit.findings import Finding, Json
 from node.audit.leaves import Told
 from node.audit.times import judge_heads, quorum, time_fault
+
+Body = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,9 @@ def heads(context: Context, logs: Sequence[CheckedLog], bundles: Iterable[Bundle
                 pass
         context.signatures.settle()
     for log, told in told_of:
-        findings += _false(context, log, told)
-        found += _seen(context, log, told)
+        body = told.body
+        findings += _false(context, log, told, body)
+        found += _seen(context, log, told, body)
     for bundle in bundles:
         for (region, epoch), raw in sorted(bundle.mirrors.items()):
             origin = f"{context.network}/{region}/{epoch}"
@@ -78,14 +82,15 @@ def _ahead(context: Context, told_of: Iterable[tuple[CheckedLog, Told]]) -> None
     """Have all signatures in these entries checked together."""
     keys, ask = context.all_sets(), context.signatures.ahead
     for log, told in told_of:
-        for _ in judge_heads(told.body, log.origin, keys, _roots(log, told), ask):
+        body = told.body
+        for _ in judge_heads(body, log.origin, keys, _roots(log, body), ask):
             pass
     context.signatures.settle()
 
 
-def _false(context: Context, log: CheckedLog, told: Told) -> list[Finding]:
-    roots = _roots(log, told)
-    for what, holds in judge_heads(told.body, log.origin, context.all_sets(), roots, context.signatures.plain):
+def _false(context: Context, log: CheckedLog, told: Told, body: Body) -> list[Finding]:
+    roots = _roots(log, body)
+    for what, holds in judge_heads(body, log.origin, context.all_sets(), roots, context.signatures.plain):
         if not holds:
             pieces = [log.note, log.proof(told.seq), *(log.earlier(size) for size in sorted(roots))]
             signer = what.rpartition(" ")[2]
@@ -96,7 +101,7 @@ def _false(context: Context, log: CheckedLog, told: Told) -> list[Finding]:
                     "LS-ENV-SIG",
                     subject=log.region,
                     study=told.study,
-                    round=told.body["round"],
+                    round=body["round"],
                     seq=told.seq,
                     values=values,
                     evidence=pieces,
@@ -106,25 +111,25 @@ def _false(context: Context, log: CheckedLog, told: Told) -> list[Finding]:
     return []
 
 
-def _roots(log: CheckedLog, told: Told) -> dict[int, bytes]:
+def _roots(log: CheckedLog, body: Body) -> dict[int, bytes]:
     """Return the roots of the log that the cosignatures in one entry are about, by size."""
-    sizes = {row["size"] for row in told.body["cosigned"] if row["size"] <= log.tree.size}
+    sizes = {row["size"] for row in body["cosigned"] if row["size"] <= log.tree.size}
     return {size: log.tree.root_at(size) for size in sizes}
 
 
-def _seen(context: Context, log: CheckedLog, told: Told) -> list[Head]:
-    found, said = [], told.body
-    for row in said["seen"]:
+def _seen(context: Context, log: CheckedLog, told: Told, body: Body) -> list[Head]:
+    found = []
+    for row in body["seen"]:
         origin = row["origin"]
         network, region, _ = origin.split("/")
         sets = context.sets(region)
         if not sets or network != context.network or region == log.region:
             continue
         point = Checkpoint(origin, row["size"], row["root"])
-        body = checkpoint_body(point)
-        keys = next((each for each in sets if context.signatures.plain(each.log, row["sig"], body)), None)
+        text = checkpoint_body(point)
+        keys = next((each for each in sets if context.signatures.plain(each.log, row["sig"], text)), None)
         if keys is not None:
-            found.append(Head(point, log.region, (keys.log, row["sig"]), told.study, said["round"]))
+            found.append(Head(point, log.region, (keys.log, row["sig"]), told.study, body["round"]))
     return found
 
 
@@ -206,14 +211,14 @@ def times(context: Context, log: CheckedLog, study: bytes) -> list[Finding]:
     plan = context.plans[study]
     if plan.witness["quorum"] == 0 or not log.is_sound:
         return []
-    told = [each for each in log.raw.told if each.study == study and each.kind == "round.heads"]
+    told = [(each, each.body) for each in log.raw.told if each.study == study and each.kind == "round.heads"]
     findings: list[Finding] = []
-    for each in told:
-        fault = time_fault(each.body, each.seq, log.raw.times, plan.skew_ms)
+    for each, body in told:
+        fault = time_fault(body, each.seq, log.raw.times, plan.skew_ms)
         if fault is None or log.raw.leaves[fault.seq] is None:
             continue
-        enough = len(fault.witnesses) >= quorum(plan, log.region, each.body["round"])
-        sizes = sorted({row["size"] for row in each.body["cosigned"] if row["size"] <= log.tree.size})
+        enough = len(fault.witnesses) >= quorum(plan, log.region, body["round"])
+        sizes = sorted({row["size"] for row in body["cosigned"] if row["size"] <= log.tree.size})
         pieces = [log.note, *(log.proof(seq) for seq in sorted({fault.seq, each.seq}))]
         pieces += [log.earlier(size) for size in sizes]
         findings.append(
@@ -221,7 +226,7 @@ def times(context: Context, log: CheckedLog, study: bytes) -> list[Finding]:
                 "LS-BACKDATED" if enough else "LS-CLOCK",
                 subject=log.region,
                 study=study,
-                round=each.body["round"],
+                round=body["round"],
                 seq=fault.seq,
                 values={"detail": fault.words, "holder": " and ".join(fault.witnesses)},
                 evidence=[*pieces, plan_piece(plan)],
@@ -232,7 +237,7 @@ def times(context: Context, log: CheckedLog, study: bytes) -> list[Finding]:
     return findings + _lag(context, log, study, told)
 
 
-def _lag(context: Context, log: CheckedLog, study: bytes, told: Sequence[Told]) -> list[Finding]:
+def _lag(context: Context, log: CheckedLog, study: bytes, told: Sequence[tuple[Told, Body]]) -> list[Finding]:
     """A round is confirmed by a quorum within the plan's number of further rounds; its last rounds are exempt."""
     plan = context.plans[study]
     # A log that was begun anew gives up the rounds that were lost before it takes part in one.
@@ -243,12 +248,12 @@ def _lag(context: Context, log: CheckedLog, study: bytes, told: Sequence[Told]) 
     for index, end in enumerate(ends[: len(ends) - lag] if lag else ends):
         until = ends[index + lag].seq if index + lag < len(ends) else log.tree.size
         # The entry that tells of a round's cosignatures is written in the next one.
-        later = next((each.seq for each in told if each.seq > until), log.tree.size)
+        later = next((each.seq for each, _ in told if each.seq > until), log.tree.size)
         confirmed = {
             row["by"]
-            for each in told
+            for each, body in told
             if end.seq < each.seq <= later
-            for row in each.body["cosigned"]
+            for row in body["cosigned"]
             if row["size"] > end.seq
         }
         needed = quorum(plan, log.region, end.body["round"])
