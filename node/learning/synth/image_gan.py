@@ -22,6 +22,7 @@ from node.learning.errors import ConfigError
 from node.learning.models import mlp
 from node.learning.models.network import tensor
 from node.learning.optimizer import SCHEDULES, AdamW, rate
+from node.learning.synth import watch
 from node.learning.synth.image_augment import augmented
 from node.learning.synth.image_figures import figures
 from node.learning.synth.image_networks import (
@@ -34,6 +35,7 @@ from node.learning.synth.image_networks import (
     generator_parts,
 )
 from node.learning.synth.image_sampling import sample, sheet
+from node.learning.synth.image_watch import watched
 from node.learning.task import Arrays, Encoded, Local, Shapes, SharePolicy, stream
 
 BETAS = (0.5, 0.99)
@@ -48,7 +50,7 @@ class ImageGan:
     version = "1"
     needs_data = True
     with_dp = False
-    targets = (Target.CLASSES,)
+    targets: tuple[Target, ...] = (Target.CLASSES,)
     choices: Mapping[str, tuple[str, ...]] = {"share": SHARES, "schedule": SCHEDULES}
     defaults: Mapping[str, object] = {
         "share": "generator",
@@ -146,12 +148,14 @@ class ImageGan:
             AdamW(module, _free(net, module, local), local.private, betas=BETAS) for module, net in (("G", g), ("D", d))
         )
         softplus, one_hot = torch.nn.functional.softplus, np.eye(form.classes, dtype=np.float32)
-        steps, total = settings["local_steps"], 0.0
+        slower = watch.rate_here(local.private)
+        losses: list[float] = []
+        certain: list[bool] = []
 
         def seen(x: Any) -> Any:
             return augmented(x, settings["shift"], settings["cutout"], local.rng)
 
-        for step in range(steps):
+        for step in range(settings["local_steps"]):
             now = local.before + step
             at = balanced(local.rows.y, settings["batch"], settings["few"], local.rng)
             label = torch.from_numpy(one_hot[local.rows.y[at]])
@@ -161,15 +165,17 @@ class ImageGan:
             with_r1 = bool(settings["gamma_every"]) and settings["gamma"] > 0 and now % settings["gamma_every"] == 0
             real.requires_grad_(with_r1)
             said = d(real, label)
-            loss = softplus(-said).mean() + softplus(d(seen(made.detach()), label)).mean()
-            total += float(loss.detach())
+            false = d(seen(made.detach()), label)
+            loss = softplus(-said).mean() + softplus(false).mean()
+            losses.append(float(loss.detach()))
+            certain.append(float((said > 0).float().mean() + (false < 0).float().mean()) / 2 > watch.CERTAIN)
             if with_r1:
                 (slope,) = torch.autograd.grad(said.sum(), real, create_graph=True)
                 weight = settings["gamma"] / 2 * settings["gamma_every"]
                 loss = loss + weight * slope.square().sum((1, 2, 3)).mean()
-            adam_d.step(loss, rate(settings["lr_d"], settings["schedule"], now, local.steps_in_all))
+            adam_d.step(loss, slower * rate(settings["lr_d"], settings["schedule"], now, local.steps_in_all))
             loss = softplus(-d(seen(made), label)).mean()
-            adam_g.step(loss, rate(settings["lr"], settings["schedule"], now, local.steps_in_all))
+            adam_g.step(loss, slower * rate(settings["lr"], settings["schedule"], now, local.steps_in_all))
             keep = min(settings["ema"], (1 + now) / (10 + now))  # young averages forget faster
             with torch.no_grad():
                 for name, value in g.named_parameters():
@@ -181,7 +187,8 @@ class ImageGan:
             "ema": {name: value.numpy() for name, value in average.items()},
             "G": mlp.parameters_of(g),
         }
-        return after, total / steps if steps else None
+        told = float(np.mean(losses)) if losses and np.isfinite(losses).all() else None
+        return watched(after, arrays, form, local, losses, certain), told
 
     def evaluate(self, arrays: Arrays, rows: Encoded, settings: Mapping[str, Any]) -> dict[str, float | None]:
         """Return how images of the average compare with real ones; what a class without images leaves open is None."""
