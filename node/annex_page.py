@@ -99,7 +99,7 @@ def _study(annex: Annex, lang: str, spoken: str) -> str:
         ("k.learns", say["learns"].format(task=plan.task["name"], dim=_number(plan.dim), rounds=plan.rounds)),
         ("k.regions", _listed(plan.regions, lang)),
         ("k.topology", topology),
-        ("k.masking", say["masking.off" if plan.masking["mode"] == "off" else "masking.on"]),
+        ("k.masking", say[f"masking.{_masks(annex)}"]),
     ]
     whole = plan.study.hex()
     blocks = " ".join(whole[i : i + 8] for i in range(0, len(whole), 8))
@@ -274,7 +274,10 @@ def _keep(annex: Annex, lang: str) -> str:
     say = PAGE[lang]
     years = say["keep.log"].format(years=annex.plan.retention["years"])
     data = say["keep.data"].format(update=say[f"update.{annex.plan.data_update}"])
-    lines = (years, say["keep.values"], data, say["keep.erase"])
+    kept, drawn = annex.plan.retention["payload_rounds"], annex.plan.retention["sample_bp"]
+    values = [say["keep.rounds"].format(rounds=_number(kept))] if kept else []
+    values += [say["keep.drawn"].format(share=_decimal(f"{drawn / 100:g} %", lang))] if drawn else []
+    lines = (years, *(values or [say["keep.values"]]), data, say["keep.erase"])
     return _h(say["h.keep"]) + "".join(_p(one) for one in lines)
 
 
@@ -302,6 +305,12 @@ def _signatures(annex: Annex, lang: str, spoken: str) -> str:
 
 
 # ---------------------------------------------------------------- pieces
+
+
+def _masks(annex: Annex) -> str:
+    if annex.plan.masking["mode"] == "off":
+        return "off"
+    return "part" if any(one.form == "clear" for one in annex.routes) else "on"
 
 
 def _h(text: str) -> str:

@@ -23,6 +23,7 @@ PAGE: Words = {
         "learns": "{task}: one model of {dim} numbers, in {rounds} rounds; nobody is in the middle.",
         "neighbours": "{topology}; neighbours of {region}: {names}",
         "masking.on": "on: an update is hidden in a sum before it leaves", "masking.off": "off",
+        "masking.part": "on where a sum can hide an update; elsewhere it is shown, as marked below",
         "voice": "To compare by telephone: each side reads these words aloud from its own paper. The same words mean "
                  "the same plan in every detail; whoever changes anything gets other words. No two words are alike in "
                  "their first four letters. Where much is at stake, compare the whole id as well.",
@@ -89,6 +90,10 @@ PAGE: Words = {
         "h.keep": "How long what is kept",
         "keep.log": "The signed log: {years} years. It has who did what and when, and fingerprints; no patient's data.",
         "keep.values": "Masked values: not kept after their round.",
+        "keep.rounds": "Masked values of the last {rounds} rounds stay in this region, for an audit.",
+        "keep.drawn": "Of {share} of the rounds, drawn by lot, what went into the sums and, sealed under a key of this "
+                      "region, what opens its own values is kept as long as the log. It leaves only where the region "
+                      "hands it to an auditor, who then sees this region's own update of such a round.",
         "keep.data": "The data stay where they are and are not copied. A patient who opts out later is left out of the "
                      "next version. {update} A finished model is not changed.",
         "update.keep": "This study goes on with the rows it began with.",
@@ -116,6 +121,7 @@ PAGE: Words = {
         "learns": "{task}: en modell med {dim} tal, i {rounds} omgångar; ingen sitter i mitten.",
         "neighbours": "{topology}; grannar till {region}: {names}",
         "masking.on": "på: en uppdatering göms i en summa innan den lämnar regionen", "masking.off": "av",
+        "masking.part": "på där en summa kan gömma en uppdatering; annars visas den, som markerat nedan",
         "voice": "För att jämföra per telefon: var och en läser orden högt ur sitt eget papper. Samma ord betyder "
                  "samma plan i varje detalj; den som ändrar något får andra ord. Inga två ord börjar på samma fyra "
                  "bokstäver. Där mycket står på spel, jämför också hela id:t.",
@@ -181,6 +187,11 @@ PAGE: Words = {
         "keep.log": "Den undertecknade loggen: {years} år. Den har vem som gjorde vad och när, och fingeravtryck; inga "
                     "patientuppgifter.",
         "keep.values": "Maskerade värden: sparas inte efter sin omgång.",
+        "keep.rounds": "Maskerade värden från de senaste {rounds} omgångarna ligger kvar i regionen, för granskning.",
+        "keep.drawn": "För {share} av omgångarna, dragna genom lottning, sparas det som gick in i summorna och, "
+                      "förseglat med regionens egen nyckel, det som öppnar dess egna värden, lika länge som loggen. "
+                      "Det lämnar regionen bara om den själv lämnar ut det till en granskare, som då ser regionens "
+                      "egen uppdatering i en sådan omgång.",
         "keep.data": "Data ligger kvar där de är och kopieras inte. En patient som spärrar sig senare lämnas utanför "
                      "nästa version. {update} En färdig modell ändras inte.",
         "update.keep": "Studien fortsätter med raderna den började med.",

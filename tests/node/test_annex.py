@@ -129,6 +129,25 @@ def test_without_privacy_the_page_says_that_there_is_none_and_with_it_what_it_is
     assert "20.1 times as likely" in private  # e^3
 
 
+def test_the_page_says_what_of_the_rounds_is_kept() -> None:
+    def said(**retention: int) -> str:
+        one = changed(plan(), retention={"years": 7, **retention})
+        return told(to_html(annex_of(one, home=None, region=None, data=None), "en", ""))
+
+    assert "7 years" in said()
+    assert "not kept after their round" in said()
+    assert "the last 3 rounds" in said(payload_rounds=3)
+    assert "Of 2.5 % of the rounds, drawn by lot" in said(sample_bp=250)
+
+
+def test_masks_that_do_not_hide_an_update_are_not_called_on() -> None:
+    two = changed(plan(regions=REGIONS[:2]), dp=DP, masking={"mode": "auto", "on_unmaskable": "disclose"})
+    page = told(to_html(Annex(two, "halland", routes_of(two, "halland"), plan_report(two)), "en", ""))
+
+    assert "elsewhere it is shown" in page
+    assert "on: an update is hidden" not in page
+
+
 # ---------------------------------------------------------------- the command
 
 
