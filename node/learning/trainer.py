@@ -406,7 +406,7 @@ class Trainer:
         tensors = {
             f"{m}.{p}": np.ascontiguousarray(value)
             for m, values in arrays.items()
-            if shared[m] is SharePolicy.TRAVELS
+            if shared[m] is SharePolicy.TRAVELS and m not in getattr(self.task, "unexported", ())
             for p, value in values.items()
         }
         data = save(dict(sorted(tensors.items())))

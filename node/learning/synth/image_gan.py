@@ -50,6 +50,7 @@ class ImageGan:
     version = "1"
     needs_data = True
     with_dp = False
+    unexported = ("D",)  # also where it travels: a file goes further than a neighbour
     targets: tuple[Target, ...] = (Target.CLASSES,)
     choices: Mapping[str, tuple[str, ...]] = {"share": SHARES, "schedule": SCHEDULES}
     defaults: Mapping[str, object] = {

@@ -48,6 +48,7 @@ class TabGan:
     version = "1"
     needs_data = True
     with_dp = True
+    unexported = ("D",)  # also where it travels: a file goes further than a neighbour
     targets = (Target.CLASSES,)
     choices: Mapping[str, tuple[str, ...]] = {"share": ("generator", "both"), "schedule": ("constant", "onecycle")}
     defaults: Mapping[str, object] = {

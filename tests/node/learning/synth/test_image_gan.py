@@ -101,6 +101,14 @@ def test_a_discriminator_that_travels_is_refused_unless_the_plan_says_so() -> No
     assert task.shared_by(task.defaults)["D"].value == "stays"
 
 
+def test_a_discriminator_that_travels_is_in_the_vector_and_in_no_file(tmp_path: Path) -> None:
+    trainer = opened(bound(tmp_path, *drawn(8)), share="both", disclose=True)
+    trainer.export(trainer.initial(), own_totals(trainer, trainer.sums), tmp_path / "m.safetensors")
+
+    assert {name.partition(".")[0] for name in trainer.layout.names} == {"D", "G", "ema"}
+    assert b"D.conv0" not in (tmp_path / "m.safetensors").read_bytes()
+
+
 def test_the_layout_follows_from_schema_and_settings_alone(tmp_path: Path) -> None:
     one = opened(bound(tmp_path / "a", *drawn(20)))
     other = opened(bound(tmp_path / "b", *drawn(6, seed=5)), region="south")
