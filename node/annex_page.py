@@ -120,6 +120,17 @@ def _leaves(annex: Annex, lang: str) -> str:
         rows.append((say["w.copy"], FORMS[lang]["copy"], say["neighbours.word"], say["as.needed"], "", learns))
     model = say["model"].format(count=plan.release["min_approvals"])
     rows.append((say["w.model"], FORMS[lang]["model"], say["model.to"], "", "", model))
+    if "share" in plan.settings:  # a generator
+        rows.append(
+            (
+                say["w.synthetic"],
+                FORMS[lang]["synthetic"],
+                say["model.to"],
+                "",
+                "",
+                f"{SENT[lang]['data.release']} {model}",
+            )
+        )
     rows.append(
         (say["w.handover"], FORMS[lang]["handover"], say["handover.to"], say["as.needed"], "", SENT[lang]["handover"])
     )
@@ -138,7 +149,7 @@ def _leaves(annex: Annex, lang: str) -> str:
 
 def _route(one: Route, annex: Annex, lang: str) -> tuple[str, str, str, str, str, str]:
     say = PAGE[lang]
-    what = say["w.update"]
+    what = say.get(f"w.update.{annex.plan.settings.get('share')}", say["w.update"])
     if one.form == "statistics":
         stages = ", ".join(STAGES[lang].get(stage, stage) for stage in annex.plan.sums)
         what = say["w.statistics"].format(stages=stages)

@@ -30,7 +30,11 @@ PAGE: Words = {
         "h.leaves": "What leaves the region, to whom and in what form",
         "c.what": "What", "c.to": "To", "c.times": "How often", "c.size": "Size of each", "c.learn": "What the "
         "receiver could learn",
-        "w.update": "Update of the model", "w.statistics": "Sums for shared preprocessing: {stages}",
+        "w.update": "Update of the model", "w.update.generator": "Update of the generator; the part that "
+        "sees real patients (discriminator, encoder) stays", "w.update.both": "Update of the generator and of the part "
+        "that sees real patients (discriminator, encoder), which may tell who was in its training data",
+        "w.synthetic": "Made-up patients (synthetic data)",
+        "w.statistics": "Sums for shared preprocessing: {stages}",
         "rounds": "{rounds} rounds", "rounds.1": "once", "as.needed": "as needed", "numbers": "whole numbers",
         "neighbours.all": "the neighbours of each region",
         "w.messages": "Organisational messages", "messages": "Who takes part, is ready or missing, keys that count "
@@ -128,7 +132,11 @@ PAGE: Words = {
         "h.leaves": "Vad som lämnar regionen, till vem och i vilken form",
         "c.what": "Vad", "c.to": "Till", "c.times": "Hur ofta", "c.size": "Storlek per gång", "c.learn":
         "Vad mottagaren kunde få veta",
-        "w.update": "Uppdatering av modellen", "w.statistics": "Summor för gemensam förbehandling: {stages}",
+        "w.update": "Uppdatering av modellen", "w.update.generator": "Uppdatering av generatorn; delen som "
+        "ser verkliga patienter (diskriminator, kodare) stannar", "w.update.both": "Uppdatering av generatorn och av "
+        "delen som ser verkliga patienter (diskriminator, kodare), som kan röja vilka som fanns i dess träningsdata",
+        "w.synthetic": "Påhittade patienter (syntetiska data)",
+        "w.statistics": "Summor för gemensam förbehandling: {stages}",
         "rounds": "{rounds} omgångar", "rounds.1": "en gång", "as.needed": "vid behov", "numbers": "heltal",
         "neighbours.all": "varje regions grannar",
         "w.messages": "Organisatoriska meddelanden", "messages": "Vem som deltar, är redo eller saknas, nycklar som "

@@ -140,6 +140,17 @@ def test_the_page_says_what_of_the_rounds_is_kept() -> None:
     assert "Of 2.5 % of the rounds, drawn by lot" in said(sample_bp=250)
 
 
+@pytest.mark.parametrize(
+    ("share", "words"), [("generator", "encoder) stays"), ("both", "who was in its training data")]
+)
+def test_of_a_generator_the_page_says_what_travels_and_what_made_up_patients_need(share: str, words: str) -> None:
+    one = changed(plan(), settings={"dim": 50, "share": share})
+    page = told(to_html(annex_of(one, home=None, region=None, data=None), "en", ""))
+
+    assert words in page
+    assert "Made-up patients (synthetic data)" in page
+
+
 def test_masks_that_do_not_hide_an_update_are_not_called_on() -> None:
     two = changed(plan(regions=REGIONS[:2]), dp=DP, masking={"mode": "auto", "on_unmaskable": "disclose"})
     page = told(to_html(Annex(two, "halland", routes_of(two, "halland"), plan_report(two)), "en", ""))
