@@ -119,7 +119,7 @@ class Peer:
         self._entropy = entropy
         self._software = software
         self.blob = blob
-        self._is_up = False
+        self._is_up = self._is_stopping = False
         self._starting: Started | None = None
         self._to_resume = False
 
@@ -135,7 +135,7 @@ class Peer:
 
     def handle(self, event: Event) -> list[Effect]:
         """Advance by one event and return what to do about it, in order."""
-        step = Step(self.log, self.mailbox, event.now_ms, lambda: not self.waking.is_asking)
+        step = Step(self.log, self.mailbox, event.now_ms, lambda: not (self.waking.is_asking or self._is_stopping))
         self._try(step, event)
         self.follow_roster()
         if self._is_up:
@@ -189,6 +189,8 @@ class Peer:
                 if not self.waking.is_asking:
                     step.add("node.stop", {"reason": reason})
                     step.publish()
+                    self.witness.stopping(step, self.current)
+                self._is_stopping = True
                 self._is_up = False
             case LinkUp(region=name):
                 self.linking.up(step, name)

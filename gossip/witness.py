@@ -109,6 +109,19 @@ class Witness:
         if step.now_ms >= self._told_ms + SETTLE_MS:
             self._tell(step, study, study.context.plan.end_round - 1)
 
+    def stopping(self, step: Step, study: Study | None) -> None:
+        """Tell the log as it is when the node stops: what no copy has could not be given back."""
+        if study is not None and is_witnessed(study):
+            self._tell(step, study, min(max(study.round, 0), study.context.plan.end_round - 1))
+
+    def lacks_copy(self, study: Study | None) -> bool:
+        """Whether fewer neighbours than are linked (or than the quorum) have confirmed the log as it was told last."""
+        if study is None or self.told < self._peer.log.size:
+            return False
+        round = min(max(study.round, 0), study.context.plan.end_round - 1)
+        linked = set(neighbours_of(study, round)) & set(self._peer.presence.links())
+        return len(linked & set(self.confirmed_by)) < min(len(linked), max(1, quorum_of(study, round)))
+
     def _tell(self, step: Step, study: Study, round: int) -> None:
         log = self._peer.log
         self._told_ms = step.now_ms

@@ -68,6 +68,7 @@ from node.worker import TrainingWorker
 logger = logging.getLogger(__name__)
 
 IDLE_MS = 1_000
+STOP_MS = 2_000
 COMMANDS_S = 30.0  # a command that has the home for a moment is waited for
 DESCRIPTORS = 8192
 COMPLAINTS = 20
@@ -137,7 +138,14 @@ class Daemon:
             if self._stop is None:  # else a worker that Ctrl-C has ended as well would count as a failure
                 self._once(ready)
         self._handle(Stopping(self.clock.now_ms(), self._stop or "done"))
+        self._wait_for_copies()
         logger.info("node of %s stops (%s)", home.name, self._stop or "done")
+
+    def _wait_for_copies(self) -> None:
+        """Let neighbours copy the end of the log, for a moment: from a clean stop there is nothing to give up later."""
+        peer, end_ms = self._region.peer, self.clock.now_ms() + STOP_MS
+        while peer.witness.lacks_copy(peer.current) and self.clock.now_ms() < end_ms:
+            self._once(dict(self._poller.poll(STOP_MS // 20)))
 
     def _once(self, ready: dict[object, int]) -> None:
         if self._signals.fileno() in ready:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -18,6 +19,8 @@ from node.demo.network import start as start_all
 from node.demo.nodes import Node, stop_all
 from node.demo.outcome import export_bundles
 from node.draft import Draft, draft_plan
+from node.home import Home
+from node.storage import StoreReader
 from protocol.plan import Plan
 
 NAMES = ("halland", "kalmar", "skane", "vgr")
@@ -101,6 +104,14 @@ def test_a_node_that_lost_the_end_of_its_log_begins_it_anew_and_trains_on(
     until(others, lambda: all(node.look().get("outcome") for node in nodes), 240)
     assert {node.last["outcome"] for node in nodes} == {"done"}
     assert vgr.last["rounds_mixed"] > 3
+    vgr.process.send_signal(signal.SIGTERM)  # type: ignore[union-attr]
+    assert vgr.process.wait(20) == 0  # type: ignore[union-attr]
+    with StoreReader(Home.open(vgr.home)) as reader:  # a clean stop leaves no end without a copy
+        size, origin = len(list(reader.leaves())), Home.open(vgr.home).origin
+    for node in others:
+        with StoreReader(Home.open(node.home)) as reader:
+            assert max(one.size for one in reader.copies.mirrors() if one.origin == origin) == size
+    vgr.process = None
     bundles = export_bundles(nodes, tmp_path / "bundles")
     verdict = landsting("audit", "verify", *map(str, bundles), "--study", id, "--json")
     report = json.loads(verdict.stdout)

@@ -10,7 +10,7 @@ import pytest
 from crypto.merkle import Tree, leaf_hash
 from crypto.note import Checkpoint, checkpoint_body
 from gossip import mirror, waking
-from gossip.events import Send
+from gossip.events import Send, Stopping
 from gossip.network import Network
 from protocol.cosignature import Cosignature, checkpoint_note, verify_cosignature
 from protocol.entries import decode_entry
@@ -74,6 +74,20 @@ def test_a_copy_is_the_log_as_its_owner_has_it(make_network: Make) -> None:
                 leaves = net.regions[other].store.leaves
                 assert len(copy) == len(leaves)  # what came after the last round as well
                 assert all(copy[n][0] == leaves[n] for n in copy)
+
+
+def test_a_clean_stop_leaves_no_end_of_the_log_without_a_copy(make_network: Make) -> None:
+    net, _, _ = make_network(4, rounds=6, witness=MIRRORED)
+    assert net.run(limit_ms=120_000)
+    peer, leaves = net.peer("region-a"), net.regions["region-a"].store.leaves
+    net._handle("region-a", Stopping(0, "signal"))
+    assert decode_entry(leaves[-1]).kind == "node.stop"
+    assert peer.witness.lacks_copy(peer.current)
+    pass_time(net, 500)
+    assert not peer.witness.lacks_copy(peer.current)
+    assert decode_entry(leaves[-1]).kind == "node.stop"  # nothing is written behind it
+    for name in net.names[1:]:
+        assert len(net.regions[name].store.mirrors[origin(net, "region-a")]) == len(leaves)
 
 
 def test_entries_of_a_study_travel_as_hashes_to_who_takes_no_part(make_network: Make) -> None:
