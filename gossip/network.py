@@ -36,6 +36,7 @@ from gossip.events import (
     ErasedRow,
     Event,
     Failed,
+    Forget,
     HeadRow,
     LinkDown,
     Links,
@@ -449,6 +450,8 @@ class Network:
             case Rekeyed(serial=serial):
                 region.keys = region.sets[serial]
                 region.card = make_card(self._network, name, region.card.addresses, region.keys, serial)
+            case Forget(sha256=sha256):
+                region.store.kept.pop(sha256, None)
             case Suspect():
                 self.suspects.append((name, effect))
             case Reply():

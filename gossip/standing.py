@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from crypto.note import checkpoint_body
 from gossip.events import ErasedRow, Suspect
 from gossip.holdings import Holdings, Seen
+from gossip.redaction import carriers_leave
 from gossip.step import Step
 from protocol.codec import Value, encode
 from protocol.entries import Entry, decode_entry
@@ -121,6 +122,9 @@ class Standing:
         mirror, seq = self._held.mirrors[origin], entry.body.get("seq")
         is_here = entry.kind == "redact" and isinstance(seq, int) and seq < mirror.size
         if is_here and isinstance(seq, int) and mirror.hash_at(seq) == entry.body["leaf"]:
+            erased = self._held.records.mirrored(origin, seq)
+            if erased is not None:
+                carriers_leave(self._peer, step, erased)
             step.row(ErasedRow(origin, seq))
 
 

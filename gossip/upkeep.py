@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from crypto.merkle import Tree, leaf_hash
 from gossip.errors import Refusal
 from gossip.events import Erase, OpeningRow
+from gossip.redaction import carriers_leave
 from gossip.step import Step
 from protocol.entries import Entry, decode_entry
 from protocol.envelope import parse
@@ -77,6 +78,7 @@ def redact(peer: Peer, step: Step, args: dict[str, object]) -> dict[str, object]
         why = "the log stands on it" if entry.kind in STANDING else "its study is under way"
         raise Refusal("VALUE", f"entry {seq} ({entry.kind}) stays: {why}", "another entry", "landsting log show")
     step.add("redact", {"seq": seq, "leaf": digest, "basis": str(basis)})
+    carriers_leave(peer, step, leaf)
     step.do(Erase(peer.log.origin, seq))
     return {"seq": seq, "leaf": digest.hex(), "basis": str(basis)}
 

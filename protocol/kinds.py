@@ -41,7 +41,7 @@ REVOKERS = ("identity", "quorum")
 # How a neighbour's checkpoint came to be known: compared with its log, or only as another passed it on.
 HEAD_WAYS = ("verified", "relayed")
 # Which rule of the plan's ``retention`` let payloads go, and on what ground an entry or a document was erased.
-PRUNE_RULES = ("payload_rounds", "years")
+PRUNE_RULES = ("payload_rounds", "redact", "years")
 REDACT_BASES = ("erasure", "order", "secrecy", "error")
 ANONYMITY_METHODS = ("none", "columns", "generalised", "suppressed")
 BUCKETS = ("<10", "10-99", "100-999", "1000-9999", "10000+")

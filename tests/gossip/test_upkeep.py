@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,11 @@ import pytest
 from crypto.merkle import leaf_hash
 from gossip.events import Asked, Erase, Forget
 from gossip.network import Network
+from gossip.redaction import carriers_leave
+from gossip.step import Step
+from protocol.codec import encode
 from protocol.entries import decode_entry
+from protocol.envelope import parse
 from tests.vectors.make_protocol import bodies
 
 Make = Callable[..., Any]
@@ -39,6 +44,49 @@ def test_a_sheet_is_recorded_with_what_opens_it(make_network: Make) -> None:
     (row,) = commit.rows
     assert (row.seq, row.field, row.salt, row.value) == (entry.seq, "fingerprint", bytes(32), b"leaf by leaf")
     assert b"leaf by leaf" not in commit.leaves[0].leaf
+
+
+def kept_with(net: Network, name: str, header: bytes) -> int:
+    """How many of a region's kept payloads hold a message."""
+    return sum(header in data for data in net.regions[name].store.kept.values())
+
+
+def test_the_message_of_an_erased_entry_leaves_what_carried_it(make_network: Make) -> None:
+    """Here and at the neighbours, once they copy the word of the erasure; evidence stays."""
+    net, _, _ = make_network(4, rounds=3, witness=MIRRORED)
+    assert net.run(limit_ms=120_000)
+    net.run(lambda: False, limit_ms=5_000)
+    leaves = net.regions["region-a"].store.leaves
+    found = [(n, e.body["header"]) for n, e in enumerate(map(decode_entry, leaves)) if e.kind == "env.sent"]
+    seq, header = next((n, h) for n, h in found if parse(h, bytes(64)).fields.type == "ADVERT")  # type: ignore[arg-type]
+    assert isinstance(header, bytes)
+    before = {name: kept_with(net, name, header) for name in net.names}
+    assert sum(before.values()) >= 3
+    net.ask("region-a", "redact", seq=seq, basis="erasure")
+    net.run(lambda: False, limit_ms=20_000)
+    assert {name: kept_with(net, name, header) for name in net.names} == dict.fromkeys(net.names, 0)
+    for name in [name for name, count in before.items() if count]:
+        pruned = [e for e in map(decode_entry, net.regions[name].store.leaves) if e.kind == "payload.prune"]
+        assert [(e.body["rule"], e.body["count"]) for e in pruned] == [("redact", before[name])]
+
+
+def test_an_erasure_by_the_guilty_takes_no_evidence_along(make_network: Make) -> None:
+    net, _, _ = make_network(4, rounds=3, witness=MIRRORED)
+    assert net.run(limit_ms=120_000)
+    leaves = net.regions["region-a"].store.leaves
+    entry = next(e for e in map(decode_entry, leaves) if e.kind == "env.sent" and e.study is not None)
+    header, sig = entry.body["header"], entry.body["sig"]
+    payload = encode([[header, sig, None]])
+    peer = net.peer("region-b")
+    step = Step(peer.log, peer.mailbox, net.now_ms)
+    body: dict[str, Any] = {"round": None, "region": "region-a", "code": "LS-FORK", "evidence": [step.keep(payload)]}
+    step.add("fault", body)
+    for effect in step.finish():
+        net._do("region-b", net.regions["region-b"], effect)
+    step = Step(peer.log, peer.mailbox, net.now_ms)
+    carriers_leave(peer, step, leaves[entry.seq])
+    assert payload in net.regions["region-b"].store.kept.values()
+    assert hashlib.sha256(payload).digest() not in {e.sha256 for e in step.finish() if isinstance(e, Forget)}
 
 
 @pytest.mark.parametrize(
