@@ -64,18 +64,14 @@ def refuse_synthetic(manifest: Manifest) -> None:
         )  # fmt: skip
 
 
-def extra_rows(
-    manifest: Path, schema: Schema, settings: Mapping[str, Any], *, own: int, seed: int, region: str
-) -> Rows | None:
-    """Return the synthetic rows that a region adds to its own; None where the plan names none.
+def bound(manifest: Path, schema: Schema, settings: Mapping[str, Any]) -> tuple[Path, Manifest] | None:
+    """Return the bound manifest of the synthetic file that a plan names; None where it names none.
 
     Args:
         manifest: Of the region's own data; the synthetic file is bound beside it.
-        own: The region's own training rows.
 
     Raises:
         ConfigError: No file of that hash is bound here, or it has another schema.
-        GateError: It is not what its manifest says.
     """
     wanted = settings.get("synthetic", "")
     if not wanted:
@@ -86,9 +82,28 @@ def extra_rows(
             f"no synthetic data with SHA-256 {wanted[:16]}… is bound here", "the file that the plan names",
             "landsting data add FILE.csv, with the manifest that lies beside it.",
         )  # fmt: skip
+    if found[1].schema_().hash != schema.hash:
+        raise ConfigError(f"'{found[1].id}' has another schema than the study", "the same columns", "Ask who made it.")
+    return found
+
+
+def extra_rows(
+    manifest: Path, schema: Schema, settings: Mapping[str, Any], *, own: int, seed: int, region: str
+) -> Rows | None:
+    """Return the synthetic rows that a region adds to its own; None where the plan names none.
+
+    Args:
+        manifest, schema: Of the region's own data.
+        own: The region's own training rows.
+
+    Raises:
+        ConfigError: See ``bound``.
+        GateError: The file is not what its manifest says.
+    """
+    found = bound(manifest, schema, settings)
+    if found is None:
+        return None
     path, other = found
-    if other.schema_().hash != schema.hash:
-        raise ConfigError(f"'{other.id}' has another schema than the study", "the same columns", "Ask who made it.")
     rows, _ = read(other, path.parent)
     count = min(len(rows), round(settings["synthetic_share"] * own))
     order = np.argsort(stream("synthetic", seed, region).random_raw(len(rows)), kind="stable")

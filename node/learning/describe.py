@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from node.learning.augment import check_settings
+from node.learning.augment import bound, check_settings
 from node.learning.classifier import WITHOUT_COUNTS
 from node.learning.data.manifest import load
 from node.learning.data.schema import Target
@@ -55,6 +55,7 @@ def describe(
         if manifest_path is None:
             raise ConfigError(f"no manifest for task {task_name}", "one", "Add data first: landsting data add.")
         schema = load(manifest_path).schema_()
+        bound(Path(manifest_path), schema, known)
     begin(task, About("", seed, known, Path(manifest_path) if manifest_path else None, schema), None, None)
     split = share(task, schema, known, seed, freeze=freeze, model=model)
     return {

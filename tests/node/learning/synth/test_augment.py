@@ -81,6 +81,8 @@ def test_a_region_without_the_file_that_the_plan_names_is_told_to_bind_it(clinic
     folder, _ = clinic
     with pytest.raises(ConfigError, match=r"no synthetic data with SHA-256 0000.* is bound here"):
         trainer(folder, synthetic="0" * 64)
+    with pytest.raises(ConfigError, match="no synthetic data"):
+        describe("classifier", {"synthetic": "0" * 64}, folder / "real.toml")  # when the plan is written or accepted
     with pytest.raises(ConfigError, match="no hash"):
         trainer(folder, synthetic="made.csv")
 
