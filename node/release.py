@@ -178,7 +178,7 @@ def judge_data(home: Path, one: Candidate) -> dict[str, int]:
             "GATE",
             f"{test.name}: {value}",
             bound or "a figure",
-            f"landsting synth report {one.file} shows all figures; nothing was signed",
+            f"landsting synth report --data {one.file} shows all figures; nothing was signed",
         )
     return figures_of(report)
 
