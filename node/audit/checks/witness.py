@@ -57,12 +57,7 @@ def heads(context: Context, logs: Sequence[CheckedLog], bundles: Iterable[Bundle
     findings: list[Finding] = []
     told_of = [(log, told) for log in logs if log.is_sound for told in log.raw.told if told.kind == "round.heads"]
     if context.signatures.has_help:
-        for log, told in told_of:
-            for _ in judge_heads(
-                told.body, log.origin, context.all_sets(), _roots(log, told), context.signatures.ahead
-            ):
-                pass
-        context.signatures.settle()
+        _ahead(context, told_of)
     for log, told in told_of:
         body = told.body
         findings += _false(context, log, told, body)
@@ -76,6 +71,16 @@ def heads(context: Context, logs: Sequence[CheckedLog], bundles: Iterable[Bundle
             elif fault is not None:
                 findings.append(Finding(fault[0], source=bundle.label, values={"detail": fault[1]}))
     return found, findings
+
+
+def _ahead(context: Context, told_of: Iterable[tuple[CheckedLog, Told]]) -> None:
+    """Have all signatures in these entries checked together."""
+    keys, ask = context.all_sets(), context.signatures.ahead
+    for log, told in told_of:
+        body = told.body
+        for _ in judge_heads(body, log.origin, keys, _roots(log, body), ask):
+            pass
+    context.signatures.settle()
 
 
 def _ahead(context: Context, told_of: Iterable[tuple[CheckedLog, Told]]) -> None:
