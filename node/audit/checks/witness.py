@@ -83,16 +83,6 @@ def _ahead(context: Context, told_of: Iterable[tuple[CheckedLog, Told]]) -> None
     context.signatures.settle()
 
 
-def _ahead(context: Context, told_of: Iterable[tuple[CheckedLog, Told]]) -> None:
-    """Have all signatures in these entries checked together."""
-    keys, ask = context.all_sets(), context.signatures.ahead
-    for log, told in told_of:
-        body = told.body
-        for _ in judge_heads(body, log.origin, keys, _roots(log, body), ask):
-            pass
-    context.signatures.settle()
-
-
 def _false(context: Context, log: CheckedLog, told: Told, body: Body) -> list[Finding]:
     roots = _roots(log, body)
     for what, holds in judge_heads(body, log.origin, context.all_sets(), roots, context.signatures.plain):
