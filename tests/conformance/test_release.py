@@ -27,8 +27,8 @@ COMMANDS = [
 ]
 # A few steps on made-up patients do not reach the defaults: what the plan asks is what this test is about.
 ASKED = {
-    "shapes": 0.5, "shapes_gap": 0.5, "pairs": 0.4, "tstr_gap": 0.4, "exact_copies": 3.0, "dcr_share": 0.7,
-    "dcr_share_upper": 0.8, "mia_distance": 0.7, "rare": 2.0,
+    "shapes": 0.4, "shapes_gap": 0.6, "pairs": 0.3, "tstr_gap": 0.4, "exact_copies": 5.0, "dcr_share": 0.8,
+    "dcr_share_upper": 0.9, "mia_distance": 0.8, "rare": 4.0,
 }  # fmt: skip
 MANIFEST = """id = "clinic"
 patient = "pid"
