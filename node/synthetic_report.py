@@ -189,6 +189,7 @@ def of_study(home: Path, study: str, held: Path | None) -> Real:
     from node.learning.preprocessing import global_stats
     from node.learning.synth.measure.gate import Thresholds
     from node.models import held_model
+    from protocol.release import MODEL_TESTS
 
     found = held_model(home, study)
     trainer = found.trainer
@@ -207,12 +208,13 @@ def of_study(home: Path, study: str, held: Path | None) -> Real:
         )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         sha256 = trainer.export(found.vector, found.totals, Path(folder) / "model.safetensors")
+    asked = {name: value for name, value in found.plan.release["tests"].items() if name not in MODEL_TESTS}
     bound = load(trainer.manifest) if trainer.manifest is not None else None
     stats = global_stats(trainer.schema, trainer.sums, found.totals, noise=_noise(trainer))
     return Real(
         trainer.schema, trainer.rows, kept, trainer.region, trainer.task.name, sha256,
         bound.k if bound is not None else 5, trainer.settings.get("share") == SHARED,
-        Thresholds.of_plan(found.plan.release["tests"]), privacy(trainer, found.plan),
+        Thresholds.of_plan(asked), privacy(trainer, found.plan),
         _common(trainer.schema, stats), discriminator(trainer, found.vector, stats),
     )  # fmt: skip
 
