@@ -85,6 +85,7 @@ class StudyContext:
         warnings: What the operator should know of this study, in words, each once.
         stored_models: Rounds whose model is among the region's state files, ascending.
         forgotten: Latest round in which this region may have said what its log has lost; -1 if none.
+        given_up: The rounds that it gave up for that, when its log was begun anew.
     """
 
     me: str
@@ -111,6 +112,7 @@ class StudyContext:
     told: tuple[Envelope, Buffer | None, tuple[str, ...]] | None = None
     ring: KeyRing | None = None
     forgotten: int = -1
+    given_up: range = range(0)
     _buckets: dict[int, dict[bytes, tuple[str, int]]] = field(default_factory=dict)
 
     @property

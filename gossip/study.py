@@ -108,7 +108,7 @@ class Study(Whereabouts):
     def _lose(self, step: Step, lost: int) -> bool:
         """Give up the rounds in which something may have been said that is lost; False if the study is over by it."""
         past, plan = self._past, self.context.plan
-        self.context.forgotten = lost
+        self.context.forgotten, self.context.given_up = lost, range(past.last + 1, lost + 1)
         if past.last + 1 < plan.sum_rounds:
             self.words = "this region's log was begun anew while sums were open: they cannot be counted a second time"
             self.end(step, "stopped", "stats")

@@ -2,16 +2,24 @@
 
 A round is in ``ledger.jsonl`` before it trains, and in the log after. A ledger that lacks a round of the log was
 deleted, cut or put back, and would let epsilon be spent twice: nothing trains until it is the old one again.
+
+A home that was put back has lost lines of its ledger with the end of its log. What of the log comes back from the
+neighbours brings its lines back (``recover``); rounds that may have been trained under what is lost for good are paid
+for as if they had been (``pay_lost``).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from node.errors import StoreError
+from node.files import disk_error, sync_folder
 from protocol.codec import MAX_ENTRY, decode
+from protocol.plan import Plan
 
 NAME = "ledger.jsonl"
 _MARK = b"round.train"
@@ -41,6 +49,77 @@ def check_ledger(home: Path, leaves: Iterable[bytes | None]) -> None:
     for study, round in trained:
         if (study, round) not in paid:
             raise _bad(f"it lacks round {round} of study {study[:12]}, which the log says was trained under privacy")
+
+
+def recover(home: Path, leaves: Iterable[bytes | None]) -> int:
+    """Write the ledger's lines of private rounds that came back with the log; returns how many were missing.
+
+    Raises:
+        StoreError: It could not be written.
+    """
+    known, lines = {(one["study"], one["round"]) for one in _read(home)}, []
+    for leaf in leaves:
+        value = decode(leaf, max_bytes=MAX_ENTRY) if leaf is not None and _MARK in leaf else None
+        match value:
+            case {"kind": "round.train", "study": bytes(study), "body": {"round": int(round), "dp": dict(dp), **rest}}:
+                if (study.hex(), round) not in known:
+                    base = rest["base"]
+                    lines.append(_line(study, round, dp, base.hex() if isinstance(base, bytes) else ""))
+    _append(home, lines)
+    return len(lines)
+
+
+def pay_lost(home: Path, study: bytes, rounds: Iterable[int], plan: Plan) -> int:
+    """Pay for private rounds of which nobody knows whether they were trained; returns for how many.
+
+    Raises:
+        StoreError: What a round costs is not known, or it could not be written.
+    """
+    if plan.dp is None:
+        return 0
+    before = [one for one in _read(home) if one["study"] == study.hex()]
+    known = {one["round"] for one in before}
+    missing = [round for round in rounds if round not in known]
+    if not missing:
+        return 0
+    steps = before[-1]["steps"] if before else plan.settings.get("local_steps")
+    if not isinstance(steps, int):
+        raise _bad(f"round {missing[0]} of study {study.hex()[:12]} may have been trained, and its cost is not known")
+    cost: dict[str, Any] = {
+        "q_u": plan.dp["q_u"], "sigma_u": plan.dp["sigma_min_u"], "steps": steps, "delta_u12": plan.dp["delta_u12"],
+        **{key: before[-1][key] for key in ("q_u", "sigma_u") if before},
+    }  # fmt: skip
+    _append(home, [_line(study, round, cost, "") for round in missing])
+    return len(missing)
+
+
+def _line(study: bytes, round: int, dp: Mapping[str, Any], base: str) -> dict[str, Any]:
+    cost = {key: int(dp[key]) for key in ("q_u", "sigma_u", "steps", "delta_u12")}
+    return {"study": study.hex(), "round": round, "base": base, "data": "", "chance": "lost", **cost}
+
+
+def _read(home: Path) -> list[dict[str, Any]]:
+    try:
+        return [json.loads(line) for line in (home / NAME).read_bytes().splitlines()]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:
+        raise _bad(f"it cannot be read ({type(error).__name__})") from error
+
+
+def _append(home: Path, lines: Iterable[dict[str, Any]]) -> None:
+    data = b"".join(json.dumps(line, sort_keys=True).encode() + b"\n" for line in lines)
+    if not data:
+        return
+    try:
+        descriptor = os.open(home / NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "ab") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        sync_folder(home)
+    except OSError as error:
+        raise disk_error(error, home) from error
 
 
 def _private_round(leaf: bytes) -> tuple[str, int] | None:

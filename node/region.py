@@ -15,13 +15,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from gossip.events import Asked, Commit, Deposit, Effect, Erase, Event, Forget, Rekeyed, Reply, Retain, Sift
+from gossip.events import Asked, Commit, Deposit, Effect, Erase, Event, Forget, Open, Rekeyed, Reply, Retain, Sift
 from gossip.holdings import Records
 from gossip.peer import Peer
 from node.errors import NodeError, Refused, StoreError
 from node.files import disk_error, sync_folder, write
 from node.home import Home, Lock
-from node.paid import check_ledger
+from node.paid import check_ledger, pay_lost
 from node.policy import Policy
 from node.software import software
 from node.soundness import check_clock, check_log, erased, stopped_cleanly
@@ -140,6 +140,10 @@ class Region:
         if effects and isinstance(effects[0], Commit):
             self.store.add(effects[0])
             effects = effects[1:]
+        for effect in effects:
+            if isinstance(effect, Open):
+                given_up = self.peer.studies[effect.study].context.given_up
+                pay_lost(self.home.path, effect.study, given_up, effect.plan)
         forgotten = [effect.sha256 for effect in effects if isinstance(effect, Forget)]
         for effect in effects:
             if isinstance(effect, Rekeyed):

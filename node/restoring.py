@@ -23,6 +23,7 @@ from gossip.events import Commit
 from gossip.mirror import Item
 from node.daemon import COMMANDS_S, Daemon
 from node.errors import Refused, StoreError
+from node.paid import recover
 from node.region import Region, wall_ms
 from node.vault import Vault
 from protocol.codec import Value
@@ -167,6 +168,7 @@ def _append(region: Region, items: list[Item], sources: dict[str, int]) -> Resto
     assert pending is not None
     new, checkpoint, signature = pending
     recovered = tuple((before + at, leaf, digest) for at, (leaf, digest) in enumerate(items))
+    recover(home.path, [leaf for leaf, _ in items])  # first, as before a round trains
     store.commit(Commit(tuple(new), checkpoint, signature, publish=True, recovered=recovered))
     return Restored(before, after, sources, lost, home.epoch)
 
@@ -188,6 +190,7 @@ def _begin_anew(region: Region, survey: Survey, reason: str) -> Restored:
     pending = log.pending()
     assert pending is not None
     new, checkpoint, signature = pending
+    recover(home.path, [leaf for leaf, _ in items])
     store.begin_anew(log.origin, Commit(tuple(new), checkpoint, signature, publish=True), recovered, last)
     with Vault(home.path) as vault:
         vault.forget_openings()

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from node.errors import StoreError
-from node.paid import check_ledger
+from node.learning.privacy import Ledger
+from node.paid import check_ledger, pay_lost, recover
 from protocol.codec import Value
 from protocol.entries import Entry, encode_entry
+from protocol.plan import Plan
 
 STUDY = bytes(range(32))
 DP: dict[str, Value] = {
@@ -59,3 +61,43 @@ def test_a_damaged_ledger_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(StoreError, match="it cannot be read"):
         check_ledger(tmp_path, [trained(0)])
+
+
+def test_rounds_that_come_back_with_the_log_are_paid_for_again(tmp_path: Path) -> None:
+    paid(tmp_path, 0)
+
+    assert recover(tmp_path, [trained(0), trained(1), None, trained(2, private=False)]) == 1
+
+    check_ledger(tmp_path, [trained(0), trained(1)])
+    one = json.loads((tmp_path / "ledger.jsonl").read_text().splitlines()[-1])
+    assert {key: one[key] for key in ("round", "q_u", "sigma_u", "steps", "delta_u12")} == {
+        "round": 1, **{key: DP[key] for key in ("q_u", "sigma_u", "steps", "delta_u12")},
+    }  # fmt: skip
+
+
+def test_rounds_that_may_have_been_trained_are_paid_for(tmp_path: Path) -> None:
+    recover(tmp_path, [trained(0)])
+    before = Ledger(tmp_path / "ledger.jsonl").lines
+    plan = private_plan()
+
+    assert pay_lost(tmp_path, STUDY, range(4), plan) == 3
+    assert pay_lost(tmp_path, STUDY, range(4), plan) == 0
+
+    after = Ledger(tmp_path / "ledger.jsonl").lines
+    assert [line.round for line in after] == [0, 1, 2, 3]
+    assert {line.spent for line in after} == {before[0].spent}
+
+
+def test_without_a_known_cost_nothing_goes_on(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="its cost is not known"):
+        pay_lost(tmp_path, STUDY, range(2), private_plan())
+    assert pay_lost(tmp_path, STUDY, range(0), private_plan()) == 0
+
+
+def private_plan() -> Plan:
+    names = ["a", "b", "c"]
+    return Plan.make(
+        roster=bytes(32), regions=names, task={"name": "idle", "version": "1"}, schema=bytes(32), layout=bytes(32),
+        dim=4, init=bytes(32), code_sha256s=[bytes(32)],
+        dp={"eps_max_u": 10**6, "delta_u12": 10**9, "clip_u": 10**6, "q_u": 10**5, "sigma_min_u": 10**6},
+    )  # fmt: skip
