@@ -10,6 +10,7 @@ Rules kept here, and nowhere else:
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -131,6 +132,11 @@ class Waking:
         """Keep what others say in a study until this region may write that it heard it."""
         if len(self._held) < MAX_HELD:
             self._held.append(event)
+
+    def payloads(self) -> dict[bytes, bytes]:
+        """Payloads that came while nothing could be written, by SHA-256: of rosters and proposals."""
+        found = [bytes(event.data) for event in self._held if isinstance(event, Payload)]
+        return {hashlib.sha256(data).digest(): data for data in found}
 
     def released(self) -> list[Event]:
         """What was held, in order; once."""

@@ -27,7 +27,10 @@ from node.paid import recover
 from node.region import Region, wall_ms
 from node.vault import Vault
 from protocol.codec import Value
+from protocol.entries import decode_entry
+from protocol.envelope import parse
 from protocol.epochs import Previous
+from protocol.messages import TYPES
 
 SETTLE_S = 1.5
 
@@ -169,8 +172,9 @@ def _append(region: Region, items: list[Item], sources: dict[str, int]) -> Resto
     new, checkpoint, signature = pending
     recovered = tuple((before + at, leaf, digest) for at, (leaf, digest) in enumerate(items))
     recover(home.path, [leaf for leaf, _ in items])  # first, as before a round trains
-    store.commit(Commit(tuple(new), checkpoint, signature, publish=True, recovered=recovered))
-    return Restored(before, after, sources, lost, home.epoch)
+    kept, missing = _payloads(region, items)
+    store.commit(Commit(tuple(new), checkpoint, signature, kept, publish=True, recovered=recovered))
+    return Restored(before, after, sources, lost, home.epoch, payloads=missing)
 
 
 def _begin_anew(region: Region, survey: Survey, reason: str) -> Restored:
@@ -191,11 +195,35 @@ def _begin_anew(region: Region, survey: Survey, reason: str) -> Restored:
     assert pending is not None
     new, checkpoint, signature = pending
     recover(home.path, [leaf for leaf, _ in items])
-    store.begin_anew(log.origin, Commit(tuple(new), checkpoint, signature, publish=True), recovered, last)
+    kept, missing = _payloads(region, items)
+    store.begin_anew(log.origin, Commit(tuple(new), checkpoint, signature, kept, publish=True), recovered, last)
     with Vault(home.path) as vault:
         vault.forget_openings()
     lost = sum(leaf is None for leaf, _ in items)
-    return Restored(before, before + len(items), survey.sources, lost, home.epoch, previous)
+    return Restored(before, before + len(items), survey.sources, lost, home.epoch, previous, missing)
+
+
+def _payloads(region: Region, items: list[Item]) -> tuple[tuple[tuple[bytes, bytes], ...], int]:
+    """Stored payloads that entries which came back name: those that neighbours sent again, and how many they did not.
+
+    Rosters and proposals are said again on every new link; what travelled inside a session is not.
+    """
+    came = region.peer.waking.payloads()
+    kept: dict[bytes, bytes] = {}
+    missing: set[bytes] = set()
+    for leaf, _ in items:
+        entry = decode_entry(leaf) if leaf is not None and b"env." in leaf else None
+        if entry is None or entry.kind not in ("env.sent", "env.recv"):
+            continue
+        fields = parse(bytes(entry.body["header"]), bytes(entry.body["sig"])).fields  # type: ignore[arg-type]
+        is_kept = fields.type in ("ROSTER", "PROPOSE") or TYPES[fields.type].carrier
+        if not is_kept or fields.sha256 is None or region.store.kept(fields.sha256) is not None:
+            continue
+        if fields.sha256 in came:
+            kept[fields.sha256] = came[fields.sha256]
+        else:
+            missing.add(fields.sha256)
+    return tuple(sorted(kept.items())), len(missing)
 
 
 def _ask(region: Region, wait_s: float, bind: str | None) -> None:

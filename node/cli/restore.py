@@ -51,6 +51,7 @@ def restore(
             "restored": found is not None,
             "before": found.before if found else None, "after": found.after if found else None,
             "from": found.sources if found else {}, "hash_only": found.hash_only if found else 0,
+            "payloads_missing": found.payloads if found else 0,
             "epoch": found.epoch if found else None,
             "previous": {"origin": previous.origin, "size": previous.size} if previous is not None else None,
         })  # fmt: skip
@@ -62,6 +63,8 @@ def restore(
     say(fact("from", ", ".join(f"{name} ({size})" for name, size in sorted(found.sources.items())) or "nobody"))
     if found.hash_only:
         say(fact("hashes", f"of {found.hash_only} entries only the hash came back"))
+    if found.payloads:
+        say(fact("payloads", f"{found.payloads} that these entries name did not come back: no audit can read them"))
     if found.previous is not None:
         say(fact("epoch", f"{found.epoch}, after {found.previous.size} entries of {found.previous.origin}"))
         say("The gap stays visible (LS-EPOCH-GAP). The node goes on once enough neighbours have confirmed the new log.")
