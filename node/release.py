@@ -184,10 +184,15 @@ def judge_data(home: Path, one: Candidate) -> dict[str, int]:
 
 
 def judge_model(home: Path, one: Candidate) -> dict[str, int]:
-    """Return accuracy and AUROC of a model on this region's own validation rows; what is undefined is left out."""
+    """Return accuracy and AUROC of a model on this region's own validation rows, where the plan asks for them.
+
+    What is undefined, or of fewer than 20 rows, is left out.
+    """
     from node.learning.evaluate import read_model
     from node.models import held_model
 
+    if not set(MODEL_TESTS) & set(plan_of(home, one.study).release["tests"]):
+        return {}  # a generator's model has none
     rows = held_model(home, one.study).trainer.validation
     if rows is None or len(rows) < FEWEST_ROWS:
         return {}

@@ -145,11 +145,11 @@ def test_two_regions_sign_and_one_releases_by_the_commands_of_the_readme(
     assert told["file_sha256"] in (folder / "released" / "s.toml").read_text(encoding="utf-8")
 
 
-def wait_for_signature(one: Node, name: str) -> None:
+def wait_for_signature(one: Node, name: str, kind: str = "data") -> None:
     from time import monotonic, sleep
 
     end = monotonic() + 30
-    while not any(name in row["signed"] for row in one.ask("releases")["releases"]):
+    while not any(name in row["signed"] for row in one.ask("releases")["releases"] if row["kind"] == kind):
         assert monotonic() < end, f"no signature of {name}"
         sleep(0.1)
 
@@ -175,6 +175,22 @@ def test_data_that_fail_a_test_are_refused_with_the_figure_and_nothing_is_writte
     assert not (folder / "ill").exists()
 
 
+def test_a_model_is_let_out_the_same_way(
+    trained: tuple[dict[str, Node], str, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nodes, study, folder = trained
+    monkeypatch.chdir(folder)
+    vgr, skane = nodes["vgr"].home, nodes["skane"].home
+    done("model", "export", study, "--home", vgr, "-o", "m.safetensors")
+    done("model", "approve", "m.safetensors", "--card", "m.json", "--home", vgr, "--ref", "RS 2026-9")
+    done("model", "release", "m.safetensors", "--home", vgr, "-o", "out", code=1)
+    assert "signed by vgr; not by" in capsys.readouterr().err
+    done("model", "approve", "m.safetensors", "--home", skane, "--ref", "SK 2026-4")
+    wait_for_signature(nodes["vgr"], "skane", "model")
+    done("model", "release", "m.safetensors", "--home", vgr, "-o", "out")
+    assert sorted(path.name for path in (folder / "out").iterdir()) == ["m.json", "m.release.json", "m.safetensors"]
+
+
 def test_the_audit_and_the_list_of_what_left_tell_of_it(
     trained: tuple[dict[str, Node], str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -187,7 +203,8 @@ def test_the_audit_and_the_list_of_what_left_tell_of_it(
     done("audit", "verify", *bundles, "--study", study, "--json")
     report: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert report["verdict"] == "clean"
-    (told,) = report["releases"]
+    told, model = report["releases"]
+    assert (model["kind"], model["signed"], model["as_the_plan_asks"]) == ("model", ["skane", "vgr"], True)
     assert (told["region"], told["signed"], told["as_the_plan_asks"]) == ("vgr", ["skane", "vgr"], True)
     assert {"shapes", "pairs", "tstr_auroc", "dcr_share", "mia_distance"} <= set(told["tests_u"])
     done("log", "disclosures", "--home", nodes["vgr"].home, "--json")
