@@ -85,6 +85,8 @@ class Waking:
             self.mode = Mode.ROLLED_BACK
         elif self._peer.reentry.is_fresh and self._wanted[1]:
             self.mode = Mode.NEW_EPOCH
+            for name in self._peer.witness.held.cosigned:  # confirmed in an earlier run, and not gone on with
+                self.confirmed(name)
         else:
             self.mode = Mode.UP if alone or not self._wanted[1] else Mode.QUIET
 

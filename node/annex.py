@@ -213,7 +213,7 @@ def annex_of(
     from node.storage import StoreReader
 
     with StoreReader(Home.open(home)) as reader:
-        consents = consents_of((leaf for leaf, _ in reader.entries()), plan.study)
+        consents = consents_of((leaf for leaf, _ in reader.whole()), plan.study)
     policy = Policy.load(home)
     return Annex(
         plan, region, routes, told, data, consents, policy.roles, answers, policy.budget_u,

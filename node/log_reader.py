@@ -59,6 +59,16 @@ class StoreReader:
         """
         return past_of(self._db, self._home, self._prefix)
 
+    def whole(self) -> Iterator[tuple[bytes | None, bytes]]:
+        """Yield entries and hashes of all epochs, those of the earliest first.
+
+        Raises:
+            StoreError: The database cannot be read, or an entry is missing.
+        """
+        for epoch in self.past():
+            yield from epoch.records
+        yield from self.entries()
+
     def checkpoint_note(self) -> bytes:
         """Return the newest checkpoint as a signed note.
 

@@ -67,7 +67,7 @@ def _read(home: Path) -> Disclosures:
     from node.storage import StoreReader
 
     with StoreReader(Home.open(home)) as reader:
-        return disclosed((leaf for leaf, _ in reader.entries()), reader.kept)
+        return disclosed((leaf for leaf, _ in reader.whole()), reader.kept)
 
 
 def _write(path: Path, text: str) -> None:

@@ -38,8 +38,16 @@ def _span(_ctx: click.Context, _param: click.Parameter, text: str | None) -> tup
 @click.option("--seq", metavar="A-B", callback=_span, help="Entries from A to B.")
 @click.option("--kind", metavar="K", help="Only this kind, for instance round.mix.")
 @click.option("--round", "round_", type=click.IntRange(0), metavar="R", help="Only this round.")
+@click.option("--epoch", type=click.IntRange(1), metavar="E", help="Of an earlier log, where this one was begun anew.")
 @common
-def show(home: Path, seq: tuple[int, int | None] | None, kind: str | None, round_: int | None, as_json: bool) -> None:
+def show(
+    home: Path,
+    seq: tuple[int, int | None] | None,
+    kind: str | None,
+    round_: int | None,
+    epoch: int | None,
+    as_json: bool,
+) -> None:
     """Print the log's entries. Works beside a running node.
 
     With --json each line is the reading view of one entry, as it stands in a bundle.
@@ -53,7 +61,17 @@ def show(home: Path, seq: tuple[int, int | None] | None, kind: str | None, round
         raise Refusal("VALUE", f"no entry is of kind {kind!r}", known, "landsting log show --kind KIND")
     first, last = seq or (0, None)
     with StoreReader(Home.open(home)) as reader:
-        for at, (leaf, digest) in enumerate(reader.entries(first, None if last is None else last + 1), first):
+        stop = None if last is None else last + 1
+        opened = Home.open(home)
+        found = reader.entries(first, stop)
+        if epoch is not None and epoch != opened.epoch:
+            past = {one.origin: one.records for one in reader.past()}
+            origin = f"{opened.network}/{opened.name}/{epoch}"
+            if origin not in past:
+                here = ", ".join([*past, opened.origin])
+                raise Refusal("VALUE", f"no log {origin} is here", here, "landsting log show --epoch E")
+            found = iter(past[origin][first:stop])
+        for at, (leaf, digest) in enumerate(found, first):
             if leaf is None:
                 if kind is None and round_ is None:
                     gone = {"at": at, "entry": None, "leaf": digest.hex()}

@@ -227,7 +227,42 @@ def test_a_log_that_ends_before_the_sums_were_open_leaves_the_study(make_network
     assert all(len(eids) == 1 for eids in statements(net).values())
 
 
+def test_what_was_confirmed_before_a_stop_counts_after_it(make_network: Make) -> None:
+    net, _, _ = make_network(4, rounds=20, round_min_s=2, witness=MIRRORED, masking={"mode": "recoverable"})
+    until_round(net, "region-a", 4)
+    lose(net, "region-a", int(len(net.regions["region-a"].store.leaves) * 0.8))
+    restore(net, "region-a")
+    for name in ("region-c", "region-d"):
+        net.cut("region-a", name)
+    net.start("region-a")
+    pass_time(net, 3_000)
+    assert net.peer("region-a").state == "quiet"  # one of the two that it takes
+    net.kill("region-a")
+    net.cut("region-a", "region-b")
+    net.heal("region-a", "region-c")
+    net.start("region-a")
+    pass_time(net, 3_000)
+    assert net.peer("region-a").waking.heard.keys() == {"region-b", "region-c"}
+    assert net.peer("region-a").state != "quiet"
+
+
 # ---------------------------------------------------------------- ways to cheat
+
+
+@pytest.mark.parametrize("masking", ["strict", "recoverable"])
+def test_a_neighbour_that_hides_what_it_holds_catches_nobody(
+    make_network: Make, monkeypatch: pytest.MonkeyPatch, masking: str
+) -> None:
+    """Nobody tells a region in which rounds it has spoken: where the others are tells enough."""
+    monkeypatch.setattr(following.Following, "show_rounds", lambda *_: None)
+    net, _, _ = make_network(4, rounds=14, round_min_s=2, witness=MIRRORED, masking={"mode": masking})
+    until_round(net, "region-a", 6)
+    lose(net, "region-a", int(len(net.regions["region-a"].store.leaves) * 0.6))
+    restore(net, "region-a")
+    net.start("region-a")
+    assert net.run(limit_ms=600_000)
+    assert all(len(eids) == 1 for eids in statements(net).values())
+    assert not any(net.peer(name).blame.suspended for name in net.names)
 
 
 def anew(net: Network, liar: Any, previous: Previous, epoch: int = 2) -> Log:
