@@ -5,31 +5,35 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 
 from node.disclosures import Disclosures, Line, totals
-from node.disclosures_words import FORMS, PAGE, approved, learns, receiver
+from node.disclosures_groups import Group, Part, Row, parts
+from node.disclosures_words import FORMS, PAGE, approved, group_learns, learns, receiver
 
 COLUMNS = ("at", "when", "to", "form", "type", "bytes", "study", "round", "approval", "learns")
-_SHOWN = tuple(column for column in COLUMNS if column != "type")  # on a page the sentence says it
+_SHOWN = ("at", "when", "to", "bytes", "round")  # what a group on the page does not say for all
+_NUMBERS = frozenset({"at", "bytes", "round", "rounds", "times"})
 _SHORT = 12
 # Characters that turn the direction of what is read after them, and what no page shows.
 _TURNING = re.compile("[\x00-\x08\x0b-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 # What a spreadsheet takes for the beginning of a formula, in the wide forms of East Asian writing too.
 _FORMULA = re.compile(r"\s*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 _STYLE = (
-    "body{margin:0;background:#f3f5f8;color:#1c2430;font:15px/1.5 system-ui,sans-serif}main{max-width:1320px;"
-    "margin:0 auto;background:#fff;padding:28px 28px 48px}h1{font-size:1.5rem;margin:0 0 4px}h2{font-size:1.15rem;"
-    "margin:32px 0 10px}p{margin:6px 0;max-width:80ch}.soft{color:#5b6675}.wide{overflow-x:auto}table{"
-    "border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:6px 10px;border-bottom:"
-    "1px solid #d8dee6}.wide table{min-width:1000px}td.n,th.n{text-align:right;white-space:nowrap}td.t{"
-    "white-space:nowrap}.wide td:last-child{min-width:19em}td{overflow-wrap:break-word}"
-    ".clear{background:#fbeeed}tfoot th{border-top:2px solid #1c2430}@media(max-width:600px){main{padding:18px 12px}}"
-    "@media print{@page{size:landscape}body{background:#fff;font-size:8pt}main{max-width:none;padding:0}.wide table{"
-    "min-width:0}thead{display:table-header-group}"
-    "tr{break-inside:avoid}}"
+    "body{margin:0;background:#f3f5f8;color:#1c2430;font:15px/1.5 system-ui,sans-serif}main{max-width:960px;"
+    "margin:0 auto;background:#fff;padding:28px 36px 48px}h1{font-size:1.5rem;margin:0 0 4px}h2{font-size:1.15rem;"
+    "margin:36px 0 4px;border-top:1px solid #d8dee6;padding-top:18px}h3{font-size:1rem;margin:0}p{margin:6px 0}"
+    ".soft{color:#5b6675}.wide{overflow-x:auto}table{border-collapse:collapse;width:100%}th,td{text-align:left;"
+    "vertical-align:top;padding:5px 10px;border-bottom:1px solid #d8dee6}th{font-weight:600}td.n,th.n{"
+    "text-align:right;white-space:nowrap}td{overflow-wrap:break-word}td.t{min-width:7em}article{border:1px solid #d8dee6;"
+    "border-left:6px solid #8cc4ba;border-radius:6px;padding:10px 16px;margin:12px 0;break-inside:avoid}"
+    "article.clear,article.data,article.model,article.synthetic{border-left-color:#a3281f}"
+    "article.organisation{border-left-color:#d8dee6}tr.clear{background:#fbeeed}summary{cursor:pointer;"
+    "margin-top:8px;color:#154f8a}tfoot th{border-top:2px solid #1c2430}"
+    "@media(max-width:600px){main{padding:18px 12px}th,td{padding:5px 6px;font-size:.86rem}}"
+    "@media print{body{background:#fff;font-size:9pt}main{max-width:none;padding:0}tr{break-inside:avoid}}"
 )
 
 
@@ -82,20 +86,17 @@ def to_html(found: Disclosures, lang: str, chosen: Sequence[str] = ()) -> str:
     notes = [say["about"], *chosen]
     if found.unreadable:
         notes.append(say["unreadable"].format(count=found.unreadable))
-    messages = [line for line in found.lines if line.form == "organisation"]
-    values = [line for line in found.lines if line.form != "organisation"]
-    parts = [
+    pieces = [
         f'<!doctype html><html lang="{lang}"><head><meta charset="utf-8"><title>{escape(title)}</title>',
         '<meta name="viewport" content="width=device-width,initial-scale=1">',
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
         f"<style>{_STYLE}</style></head><body><main><h1>{escape(title)}</h1>",
         *(f'<p class="soft">{escape(note)}</p>' for note in notes),
         _totals(found.lines, lang),
-        _studies(found, lang),
-        *(_table(say[name], lines, lang) for name, lines in (("values", values), ("messages", messages)) if lines),
+        *(_part(part, found.titles, lang) for part in parts(found)),
         f'<p class="soft">{escape(say["limits"])}</p></main></body></html>\n',
     ]
-    return _TURNING.sub("\ufffd", "".join(parts))
+    return _TURNING.sub("\ufffd", "".join(pieces))
 
 
 def _totals(lines: Sequence[Line], lang: str) -> str:
@@ -116,35 +117,58 @@ def _totals(lines: Sequence[Line], lang: str) -> str:
     )
 
 
-def _studies(found: Disclosures, lang: str) -> str:
-    shown = dict.fromkeys(line.study for line in found.lines)
-    titles = [(study, found.titles.get(study)) for study in shown if study is not None]
-    return "".join(
-        f'<p class="soft">{escape(PAGE[lang]["study"])} {study.hex()[:_SHORT]}…: {escape(title)}</p>'
-        for study, title in titles
-        if title
-    )
+def title_of(part: Part, titles: Mapping[bytes, str], lang: str) -> str:
+    """Return how a part is headed: the study by its first digits and its title."""
+    if part.study is None:
+        return PAGE[lang]["no.study"]
+    name = PAGE[lang]["one.study"].format(study=f"{part.study.hex()[:_SHORT]}…")
+    title = titles.get(part.study)
+    return f"{name}: {title}" if title else name
 
 
-def _table(title: str, lines: Sequence[Line], lang: str) -> str:
-    say = PAGE[lang]
-    head = "".join(f"<th{_kind(column)}>{escape(say[column])}</th>" for column in _SHOWN)
-    body = "".join(_row(line, lang) for line in lines)
+def figures(row: Row, lang: str) -> dict[str, str]:
+    """Return what one receiver got of a group, by column."""
+    first, last = row.rounds or (None, None)
+    since, until = when(row.since_ms), when(row.until_ms)
+    return {
+        "to": receiver(row, lang),
+        "times": str(row.count),
+        "bytes": str(row.size),
+        "rounds": "" if first is None else str(first) if first == last else f"{first}–{last}",
+        "period": since if since == until else f"{since} – {until}",
+    }
+
+
+def _part(part: Part, titles: Mapping[bytes, str], lang: str) -> str:
+    approval = f"{PAGE[lang]['approval']}: {approved(part.approvals, lang)}"
     return (
-        f'<h2>{escape(title)}</h2><div class="wide"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
+        f"<section><h2>{escape(title_of(part, titles, lang))}</h2><p>{escape(approval[0].upper() + approval[1:])}</p>"
+        + "".join(_group(group, lang) for group in part.groups)
+        + "</section>"
     )
 
 
-def _row(line: Line, lang: str) -> str:
-    shown = cells(line, lang)
-    if line.study is not None:
-        shown["study"] = line.study.hex()[:_SHORT] + "…"
-    columns = "".join(f"<td{_kind(column)}>{escape(shown[column])}</td>" for column in _SHOWN)
-    return f'<tr class="{line.form}">{columns}</tr>'
+def _group(group: Group, lang: str) -> str:
+    say = PAGE[lang]
+    rows = [figures(row, lang) for row in group.rows()]
+    each = [cells(line, lang) for line in group.lines]
+    form = FORMS[lang][group.form]
+    return (
+        f'<article class="{group.form}"><h3>{escape(form[0].upper() + form[1:])}</h3>'
+        f'<p><span class="soft">{escape(say["could.learn"])}</span> {escape(group_learns(group, lang))}</p>'
+        f"{_table(tuple(rows[0]), rows, lang)}<details><summary>{escape(say['each'].format(count=len(each)))}</summary>"
+        f"{_table(_SHOWN, each, lang)}</details></article>"
+    )
+
+
+def _table(columns: Sequence[str], rows: Sequence[Mapping[str, str]], lang: str) -> str:
+    head = "".join(f"<th{_kind(column)}>{escape(PAGE[lang][column])}</th>" for column in columns)
+    body = "".join(
+        "<tr>" + "".join(f"<td{_kind(column)}>{escape(row[column])}</td>" for column in columns) + "</tr>"
+        for row in rows
+    )
+    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _kind(column: str) -> str:
-    if column in ("at", "bytes", "round"):
-        return ' class="n"'
-    return ' class="t"' if column in ("when", "form", "study") else ""
+    return ' class="n"' if column in _NUMBERS else ' class="t"' if column == "period" else ""

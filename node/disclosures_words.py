@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from node.disclosures import Approval, Line
+from node.disclosures_groups import Group, Row
 
 LANGUAGES = ("sv", "en")
 
@@ -128,8 +129,10 @@ PAGE: Mapping[str, Mapping[str, str]] = {
         "filter.since": "only from {since} on",
         "when": "when", "to": "to", "form": "form", "bytes": "bytes", "study": "study", "round": "round",
         "approval": "approved by", "learns": "what the receiver could learn", "count": "count", "at": "entry",
-        "type": "type", "sums": "Together", "values": "Values, models, data and files", "messages": "Organisational "
-        "messages", "file": "whoever gets the file", "auditor": "auditor, {ref}", "none": "none yet", "all": "all",
+        "type": "type", "sums": "Together", "one.study": "Study {study}", "no.study": "Under no study",
+        "could.learn": "What the receiver could learn:", "each": "Each one ({count})", "times": "times",
+        "rounds": "rounds", "period": "from, to", "receiver": "the receiver",
+        "file": "whoever gets the file", "auditor": "auditor, {ref}", "none": "none yet", "all": "all",
     },
     "sv": {
         "title": "Det som lämnat {region}",
@@ -144,14 +147,16 @@ PAGE: Mapping[str, Mapping[str, str]] = {
         "filter.since": "endast från och med {since}",
         "when": "när", "to": "till", "form": "form", "bytes": "byte", "study": "studie", "round": "omgång",
         "approval": "godkänt av", "learns": "vad mottagaren kunde få veta", "count": "antal", "at": "post",
-        "type": "typ", "sums": "Sammanlagt", "values": "Värden, modeller, data och filer", "messages":
-        "Organisatoriska meddelanden", "file": "den som får filen", "auditor": "granskare, {ref}",
+        "type": "typ", "sums": "Sammanlagt", "one.study": "Studien {study}", "no.study": "Utanför studier",
+        "could.learn": "Vad mottagaren kunde få veta:", "each": "Var och en ({count})", "times": "gånger",
+        "rounds": "omgångar", "period": "från, till", "receiver": "mottagaren",
+        "file": "den som får filen", "auditor": "granskare, {ref}",
         "none": "inget ännu", "all": "alla",
     },
 }  # fmt: skip
 
 
-def receiver(line: Line, lang: str) -> str:
+def receiver(line: Line | Row, lang: str) -> str:
     """Return to whom a thing went, in words."""
     if line.to is not None:
         return line.to
@@ -160,8 +165,17 @@ def receiver(line: Line, lang: str) -> str:
 
 def learns(line: Line, lang: str) -> str:
     """Return what the receiver could learn, in one sentence."""
-    among = str(line.among) if line.among else {"en": "several", "sv": "flera"}[lang]
-    return LEARNS[lang][line.what].format(to=receiver(line, lang), among=among)
+    return _learns(line.what, line.among, receiver(line, lang), lang)
+
+
+def group_learns(group: Group, lang: str) -> str:
+    """Return the same for all receivers of a group."""
+    return _learns(group.what, group.among, PAGE[lang]["receiver"], lang)
+
+
+def _learns(what: str, among: int, to: str, lang: str) -> str:
+    shown = str(among) if among else {"en": "several", "sv": "flera"}[lang]
+    return LEARNS[lang][what].format(to=to, among=shown)
 
 
 def approved(approvals: tuple[Approval, ...], lang: str) -> str:

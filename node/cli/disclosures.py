@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +15,9 @@ from node.cli.root import common, home_option
 
 if TYPE_CHECKING:
     from node.disclosures import Disclosures, Line
+    from node.disclosures_groups import Part
+
+WIDTH = 100
 
 
 def _since(_ctx: click.Context, _param: click.Parameter, text: str | None) -> datetime | None:
@@ -113,29 +118,46 @@ def _line_value(line: Line, lang: str) -> dict[str, Any]:
 
 
 def in_words(found: Disclosures, lang: str, chosen: list[str]) -> str:
-    """Return the list as plain text: every line, then the sums."""
+    """Return the list as plain text, no wider than a terminal: by study and approval, then the sums."""
     from node.disclosures import totals
-    from node.disclosures_page import cells
+    from node.disclosures_groups import parts
     from node.disclosures_words import FORMS, PAGE
 
     words = PAGE[lang]
     title = ", ".join([words["title"].format(region=found.region), *chosen])
     if not found.lines:
         return f"{title}\n{words['nothing']}"
-    columns = ("when", "to", "form", "bytes", "study", "round", "approval", "learns")
-    rows = []
-    for line in found.lines:
-        shown = cells(line, lang) | {"study": line.study.hex()[:12] if line.study else ""}
-        rows.append([shown[column] for column in columns])
     sums = totals(found.lines)
     total = [words["all"], sum(one.count for one in sums.values()), sum(one.size for one in sums.values())]
     below = [[FORMS[lang][form], one.count, one.size] for form, one in sums.items()]
     lost = [words["unreadable"].format(count=found.unreadable)] if found.unreadable else []
     return "\n".join([
         title,
-        table(rows, [words[column] for column in columns], right=(3, 5)),
+        *(line for part in parts(found) for line in _part_words(part, found, lang)),
         "",
         table([*below, total], [words["form"], words["count"], words["bytes"]], right=(1, 2)),
+        "",
         *lost,
-        words["limits"],
+        *_wrapped(words["limits"], ""),
     ])  # fmt: skip
+
+
+def _part_words(part: Part, found: Disclosures, lang: str) -> Iterator[str]:
+    """Yield the lines of one part: what each group could tell its receivers, and who they were."""
+    from node.disclosures_page import figures, title_of
+    from node.disclosures_words import FORMS, PAGE, approved, group_learns
+
+    words = PAGE[lang]
+    yield ""
+    yield title_of(part, found.titles, lang)
+    yield from _wrapped(f"{words['approval']}: {approved(part.approvals, lang)}", "  ")
+    for group in part.groups:
+        rows = [figures(row, lang) for row in group.rows()]
+        yield ""
+        yield from _wrapped(f"{FORMS[lang][group.form]}: {group_learns(group, lang)}", "  ")
+        shown = table([list(row.values()) for row in rows], [words[column] for column in rows[0]], right=(1, 2, 3))
+        yield from (f"    {line}" for line in shown.splitlines())
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent and indent + "  ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from hypothesis import strategies as st
 from gossip.network import Network
 from node.__main__ import main
 from node.audit import read_bundle
+from node.cli.disclosures import in_words
 from node.disclosures import FORMS, Approval, Disclosures, Line, disclosed, totals
+from node.disclosures_groups import parts
 from node.disclosures_page import cells, to_csv, to_html
 from node.disclosures_words import FORMS as FORM_WORDS
-from node.disclosures_words import LANGUAGES, LEARNS, PAGE, ROLES, learns
+from node.disclosures_words import LANGUAGES, LEARNS, PAGE, ROLES, group_learns, learns
 from protocol.codec import MAX_HEADER, decode
 from protocol.entries import ROLES as WRITTEN_ROLES
 from protocol.entries import decode_entry
@@ -215,6 +218,37 @@ def test_a_csv_holds_every_line_and_its_bytes() -> None:
 
 def test_a_time_that_no_calendar_has_is_printed_as_it_is() -> None:
     assert cells(line(t_ms=2**52), "en")["when"] == str(2**52)
+
+
+# ---------------------------------------------------------------- put together
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_page_says_once_what_receivers_could_learn_and_shows_each_line(lang: str) -> None:
+    found, _ = of(run()[0], "vgr")
+    shown = to_html(found, lang)
+    groups = [group for part in parts(found) for group in part.groups]
+    assert sum(len(group.lines) for group in groups) == len(found.lines)
+    assert shown.count("<article") == len(groups)
+    assert shown.count(escape(group_learns(groups[0], lang))) == 1
+
+
+def test_groups_have_the_counts_and_bytes_of_their_lines() -> None:
+    found, _ = of(run()[0], "vgr")
+    rows = [row for part in parts(found) for group in part.groups for row in group.rows()]
+    assert sum(row.count for row in rows) == len(found.lines)
+    assert sum(row.size for row in rows) == sum(one.size or 0 for one in found.lines)
+
+
+def test_what_belongs_to_no_study_stands_last_and_approvals_stand_apart() -> None:
+    lines = (line(study=None, approvals=()), line(), line(approvals=(Approval("dpo", "D 2"),)))
+    found = parts(Disclosures("net/vgr/1", lines, 0, {}))
+    assert [(part.study is None, len(part.approvals)) for part in found] == [(False, 0), (False, 1), (True, 0)]
+
+
+def test_the_list_in_words_fits_a_terminal() -> None:
+    found, _ = of(run()[0], "vgr")
+    assert max(map(len, in_words(found, "sv", []).splitlines())) <= 100
 
 
 # ---------------------------------------------------------------- the command
