@@ -104,7 +104,7 @@ def _study(annex: Annex, lang: str, spoken: str) -> str:
     whole = plan.study.hex()
     blocks = " ".join(whole[i : i + 8] for i in range(0, len(whole), 8))
     box = (
-        f'<div class="words"><span class="soft">{escape(say["k.words"])}</span><b>{escape(spoken.replace("-", " – "))}'
+        f'<div class="words"><span class="soft">{escape(say["k.words"])}</span><b>{escape(spoken)}'
         f'</b><span class="soft">{escape(say["k.id"])}</span><code>{blocks}</code></div>'
     )
     return _h(say["h.study"]) + _facts(facts, lang) + box + _p(say["voice"], "soft")
