@@ -84,11 +84,12 @@ class Data:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """One acceptance of this region, as its log has it."""
+    """One acceptance of this region, as its log has it; ``sheet`` is the hash of the data sheet it was given on."""
 
     role: str
     ref: str | None
     t_ms: int
+    sheet: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,32 +125,33 @@ def routes_of(plan: Plan, region: str | None) -> tuple[Route, ...]:
     if plan.sums:
         what = "MASKED.sum" if plan.neighbourhood(senders[0], 0).is_maskable else "sum.alone"
         found["statistics", what, plan.sum_rounds, plan.n - 1, None] = set(plan.regions) - {region}
-    for (receiver, form, what, among), rounds in _training(plan, senders).items():
-        found.setdefault((form, what, rounds, among, plan.payload_bytes(plan.first_round)), set()).add(receiver)
+    size = plan.payload_bytes(plan.first_round)
+    for sender in senders:
+        for (receiver, form, what, among), rounds in _training(plan, sender).items():
+            found.setdefault((form, what, rounds, among, size), set()).add(receiver)
     return tuple(
         Route(tuple(sorted(to)) if region is not None else (), form, what, rounds, among, size)
         for (form, what, rounds, among, size), to in found.items()
     )
 
 
-def _training(plan: Plan, senders: Iterable[str]) -> dict[tuple[str, str, str, int], int]:
+def _training(plan: Plan, sender: str) -> dict[tuple[str, str, str, int], int]:
     """Return in how many rounds each receiver gets a value: by receiver, form, sentence and regions in the sum."""
     out: dict[tuple[str, str, str, int], int] = {}
     turns = len(plan.turn)
-    for sender in senders:
-        for place, graph in enumerate(plan.turn):
-            at, rounds = plan.first_round + place, plan.rounds // turns + (place < plan.rounds % turns)
-            for receiver, around in graph.items():
-                if sender not in around.names or not rounds:
-                    continue
-                if plan.masking["mode"] == "off" or around.disclosed:
-                    key = (receiver, "clear", "clear" if plan.dp is None else "clear.dp", 1)
-                elif plan.aggregation == "network":
-                    key = (receiver, "masked", "PARTIAL", plan.n)
-                else:
-                    part = plan.part(receiver, at, plan.bucket_of(receiver, at, sender))
-                    key = (receiver, "masked", "MASKED", part.degree)
-                out[key] = out.get(key, 0) + rounds
+    for place, graph in enumerate(plan.turn):
+        at, rounds = plan.first_round + place, plan.rounds // turns + (place < plan.rounds % turns)
+        for receiver, around in graph.items():
+            if sender not in around.names or not rounds:
+                continue
+            if plan.masking["mode"] == "off" or around.disclosed:
+                key = (receiver, "clear", "clear" if plan.dp is None else "clear.dp", 1)
+            elif plan.aggregation == "network":
+                key = (receiver, "masked", "PARTIAL", plan.n)
+            else:
+                part = plan.part(receiver, at, plan.bucket_of(receiver, at, sender))
+                key = (receiver, "masked", "MASKED", part.degree)
+            out[key] = out.get(key, 0) + rounds
     return out
 
 
@@ -185,8 +187,17 @@ def consents_of(leaves: Iterable[bytes | None], study: bytes) -> tuple[Consent, 
         entry = decode_entry(leaf) if leaf is not None else None
         if entry is not None and entry.kind == "study.accept" and entry.study == study:
             body: Any = entry.body
-            found.append(Consent(body["role"], body["decision_ref"], entry.t_ms))
+            found.append(Consent(body["role"], body["decision_ref"], entry.t_ms, body["sheet"]))
     return tuple(found)
+
+
+def consents_at(home: Path, study: bytes) -> tuple[Consent, ...]:
+    """Return ``consents_of`` a home's log."""
+    from node.home import Home
+    from node.storage import StoreReader
+
+    with StoreReader(Home.open(home)) as reader:
+        return consents_of((leaf for leaf, _ in reader.whole()), study)
 
 
 def annex_of(
@@ -206,14 +217,11 @@ def annex_of(
     routes, told = routes_of(plan, region), plan_report(plan)
     if home is None or region is None:
         return Annex(plan, None, routes, told)
-    from node.home import Home
     from node.learning import code_sha256
     from node.learning.describe import NO_SCHEMA
     from node.policy import Policy
-    from node.storage import StoreReader
 
-    with StoreReader(Home.open(home)) as reader:
-        consents = consents_of((leaf for leaf, _ in reader.whole()), plan.study)
+    consents = consents_at(home, plan.study)
     policy = Policy.load(home)
     return Annex(
         plan, region, routes, told, data, consents, policy.roles, answers, policy.budget_u,

@@ -15,6 +15,7 @@ from node.cli.root import common
 
 if TYPE_CHECKING:
     from node.annex import Data
+    from node.datasets import Datasets
     from protocol.plan import Plan
 
 
@@ -106,6 +107,7 @@ def _data(home: Path, plan: Plan, name: str | None) -> Data | None:
     """Return the data set that the study was accepted with, or is named, or alone has the plan's schema."""
     from node.annex import data_of
     from node.cli.data import bound_to, datasets
+    from node.learning.task import json_hash
 
     store = datasets(home)
     name = name or bound_to(home, plan.study)
@@ -115,5 +117,22 @@ def _data(home: Path, plan: Plan, name: str | None) -> Data | None:
             return None
         name = fitting[0]
     bound = store.get(name)
-    sheet_hash = store.sheet_sha256(name)
-    return None if sheet_hash is None else data_of(bound.manifest, store.sheet(name), sheet_hash.hex())
+    if not bound.version:
+        return None
+    sheet = store.sheet(name, _accepted(store, name, home, plan))
+    return data_of(bound.manifest, sheet, json_hash("SHEET", sheet).hex())
+
+
+def _accepted(store: Datasets, name: str, home: Path, plan: Plan) -> int | None:
+    """Return the version of the data sheet that the study was accepted on; None for the newest.
+
+    A study that takes up new versions goes by the newest.
+    """
+    from node.annex import consents_at
+    from node.learning.task import json_hash
+
+    if plan.data_update != "keep":
+        return None
+    hashes = {one.sheet for one in consents_at(home, plan.study)}
+    versions = range(store.get(name).version, 0, -1)
+    return next((one for one in versions if json_hash("SHEET", store.sheet(name, one)) in hashes), None)

@@ -74,6 +74,12 @@ def test_a_schedule_counts_each_receiver_in_its_own_rounds() -> None:
     assert sorted((len(one.to), one.rounds) for one in routes_of(nine, "r0")) == [(2, 2), (2, 3)]
 
 
+def test_without_a_region_a_value_counts_once_for_each_round_and_not_for_each_sender() -> None:
+    [one] = routes_of(plan(), None)
+
+    assert (one.to, one.rounds, one.among) == ((), 6, 3)
+
+
 # ---------------------------------------------------------------- the page
 
 
