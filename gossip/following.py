@@ -55,6 +55,11 @@ class Following:
         """Whether a log is of an epoch that is not followed yet."""
         return epoch_of(origin) > self._peer.membership.epochs.current(origin.split("/")[1])
 
+    def awaits(self, name: str, origin: str) -> bool:
+        """Whether entries of a log that is not followed yet are asked for: the first one of the epoch shown last."""
+        seen = self._offered.get(name)
+        return seen is not None and seen.checkpoint.origin == origin
+
     # ---------------------------------------------------------------- what the region shows
 
     def offered(self, step: Step, name: str, seen: Seen) -> None:
@@ -68,6 +73,9 @@ class Following:
             raise RemoteError(name, "STATE", f"shows {origin} otherwise than by its first entry")
         if len(self._peer.membership.epochs.began(name)) >= MAX_EPOCHS:
             raise RemoteError(name, "LIMIT", f"began its log anew more than {MAX_EPOCHS} times")
+        before = self._offered.get(name)
+        if before is not None and before.checkpoint.origin != origin and self.is_new(before.checkpoint.origin):
+            self._peer.witness.mirrors.pop(before.checkpoint.origin, None)  # of one new log at a time
         self._offered[name] = seen
         self._peer.witness.mirrors.setdefault(origin, Mirror(origin))
         self.progress(step, name)

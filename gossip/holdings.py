@@ -84,9 +84,31 @@ class Holdings:
                 seen = Seen(*log_signature(note, checkpoint.origin, keys.log))
             except CryptoError:
                 continue
+            if len(self._signers) >= MAX_READ:
+                self._signers.clear()
             self._signers[checkpoint.origin] = seen.signature, keys.log
             return seen
         return None
+
+    def relay(self, seen: Seen) -> None:
+        """Hold the newest checkpoint of a log that came through a third region.
+
+        Of epochs that nobody has followed here, which any member can make up, the latest alone.
+        """
+        origin, epochs = seen.checkpoint.origin, self._peer.membership.epochs
+        name, epoch = origin.split("/")[1], epoch_of(origin)
+        began = epochs.began(name)
+        real = {1, epochs.current(name), *began, *(epoch_of(p.origin) for p in began.values())}
+        if epoch not in real:
+            pending = [o for o in self.relayed if o.split("/")[1] == name and epoch_of(o) not in real]
+            if epoch < epochs.current(name) or any(epoch_of(other) > epoch for other in pending):
+                return
+            for other in pending:
+                if other != origin:
+                    del self.relayed[other]
+        held = self.relayed.get(origin)
+        if held is None or held.checkpoint.size < seen.checkpoint.size:
+            self.relayed[origin] = seen
 
     def is_known(self, note: bytes) -> bool:
         """Whether a note says nothing new: its size and root are those of the copy, or of what was passed on."""

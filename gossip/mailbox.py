@@ -18,6 +18,7 @@ from protocol.evidence import encode_evidence, excludes, place_of
 from protocol.messages import TYPES
 
 MAX_AWAITED = 16
+MAX_LOGS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Mailbox:
         self._places: dict[tuple[str, int], Envelope] = {}
         self._heads: dict[tuple[str, int], Envelope] = {}
         self._by_log: dict[str, dict[int, Envelope]] = {}
-        self._latest: dict[str, Envelope] = {}
+        self._latest: dict[str, dict[str, Envelope]] = {}  # by sender, then by log
         self._said: dict[tuple[bytes, bytes, str, str, str], Envelope] = {}
         self._awaited: dict[str, dict[bytes, Envelope]] = {}
 
@@ -62,7 +63,7 @@ class Mailbox:
         """What is held that an envelope could contradict."""
         fields, place = envelope.fields, place_of(envelope.fields)
         yield self._heads.get((fields.log, fields.head_size))
-        yield self._latest.get(fields.log)
+        yield self._latest.get(fields.sender, {}).get(fields.log)
         if TYPES[fields.type].logged:
             yield self._places.get((fields.log, fields.head_size))
         if place is not None:
@@ -95,7 +96,11 @@ class Mailbox:
         """Take an envelope as said; of service envelopes only the newest head of each log is held."""
         fields = envelope.fields
         if not TYPES[fields.type].logged:
-            self._latest[fields.log] = envelope
+            latest = self._latest.setdefault(fields.sender, {})
+            latest.pop(fields.log, None)
+            latest[fields.log] = envelope
+            if len(latest) > MAX_LOGS:  # of made-up epochs too: what was heard last stays
+                del latest[next(iter(latest))]
             return
         self._heads.setdefault((fields.log, fields.head_size), envelope)
         self._by_log.setdefault(fields.log, {}).setdefault(fields.head_size, envelope)
@@ -108,6 +113,10 @@ class Mailbox:
     def said(self, study: bytes, session: bytes, type: str, sender: str, about: str = "") -> Envelope | None:
         """The envelope held for one statement."""
         return self._said.get((study, session, type, sender, about))
+
+    def latest(self, region: str) -> list[Envelope]:
+        """The newest service envelope of each log of a region, of at most ``MAX_LOGS``."""
+        return list(self._latest.get(region, {}).values())
 
     def awaits(self, link: str, envelope: Envelope) -> bool:
         """Await the payload of an admitted header; False if that link has too many under way."""

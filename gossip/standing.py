@@ -90,14 +90,12 @@ class Standing:
         seen = self._held.read(note)
         if seen is None:
             return
-        origin, name = seen.checkpoint.origin, seen.checkpoint.origin.split("/")[1]
+        name = seen.checkpoint.origin.split("/")[1]
         if name == self._peer.me:
             if not self.is_revoked(name, seen):
                 self._peer.waking.shown(step, seen.checkpoint)
         elif name in self._peer.membership.names and not self.contradicts(step, name, seen):
-            held = self._held.relayed.get(origin)
-            if held is None or held.checkpoint.size < seen.checkpoint.size:
-                self._held.relayed[origin] = seen
+            self._held.relay(seen)
 
     def fork(self, step: Step, region: str, envelopes: list[Envelope], *notes: Seen) -> bool:
         """Suspend a region whose log has two histories; both are kept, as ``[signed bytes, signature, nil]``.

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from gossip.study import Study
 
 MAX_RELAYED = 64
+MAX_SEEN = 200
 SETTLE_MS = 3_000
 WITNESS_TYPES = ("HEADS", "COSIGN", "PROVE", "PROOF", "MIRROR", "HELLO", "BEHIND")
 
@@ -144,12 +145,19 @@ class Witness:
             return
         seen: list[Value] = [
             {"origin": origin, "size": s.checkpoint.size, "root": s.checkpoint.root, "sig": s.signature, "how": how}
-            for origin, s, how in self.held.known()
+            for origin, s, how in self._told_of()
         ]
         given = sorted(self.held.cosigned.items())
         cosigned: list[Value] = [{"by": by, "size": c.size, "t_s": c.t_s, "sig": c.sig} for by, c in given]
         if seen or cosigned:
             step.add("round.heads", {"round": round, "seen": seen, "cosigned": cosigned}, study.id)
+
+    def _told_of(self) -> list[tuple[str, Seen, str]]:
+        """What is known of others' logs, as much of it as one entry holds: their current epochs first."""
+        known, epochs = self.held.known(), self._peer.membership.epochs
+        first = [one for one in known if epochs.is_current(one[0])]
+        rest = [one for one in known if not epochs.is_current(one[0])]
+        return sorted([*first, *rest][:MAX_SEEN], key=lambda one: one[0])
 
     def hear(self, step: Step, envelope: Envelope, payload: Buffer | None) -> None:
         """Take in HEADS, MIRROR, COSIGN, PROVE or PROOF; nothing of it is an entry.
@@ -169,14 +177,15 @@ class Witness:
                     first, items = decode_mirror(bytes(payload or b""))
                     if fields.body["log"] == self._peer.log.origin:
                         self._peer.waking.recovered(step, name, first, items)
+                    elif self._peer.following.is_new(fields.log):
+                        if fields.body["log"] == fields.log and self._peer.following.awaits(name, fields.log):
+                            self.mirrors[fields.log].take(first, items[:1])
+                            self._peer.following.progress(step, name)
                     elif fields.body["log"] == fields.log:
                         mirror = self.mirrors.setdefault(fields.log, Mirror(fields.log))
                         if not mirror.take(first, items) and fields.log in self._awaited:
                             self.copying.ask(step, name, self._awaited[fields.log][0], by_entries=True)
-                        if self._peer.following.is_new(fields.log):
-                            self._peer.following.progress(step, name)
-                        else:
-                            self._progress(step, fields.log)
+                        self._progress(step, fields.log)
                 case "COSIGN":
                     self._cosigned(step, envelope)
                 case "PROVE":
