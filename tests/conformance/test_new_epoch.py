@@ -101,6 +101,10 @@ def test_a_node_that_lost_the_end_of_its_log_begins_it_anew_and_trains_on(
         assert made.returncode == 0, made.stderr
         assert json.loads(made.stdout)["epoch"] == 2
     vgr.start()
+    for round in (8, 10):  # killed as well, in whatever it does there
+        until(nodes, lambda wanted=round: (vgr.look().get("round") or 0) >= wanted)  # type: ignore[misc]
+        vgr.kill()
+        vgr.start()
     until(others, lambda: all(node.look().get("outcome") for node in nodes), 240)
     assert {node.last["outcome"] for node in nodes} == {"done"}
     assert vgr.last["rounds_mixed"] > 3

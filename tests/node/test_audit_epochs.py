@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,10 @@ from crypto.note import Checkpoint, checkpoint_body, parse_note, sign_note
 from gossip.network import Network
 from node.audit import Report, verify
 from node.audit.bundle import write_bundle
+from node.audit.inputs import inputs_of
+from node.audit.page import page
 from node.audit.recheck import check_finding
-from protocol.entries import decode_entry
+from protocol.entries import decode_entry, encode_entry
 from protocol.epochs import Previous
 from protocol.log import Log
 from tests.gossip.conftest import Quadratic, quadratic_plan
@@ -159,11 +161,28 @@ def test_the_gap_is_all_there_is_to_say(run: Run, tmp_path: Path) -> None:
     assert "simulated.example/region-a/1" in str(gap.values["detail"])
     assert "simulated.example/region-a/2" in rechecked(run, report, "LS-EPOCH-GAP")
     court.agrees(report, bundles, run.study)
+    text = page(report, inputs_of(bundles), None)
+    assert "LS-EPOCH-GAP" in text
 
 
 def test_without_the_earlier_log_the_rest_is_still_audited(run: Run, tmp_path: Path) -> None:
     report = run.audit(run.bundles(tmp_path, past=[]))
     assert told(report) == {("LS-EPOCH-GAP", A)}, [(f.code, f.subject, f.values) for f in report.findings]
+
+
+@pytest.mark.attack("L02")
+def test_a_new_log_hides_no_change_of_the_old_one(run: Run, tmp_path: Path) -> None:
+    """An entry of the log that is over, changed and signed again: the neighbours' copies show it as ever."""
+    leaves = list(run.logs[A][1])
+    seq = next(n for n, leaf in enumerate(leaves) if decode_entry(leaf).kind == "round.end")
+    entry = decode_entry(leaves[seq])
+    leaves[seq] = encode_entry(replace(entry, body={**entry.body, "outcome": "kept", "reason": "training"}))
+    bundles = run.bundles(tmp_path, past=[run.copy(A, 1, leaves)])
+    report = run.audit(bundles)
+    assert ("LS-FORK", A) in told(report)
+    assert {subject for _, subject in told(report)} == {A}
+    assert report.exit_code == 3
+    rechecked(run, report, "LS-FORK")
 
 
 @pytest.mark.attack("L05")
