@@ -47,17 +47,23 @@ class Course:
 
 
 def courses(studies: Iterable[bytes], logs: Sequence[CheckedLog]) -> tuple[Course, ...]:
-    """Return the course of each study at each region whose log is sound, by study and region."""
-    sound: dict[str, CheckedLog] = {}
+    """Return the course of each study at each region whose log is sound, by study and region.
+
+    Of a log that was begun anew, the earlier ones come first.
+    """
+    sound: dict[tuple[str, int], CheckedLog] = {}
     for log in logs:
-        held = sound.get(log.region)
+        held = sound.get((log.region, log.epoch))
         if log.is_sound and (held is None or held.tree.size < log.tree.size):
-            sound[log.region] = log
+            sound[log.region, log.epoch] = log
+    told: dict[str, list[Told]] = {}
+    for (region, _), log in sorted(sound.items()):
+        told.setdefault(region, []).extend(log.raw.told)
     return tuple(
-        _course(study, region, [told for told in log.raw.told if told.study == study])
+        _course(study, region, [one for one in entries if one.study == study])
         for study in studies
-        for region, log in sorted(sound.items())
-        if any(told.study == study for told in log.raw.told)
+        for region, entries in sorted(told.items())
+        if any(one.study == study for one in entries)
     )
 
 

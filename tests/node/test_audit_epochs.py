@@ -163,6 +163,8 @@ def test_the_gap_is_all_there_is_to_say(run: Run, tmp_path: Path) -> None:
     court.agrees(report, bundles, run.study)
     text = page(report, inputs_of(bundles), None)
     assert "LS-EPOCH-GAP" in text
+    course = next(one for one in report.courses if one.region == A)
+    assert [mark.round for mark in course.marks] == list(range(12))
 
 
 def test_without_the_earlier_log_the_rest_is_still_audited(run: Run, tmp_path: Path) -> None:
