@@ -61,9 +61,14 @@ class Forecast:
 
 
 class AskedWorker:
-    """A training worker that is asked and waited for."""
+    """A training worker that is asked and waited for.
 
-    def __init__(self, home: Path) -> None:
+    Args:
+        study: What its study is called; what the task keeps lies under that name.
+    """
+
+    def __init__(self, home: Path, study: str = "rehearsal") -> None:
+        self._study = study
         self._process = subprocess.Popen(
             COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=home,
             env=environment() | {"LANDSTING_HIDE": str(home.resolve() / "keys")},
@@ -78,7 +83,7 @@ class AskedWorker:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         began = time.monotonic()
-        data: bytes = msgpack.packb({"id": 1, "op": op, "study": "rehearsal", **fields}, use_bin_type=True)
+        data: bytes = msgpack.packb({"id": 1, "op": op, "study": self._study, **fields}, use_bin_type=True)
         self._process.stdin.write(struct.pack(">I", len(data)) + data)
         self._process.stdin.flush()
         head = self._process.stdout.read(4)

@@ -120,7 +120,7 @@ def _repeated(
     totals: list[bytes],
 ) -> list[Repeated]:
     found: list[Repeated] = []
-    worker = AskedWorker(home.path)
+    worker = AskedWorker(home.path, plan.study.hex())
     try:
         with tempfile.TemporaryDirectory(prefix="landsting-repeat-") as name:
             folder = Path(name)
