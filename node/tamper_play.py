@@ -77,6 +77,7 @@ class Play:
         steps: By region, what its log will hold.
         next_keys: By region, the keys that its step ``key.rotate`` takes into use.
         inventor: Region that writes a cosignature which nobody gave.
+        openings: By region, what opens its commitments, by place in the real log and field.
     """
 
     def __init__(self, bundles: Mapping[str, Path], keys: Mapping[str, PrivateKeys]) -> None:
@@ -85,6 +86,10 @@ class Play:
         self.inventor: str | None = None
         self._read = {name: read_bundle(path) for name, path in bundles.items()}
         self.payloads: dict[bytes, bytes] = {}
+        self.openings: dict[str, dict[tuple[int, str], bytes]] = {
+            name: {(seq, field): data for (_, _, seq, field), data in bundle.openings.items()}
+            for name, bundle in self._read.items()
+        }
         self.steps: dict[str, list[Step]] = {}
         self.origins: dict[str, str] = {}
         for name, bundle in self._read.items():
@@ -265,6 +270,8 @@ class Play:
         origin, key = self.origins[name], self._keys[name].log
         tree = Tree(leaf_hash(leaf) for leaf in leaves)
         out = folder / f"{name}.bundle"
+        told = [step for step in self.steps[name] if not step.is_hidden]
+        places = {step.was: at for at, step in enumerate(told) if step.was is not None}
         write_bundle(
             out,
             origin=origin,
@@ -273,6 +280,8 @@ class Play:
             checkpoint=sign_note(checkpoint_body(Checkpoint(origin, tree.size, tree.root())), origin, key),
             payload=self.payloads.get,
             mirrors=self._copies(name),
+            payloads="all" if self.openings[name] else "kept",
+            openings={(places[seq], field): data for (seq, field), data in self.openings[name].items()},
         )
         return out
 
