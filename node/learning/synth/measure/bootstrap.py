@@ -10,6 +10,7 @@ Source: Efron and Tibshirani (1993), chapters 10 (the bias of draws) and 13 (per
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,14 +28,21 @@ def weights(patients: Integers, seed: int, *, beside: int = 0) -> Iterator[Doubl
     Args:
         beside: Rows of another group whose blocks must have the same size.
     """
-    count = int(patients.max()) + 1 if len(patients) else 0
-    rng = np.random.default_rng(seed)
+    if not len(patients):
+        return
+    times = _times(int(patients.max()) + 1, seed)
     block = max(1, BLOCK // max(1, len(patients), beside))
-    for start in range(0, DRAWS if count else 0, block):
-        some = min(block, DRAWS - start)
-        drawn = rng.integers(0, count, (some, count)) + count * np.arange(some)[:, None]
-        times = np.bincount(drawn.reshape(-1), minlength=some * count).reshape(some, count)
-        yield times[:, patients].astype(np.float64)
+    for start in range(0, DRAWS, block):
+        yield times[start : start + block][:, patients].astype(np.float64)
+
+
+@lru_cache(maxsize=8)  # the same draws serve every column and pair
+def _times(count: int, seed: int) -> NDArray[np.uint16]:
+    """Return how often each of so many patients is drawn, (``DRAWS``, count)."""
+    rng, out = np.random.default_rng(seed), np.empty((DRAWS, count), np.uint16)
+    for one in out:
+        one[:] = np.bincount(rng.integers(0, count, count), minlength=count)
+    return out
 
 
 def bounds(values: Doubles, value: float | None) -> tuple[float | None, float | None]:
