@@ -18,7 +18,7 @@ from node.audit.findings import Finding, Severity
 from node.audit.page_words import GLOSSARY, PAGE
 from node.audit.pictures import legend, lineage, rounds
 from node.audit.report import Report, study_line
-from node.audit.telling import CONTRADICTED, PROVEN, judged
+from node.audit.telling import CONTRADICTED, PROVEN, in_short, judged, place_of, without_detail
 
 # Characters that turn the direction of what is read after them.
 _TURNING = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -43,7 +43,8 @@ font:11px system-ui;fill:#5b6675}.mid,.count{text-anchor:middle}.count{font:600 
 fill:#0b6e5f}.summed{fill:#8cc4ba}rect.kept,circle.kept{fill:#fff;stroke:#b8860b;stroke-width:1.5}.none{
 fill:#9aa4b1}.start{fill:#5b6675}.released{fill:#123c69}.own{stroke:#0b6e5f;stroke-width:2.5}.other{stroke:#a9c9c3;
 stroke-width:1}@media(max-width:600px){main{padding:18px 16px}.asked th,.asked td{display:block;width:auto;border:0;
-padding:2px 0}.asked tr{display:block;border-bottom:1px solid var(--line);padding:8px 0}}@media print{body{
+padding:2px 0}.asked tr,.stacked tr{display:block;border-bottom:1px solid var(--line);padding:8px 0}.stacked td{
+display:block;border:0;padding:2px 0}.stacked tr:first-child{display:none}}@media print{body{
 background:#fff;font-size:11pt}main{max-width:none;padding:0}a{color:inherit}h2{break-after:avoid}}
 """.replace("\n", "")
 
@@ -135,17 +136,26 @@ class _Page:
         return (
             f'<section id="first"><h1>{escape(say["title"])}</h1>{date}{lab}'
             f'<div class="verdict {verdict}"><b>{escape(say[f"verdict.{verdict}"])}</b>'
-            f'{self._link(say[f"say.{verdict}"])}</div><table class="asked">{rows}</table></section>'
+            f'{self._link(say[f"say.{verdict}"])}{self._what()}</div><table class="asked">{rows}</table></section>'
         )
+
+    def _what(self) -> str:
+        """What was found, in a sentence for each code and region, the gravest first."""
+        first: dict[tuple[str, str | None], Finding] = {}
+        for finding in self._report.findings:
+            if finding.severity is not Severity.INFO:
+                first.setdefault((finding.code, finding.subject or finding.source), finding)
+        said = [f"{in_short(finding, self._report.lang)}." for finding in first.values()]
+        more = [self._say["more"].format(n=len(said) - _FEW)] if len(said) > _FEW else []
+        return "".join(f"<p>{self._link(words)}</p>" for words in [*said[:_FEW], *more])
 
     def _answers(self) -> list[tuple[str, str]]:
         say, report = self._say, self._report
         grave = [f for f in report.findings if f.severity is not Severity.INFO]
-        named = sorted({f.subject for f in grave if f.subject})
         return [
             ("agree", self._agreed()),
             ("altered", self._altered(grave)),
-            ("who", say["a.who"].format(regions=_and(named)) if named else say["a.who.none"]),
+            ("who", self._who(grave)),
             ("budget", self._budget(grave)),
             ("data", say["a.data"]),
             ("now", self._now(grave)),
@@ -161,12 +171,24 @@ class _Page:
         regions = sorted({name for row in studies for name in row.regions})
         return self._say["a.agree.yes"].format(regions=_and(regions))
 
+    def _who(self, grave: Sequence[Finding]) -> str:
+        named = sorted({f.subject for f in grave if f.subject})
+        if not named:
+            return self._say["a.who.none"]
+        guilty = sorted({f.subject for f in grave if f.subject and f.code not in _MISSING})
+        return self._say["a.who" if guilty else "a.who.missing"].format(regions=_and(guilty or named))
+
     def _altered(self, grave: Sequence[Finding]) -> str:
         say = self._say
-        if any(finding.subject for finding in grave):
+        if any(finding.subject and finding.code in _ALTERED for finding in grave):
             return say["a.altered.yes"]
+        if any(finding.subject is None for finding in grave):
+            return say["a.altered.files"].format(files=_and(sorted({f.source or "?" for f in grave if not f.subject})))
+        missing = sorted({f.subject for f in grave if f.subject and f.code in _MISSING})
+        if missing:
+            return say["a.altered.missing"].format(regions=_and(missing))
         if grave:
-            return say["a.altered.files"].format(files=_and(sorted({f.source or "?" for f in grave})))
+            return say["a.altered.rule"]
         absent = [row.region for row in self._report.coverage if row.bundle is None]
         if absent:
             return say["a.altered.part"].format(regions=_and(absent))
@@ -181,8 +203,10 @@ class _Page:
             return say["a.budget.none"]
         if budget.missing or budget.most_u is None:
             return say["a.budget.open"].format(regions=_and(budget.missing) or "?")
-        limit = budget.limit_u or 0
-        return say["a.budget.yes"].format(most=f"{budget.most_u / 1e6:.3f}", limit=f"{limit / 1e6:.3f}")
+        return say["a.budget.yes"].format(most=self._figure(budget.most_u), limit=self._figure(budget.limit_u or 0))
+
+    def _figure(self, millionths: int) -> str:
+        return f"{millionths / 1e6:.3f}".replace(".", self._say["comma"])
 
     def _now(self, grave: Sequence[Finding]) -> str:
         if not grave:
@@ -202,15 +226,18 @@ class _Page:
         for finding in self._report.findings:
             text, told = words(finding.code, lang), finding.to_json(lang)
             blame = f" · {escape(say['f.info'])}" if finding.severity is Severity.INFO else ""
+            title, detail = str(told["title"]), str(told["detail"] or "")
+            detail = f"<dt>{escape(say['f.detail'])}</dt><dd>{self._link(detail)}</dd>" if detail else ""
             cards.append(
-                f'<article id="{finding.fingerprint[:16]}"><h3>{self._link(str(told["title"]))}</h3>'
+                f'<article id="{finding.fingerprint[:16]}"><h3>{self._link(title[:1].upper() + title[1:])}</h3>'
                 f'<p class="soft">{escape(say[f"severity.{finding.severity.label}"])}{blame} · '
-                f"{escape(finding.place)} · <code>{finding.code}</code></p><p>{self._link(str(told['plain']))}</p><dl>"
+                f"{escape(place_of(finding, lang))} · <code>{finding.code}</code></p>"
+                f"<p>{self._link(without_detail(finding, lang))}</p><dl>"
                 f"<dt>{escape(say['f.next'])}</dt><dd>{self._link(str(told['next']))}</dd>"
                 f"<dt>{escape(say['f.why'])}</dt><dd>{self._link(text.who)}</dd>"
-                f"<dt>{escape(say['f.shows'])}</dt><dd>{self._link(text.shows)}</dd></dl></article>"
+                f"<dt>{escape(say['f.shows'])}</dt><dd>{self._link(text.shows)}</dd>{detail}</dl></article>"
             )
-        return self._section("findings", "".join(cards) or f"<p>{escape(say['none'])}</p>")
+        return self._section("findings", "".join(cards) or f"<p>{escape(say['no.faults'])}</p>")
 
     def _questions(self) -> str:
         say = self._say
@@ -221,7 +248,8 @@ class _Page:
         )
         heads = "".join(f"<th>{escape(say[f't.{key}'])}</th>" for key in ("question", "answer", "note"))
         return self._section(
-            "questions", f"<table><tr>{heads}</tr>{rows}</table><p class='soft'>{escape(say['answers'])}</p>"
+            "questions",
+            f"<table class='stacked'><tr>{heads}</tr>{rows}</table><p class='soft'>{escape(say['answers'])}</p>",
         )
 
     def _pictures(self) -> str:
@@ -278,6 +306,18 @@ class _Page:
 
 
 _COLOURED = (PROVEN, CONTRADICTED)
+_FEW = 3
+# What a region's own signatures contradict, and what of it is not there; the rest breaks a rule of the study.
+_ALTERED = frozenset(
+    {
+        "LS-FORK", "LS-OMITTED", "LS-HEAD-SELF", "LS-EQUIVOCATION", "LS-ENV-SIG", "LS-ENTRY-FORMAT", "LS-ENTRY-SCHEMA",
+        "LS-ENTRY-SEQ", "LS-TIME-ORDER", "LS-BACKDATED", "LS-RECOMPUTE-SUM", "LS-RECOMPUTE-MIX", "LS-OPENING",
+        "LS-MATCH", "LS-STALE", "LS-KEY-REVOKED",
+    }
+)  # fmt: skip
+_MISSING = frozenset(
+    {"LS-TRUNCATED", "LS-LEAF-WITHHELD", "LS-EXPORT-UNLOGGED", "LS-LEAF-LOST", "LS-EPOCH-GAP", "LS-ROUND-GAP"}
+)
 
 
 def _and(names: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ from node.audit.chronicle import Course, courses
 from node.audit.exceptions import Exempted, exceptions, head, line
 from node.audit.findings import Finding, Json, Severity
 from node.audit.page_words import PAGE
-from node.audit.telling import Budget, Question, StudyRow, Teller
+from node.audit.telling import Budget, Question, StudyRow, Teller, place_of
 
 FORMAT = "landsting-report/v1"
 
@@ -127,7 +127,7 @@ class Report:
         lines.append(say("head.findings"))
         for finding in self.findings:
             text = finding.to_json(self.lang)
-            lines.append(f"  {finding.severity.label:<8}  {finding.code}  {finding.place}")
+            lines.append(f"  {finding.severity.label:<8}  {finding.code}  {place_of(finding, self.lang)}")
             lines.append(f"    {text['plain']}")
             if finding.severity is not Severity.INFO:
                 lines.append("    " + say("next", next=str(text["next"])))

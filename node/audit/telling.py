@@ -152,8 +152,7 @@ class Teller:
         first = next((f for f in worst if f.subject), worst[0])
         more = len(grave) + refused - 1
         count = "" if not more else self._say("bad.more.one") if more == 1 else self._say("bad.more", n=more)
-        filled = first.filled() | {"detail": ""}
-        plain = words(first.code, self._lang).plain.format_map(filled).replace(" ()", "").split(". ")[0].rstrip(".")
+        plain = in_short(first, self._lang)
         where = f"{first.source}: " if first.subject is None and first.source else ""
         what = f"{where}{plain[0].lower() if where else plain[0]}{plain[1:]} ({first.code})"
         text = self._say("bad", verdict=self._say(f"verdict.{verdict}"), what=what, more=count)
@@ -263,6 +262,23 @@ class Teller:
             return Question(question, NOT_CHECKED, self._say("note.accept.missing", regions=_and(missing)))
         apart = [row.name for row in self._studies if row not in counted]
         return Question(question, PROVEN, self._say("note.accept.proposed", list=_and(apart)) if apart else "")
+
+
+def without_detail(finding: Finding, lang: str) -> str:
+    """Return what was found in plain words, without the detail: a rule gives that in English."""
+    filled = finding.filled() | {"detail": ""}
+    return words(finding.code, lang).plain.format_map(filled).replace(" ()", "").strip()
+
+
+def in_short(finding: Finding, lang: str) -> str:
+    """Return the first sentence of that, without its full stop."""
+    return without_detail(finding, lang).split(". ")[0].rstrip(".")
+
+
+def place_of(finding: Finding, lang: str) -> str:
+    """Return region or bundle with the position in the log, in words."""
+    where = finding.subject or finding.source or phrase("all.bundles", lang)
+    return where if finding.seq is None else phrase("place", lang).format(where=where, seq=finding.seq)
 
 
 def judged(studies: Sequence[StudyRow]) -> list[StudyRow]:

@@ -301,6 +301,8 @@ PHRASES: Mapping[str, str] = {
     "head.studies": "Studies",
     "head.limits": "What logs cannot show",
     "none": "none",
+    "place": "{where}, entry {seq}",
+    "all.bundles": "all bundles",
     "next": "next: {next}",
     "coverage.log": "{region}: {entries} entries; {matched} of {held} statements held by others found at their place",
     "coverage.absent": "{region}: no log; {held} statements held by others",

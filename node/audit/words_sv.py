@@ -299,6 +299,8 @@ PHRASES: Mapping[str, str] = {
     "head.studies": "Studier",
     "head.limits": "Vad loggar inte kan visa",
     "none": "inga",
+    "place": "{where}, post {seq}",
+    "all.bundles": "alla paket",
     "next": "nästa steg: {next}",
     "coverage.log": "{region}: {entries} poster; {matched} av {held} utsagor som andra har återfanns på sin plats",
     "coverage.absent": "{region}: ingen logg; {held} utsagor finns hos andra",

@@ -92,9 +92,7 @@ def test_the_text_for_a_terminal_answers_in_the_language_asked_for(honest: tuple
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_the_first_screen_uses_no_word_of_the_trade_without_a_link(
-    honest: tuple[Small, list[Path]], lang: str
-) -> None:
+def test_the_first_screen_uses_no_word_of_the_trade_without_a_link(honest: tuple[Small, list[Path]], lang: str) -> None:
     words = re.compile(rf"(?<![\w.-])({'|'.join(map(re.escape, plain_words()))})(?![\w-]|\.\w)", re.IGNORECASE)
     for report in reports(honest, lang):
         screen = FirstScreen(page(report, date="2026-11-24"))
@@ -124,6 +122,27 @@ def test_the_guilty_is_named_on_the_first_screen_and_nobody_else(honest: tuple[S
     text = " ".join(FirstScreen(page(damaged)).all)
     assert EN["a.who.none"] in text
     assert EN["a.altered.files"].format(files="vgr.bundle") in text
+
+
+@pytest.mark.parametrize(
+    ("code", "altered", "who"),
+    [
+        ("LS-DP-BUDGET", "a.altered.rule", "a.who"),
+        ("LS-TRUNCATED", "a.altered.missing", "a.who.missing"),
+        ("LS-OMITTED", "a.altered.yes", "a.who"),
+    ],
+)
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_broken_rule_missing_records_and_a_lie_are_told_apart(
+    honest: tuple[Small, list[Path]], lang: str, code: str, altered: str, who: str
+) -> None:
+    small, bundles = honest
+    finding = Finding(code, subject="vgr", values={"detail": "in English"})
+    report = replace(verify(bundles, study=small.study, lang=lang), verdict="critical", findings=(finding,))
+    text = " ".join(FirstScreen(page(report)).all)
+    assert PAGE[lang][altered].format(regions="vgr") in text
+    assert PAGE[lang][who].format(regions="vgr") in text
+    assert "in English" not in text
 
 
 def test_a_changed_entry_is_seen_on_the_page(tmp_path: Path) -> None:
