@@ -83,12 +83,18 @@ class Waking:
         self.hello_ms = step.now_ms
         if recovering:
             self.mode = Mode.ROLLED_BACK
-        elif self._peer.reentry.is_fresh and self._wanted[1]:
+        elif self._peer.reentry.is_fresh and self._wanted[1] and not self._was_confirmed():
             self.mode = Mode.NEW_EPOCH
-            for name in self._peer.witness.held.cosigned:  # confirmed in an earlier run, and not gone on with
-                self.confirmed(name)
         else:
             self.mode = Mode.UP if alone or not self._wanted[1] else Mode.QUIET
+
+    def _was_confirmed(self) -> bool:
+        """Whether an earlier run has had this new epoch confirmed: then it may have gone on, and asks like any log."""
+        self.heard = dict.fromkeys(self._peer.witness.held.cosigned, self._peer.log.size)
+        is_confirmed = len(self._wanted[0] & set(self.heard)) >= self._wanted[1]
+        if is_confirmed:
+            self.heard.clear()
+        return is_confirmed
 
     @property
     def is_asking(self) -> bool:

@@ -227,6 +227,52 @@ def test_a_log_that_ends_before_the_sums_were_open_leaves_the_study(make_network
     assert all(len(eids) == 1 for eids in statements(net).values())
 
 
+@pytest.mark.parametrize("kept", [1, 0.6], ids=["its first entry", "a part"])
+def test_a_new_log_that_is_lost_as_well_is_begun_anew_once_more(make_network: Make, kept: float) -> None:
+    net, _, _ = make_network(4, rounds=20, round_min_s=2, witness=MIRRORED, masking={"mode": "recoverable"})
+    until_round(net, "region-a", 4)
+    lose(net, "region-a", int(len(net.regions["region-a"].store.leaves) * 0.8))
+    restore(net, "region-a")
+    net.start("region-a")
+    until_round(net, "region-a", 9)
+    size = len(net.regions["region-a"].store.leaves)
+    lose(net, "region-a", kept if isinstance(kept, int) else int(kept * size))
+    previous = restore(net, "region-a")
+    assert previous.origin.endswith("/2")
+    net.start("region-a")
+    assert net.run(limit_ms=600_000)
+    assert net.peer("region-a").log.origin.endswith("/3")
+    assert {str(net.ended[n].outcome) for n in net.names} == {"done"}
+    assert all(len(eids) == 1 for eids in statements(net).values())
+    for name in net.names:
+        assert net.peer(name).membership.epochs.current("region-a") == (3 if name != "region-a" else 1)
+        assert not net.peer(name).blame.suspended
+
+
+def test_a_backup_from_before_the_new_log_is_told_by_the_neighbours(make_network: Make) -> None:
+    """The home of the first epoch is put back while the second runs: nothing is appended to either."""
+    net, _, _ = make_network(4, rounds=20, round_min_s=2, witness=MIRRORED, masking={"mode": "recoverable"})
+    until_round(net, "region-a", 4)
+    old = lose(net, "region-a", int(len(net.regions["region-a"].store.leaves) * 0.8))
+    restore(net, "region-a")
+    net.start("region-a")
+    until_round(net, "region-a", 8)
+    net.kill("region-a")
+    store = net.regions["region-a"].store
+    store.leaves[:], store.epoch = old, 1
+    store.past.clear()
+    store.blobs.clear()
+    net.start("region-a")
+    pass_time(net, 10_000)
+    assert net.peer("region-a").state == "rolled-back"
+    assert store.leaves == old
+    larger = net.peer("region-a").waking.larger
+    assert larger is not None
+    assert larger.origin.endswith("/2")
+    for name in ("region-b", "region-c", "region-d"):
+        assert not net.peer(name).blame.suspended
+
+
 def test_what_was_confirmed_before_a_stop_counts_after_it(make_network: Make) -> None:
     net, _, _ = make_network(4, rounds=20, round_min_s=2, witness=MIRRORED, masking={"mode": "recoverable"})
     until_round(net, "region-a", 4)
