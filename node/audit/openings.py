@@ -69,7 +69,8 @@ def gathered(bundles: Iterable[Bundle], inside: Inside) -> dict[Place, list[Open
     found: dict[Place, list[Opened]] = {}
     for bundle in bundles:
         for place, data in bundle.openings.items():
-            found.setdefault(place, []).append(Opened(bundle.label, data))
+            if place[:2] in bundle.logs:  # nobody opens for another: what lies beside no log of its own shows nothing
+                found.setdefault(place, []).append(Opened(bundle.label, data))
     for place, data in inside.openings.items():
         found.setdefault(place, []).append(Opened(None, data))
     return found
