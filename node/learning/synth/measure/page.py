@@ -207,7 +207,8 @@ class _Page:
             return self._group(group)
         if group[0] is None:
             return f"<{self._short(group[1])}"
-        return self._short(group[0]) if (n - 1 - i) % max(1, round(n / 6)) == 0 else ""
+        far = (n - 1 - i) % max(1, round(n / 6)) == 0 and (i > 1 or n < 6)  # beside the first there is no room
+        return self._short(group[0]) if far else ""
 
     def _short(self, value: float) -> str:
         text = f"{value:.6g}"
