@@ -175,9 +175,11 @@ class ReleasedElsewhere:
                 before.approvals[approval.eid] = seq
             elif b"key.revoke" in leaf and roster is not None:
                 with contextlib.suppress(CodecError, CryptoError, RosterError):
-                    one = check_revocation(decode_entry(leaf).body, roster)
-                    known = before.revoked.get((one.region, one.serial), one.size)
-                    before.revoked[one.region, one.serial] = min(one.size, known)
+                    entry = decode_entry(leaf)
+                    one = check_revocation(entry.body, roster) if entry.kind == "key.revoke" else None
+                    if one is not None:
+                        known = before.revoked.get((one.region, one.serial), one.size)
+                        before.revoked[one.region, one.serial] = min(one.size, known)
         before.stop = max(before.stop, position)
         return before
 

@@ -411,6 +411,22 @@ def test_a_log_full_of_bad_releases_makes_four_entries(trained: tuple[Network, b
     assert hostile.faults(net, C) == [(A, "LS-RELEASE-RULE")] * 4
 
 
+@pytest.mark.parametrize("ref", ["key.revoke", "data.release", "APPROVE", "model.release"])
+def test_a_diary_number_that_is_called_as_a_kind_is_called_is_no_such_entry(
+    trained: tuple[Network, bytes], ref: str, hostile: Any
+) -> None:
+    net, study = trained
+    for name in (A, B):
+        approve(net, name, study, ref=ref)
+        approve(net, name, study, ref=ref, role="dpo")
+    pass_time(net)
+    release(net, A, study)
+    pass_time(net, 15_000)
+    for name in (B, C):
+        assert not hostile.faults(net, name)
+        assert known(net, name)[0]["released"]
+
+
 def test_nobody_sends_a_file(trained: tuple[Network, bytes]) -> None:
     """A candidate is handed over by people; what travels is who signed which hash."""
     net, study = trained
