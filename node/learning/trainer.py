@@ -357,6 +357,10 @@ class Trainer:
         begin(self.task, about, self.rows, self.validation)
         self._encoded = None
 
+    def kept(self) -> dict[str, Floats]:
+        """Return what stayed in the region after its newest round: modules, moments; it must not leave."""
+        return self._state.before(NEWEST)
+
     def _patients(self) -> NDArray[np.int64] | None:
         """Return the number of each training row's patient, (n,); None where each row is a patient of its own."""
         if self.rows is None or len(set(self.rows.patients)) == len(self.rows):

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from node.learning.accounting import MICRO
 from node.learning.models import mlp
 from node.learning.privacy import DPContext, noise_generator
-from node.learning.synth.tables import SLOPE
-from node.learning.task import Floats, tagged_hash
+from node.learning.synth.tables import SLOPE, one_hot
+from node.learning.task import Encoded, Floats, tagged_hash
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -35,6 +35,17 @@ def network(parameters: Mapping[str, Floats]) -> nn.Module:
         if isinstance(layer, torch.nn.ReLU):
             net[i] = torch.nn.LeakyReLU(SLOPE)
     return net
+
+
+def verdicts(parameters: Mapping[str, Floats], rows: Encoded) -> Floats:
+    """Return D's logit of each coded row, float32 (n,), without dropout: high means "real". Needs no torch."""
+    assert rows.coding is not None
+    x = np.concatenate([rows.x, one_hot(rows.y, len(rows.coding.classes))], axis=1)
+    for i in (0, 2, 4):
+        x = x @ parameters[f"{i}.weight"].T + parameters[f"{i}.bias"]
+        if i < 4:
+            x = np.where(x > 0, x, np.float32(SLOPE) * x)
+    return x[:, 0]
 
 
 class PrivateJudge:
