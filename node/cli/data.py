@@ -227,14 +227,16 @@ def list_(home: Path, as_json: bool) -> None:
             "schema": one.manifest.schema_().hash.hex(),
             "version": one.version,
             "purposes": list(one.manifest.purposes),
+            "synthetic": one.manifest.synthetic,
         }
         for one in datasets(home).all()
     ]
     if as_json:
         emit({"data": rows})
         return
-    lines = [(r["name"], r["version"], str(r["schema"])[:16], r["file"]) for r in rows]
-    say(table(lines, ["name", "version", "schema", "file"]) if rows else "No data is bound.")
+    kind = {True: "synthetic", False: "real"}
+    lines = [(r["name"], r["version"], kind[bool(r["synthetic"])], str(r["schema"])[:16], r["file"]) for r in rows]
+    say(table(lines, ["name", "version", "rows", "schema", "file"]) if rows else "No data is bound.")
 
 
 def datasets(home: Path) -> Datasets:
