@@ -188,7 +188,13 @@ def status(peer: Peer, now_ms: int) -> dict[str, object]:
             "code": "ROLLED-BACK", "since": None,
             "fix": f"this log has had {size} entries; nothing is appended. Stop the node, then: landsting restore",
         })
-    if peer.reentry.is_new and study is not None and running and peer.reentry.waits_for(study):
+    if peer.waking.mode is Mode.NEW_EPOCH:
+        missing = ", ".join(peer.waking.waits_for) or "neighbours"
+        alarms.append({
+            "code": "NEW-EPOCH", "since": None,
+            "fix": f"this log was begun anew and goes on once enough neighbours confirm it; it waits for {missing}",
+        })
+    elif peer.reentry.is_new and study is not None and running and peer.reentry.waits_for(study):
         missing = ", ".join(peer.reentry.waits_for(study))
         alarms.append({
             "code": "NEW-EPOCH", "since": None,

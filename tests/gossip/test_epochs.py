@@ -92,6 +92,10 @@ def test_a_region_that_lost_its_tail_begins_anew_and_trains_on(
     assert kept < previous.size <= len(lost)
     net.start("region-a")
     assert net.peer("region-a").state == "quiet"
+    alarms = {a["code"]: a["fix"] for a in net.ask("region-a", "status")["alarms"]}  # type: ignore[attr-defined]
+    assert "region-b, region-c, region-d" in alarms["NEW-EPOCH"]
+    with pytest.raises(ValueError, match="begun anew, and waits to be confirmed"):
+        net.ask("region-a", "export")
     assert net.run(limit_ms=600_000)
     assert {str(net.ended[n].outcome) for n in net.names} == {"done"}
     assert net.peer("region-a").log.origin.endswith("/2")
@@ -103,16 +107,18 @@ def test_a_region_that_lost_its_tail_begins_anew_and_trains_on(
     assert plan.rounds == 14
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    kept=st.floats(0.5, 0.95), round=st.integers(2, 6), masking=st.sampled_from(["strict", "recoverable"]),
-    silent=st.sampled_from(["region-b", "region-c", ""]), cut=st.integers(0, 400),
-)
-def test_no_place_gets_a_second_statement_wherever_the_log_ends(
-    make_network: Make, kept: float, round: int, masking: str, silent: str, cut: int
+LOSSES = {
+    "kept": st.floats(0.5, 0.95), "round": st.integers(2, 6), "masking": st.sampled_from(["strict", "recoverable"]),
+    "silent": st.sampled_from(["region-b", "region-c", ""]), "cut": st.integers(0, 400),
+    "killed": st.lists(st.integers(200, 4_000), max_size=2),
+}  # fmt: skip
+
+
+def check_no_second_statement(
+    make_network: Make, kept: float, round: int, masking: str, silent: str, cut: int, killed: list[int], **plan: Any
 ) -> None:
     """Wherever the log is cut, whoever is away while it is asked for and comes back only once the new one runs."""
-    net, _, _ = make_network(4, rounds=12, round_min_s=2, witness=MIRRORED, masking={"mode": masking})
+    net, _, _ = make_network(4, rounds=12, round_min_s=2, witness=MIRRORED, masking={"mode": masking}, **plan)
     until_round(net, "region-a", round)
     pass_time(net, cut)  # anywhere in a round
     whole = net.regions["region-a"].store.leaves
@@ -123,14 +129,33 @@ def test_no_place_gets_a_second_statement_wherever_the_log_ends(
     net.start("region-a")
     pass_time(net, 6_000)
     if silent:
+        alarms = {a["code"]: a["fix"] for a in net.ask("region-a", "status")["alarms"]}  # type: ignore[attr-defined]
+        assert f"once {silent} has said" in alarms["NEW-EPOCH"]
         said = [parse(e.body["header"], e.body["sig"]).fields for e in entries(net, "region-a", "env.sent")]
         assert not any(fields.session for fields in said)  # before all have answered, nothing is said in the study
         net.start(silent)
+    for ms in killed:
+        pass_time(net, ms)
+        net.kill("region-a")
+        net.start("region-a")
     assert net.run(limit_ms=600_000)
     assert all(len(eids) == 1 for eids in statements(net).values())
     for name in net.names:
         assert not net.peer(name).blame.suspended
         assert str(net.ended[name].outcome) == "done"
+
+
+@settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(**LOSSES)
+def test_no_place_gets_a_second_statement_wherever_the_log_ends(make_network: Make, **loss: Any) -> None:
+    check_no_second_statement(make_network, **loss)
+
+
+@pytest.mark.slow
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(**LOSSES, exchange=st.sampled_from(["full", "diff"]))
+def test_no_place_gets_a_second_statement_whatever_happens(make_network: Make, **loss: Any) -> None:
+    check_no_second_statement(make_network, **loss)
 
 
 def test_a_neighbour_with_a_larger_head_shows_it_and_confirms_once_it_is_shown_back(make_network: Make) -> None:
