@@ -1,7 +1,7 @@
 """Tables for the benchmarks of generators, as a region would declare them; no benchmark itself.
 
-Heart: the same four hospitals, rows and split as ``hospitals`` (486 training rows, 254 test rows), with its categories as
-categories and decimals declared; 11 columns. Breast cancer: scikit-learn's 569 x 30 numbers, four regions by
+Heart: the same four hospitals, rows and split as ``hospitals`` (486 training rows, 254 test rows), with its categories
+as categories and decimals declared; 11 columns. Breast cancer: scikit-learn's 569 x 30 numbers, four regions by
 Dirichlet(1).
 """
 
@@ -121,8 +121,8 @@ def _tables(
 ) -> Tables:
     train = {name: _write(folder / name, name, id, columns, one) for name, (one, _) in parts.items()}
     test = {name: _write(folder / f"{name}-test", name, id, columns, one) for name, (_, one) in parts.items()}
-    pooled = _write(folder / "pooled", "pooled", id, columns, sum((one for one, _ in parts.values()), []))
-    union = _write(folder / "union", "union", id, columns, sum((one for _, one in parts.values()), []))
+    pooled = _write(folder / "pooled", "pooled", id, columns, [row for one, _ in parts.values() for row in one])
+    union = _write(folder / "union", "union", id, columns, [row for _, one in parts.values() for row in one])
     return Tables(train, test, pooled, union)
 
 

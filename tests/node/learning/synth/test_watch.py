@@ -1,0 +1,89 @@
+"""The watch: what counts as gone astray, that it goes back, that it says so, and what it does not look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from node.learning.demo_data import DemoData, write
+from node.learning.synth import watch
+from node.learning.synth.watch import CALM, Look
+from node.learning.trainer import Agreed, Trainer
+
+FINE = Look(0.0, 1.0, 0.0, 0.9)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> DemoData:
+    return write(tmp_path_factory.mktemp("demo"), "breast-cancer", ("north", "south"), 1)
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        pytest.param(Look(0.5, 1.0, 0.0, 0.9), "50% of the bins and categories are never made", id="coverage"),
+        pytest.param(Look(0.0, 0.4, 0.0, 0.9), "0.40 of the distance of real ones", id="collapse"),
+        pytest.param(Look(0.0, 1.0, 0.3, 0.9), "30% of made rows repeat others", id="repeats"),
+        pytest.param(Look(0.0, 1.0, 0.0, 0.7), "fell to 0.70 from 0.90", id="worse"),
+        pytest.param(FINE, None, id="fine"),
+    ],
+)
+def test_what_counts_as_gone_astray(found: Look, words: str | None) -> None:
+    private: dict[str, Any] = {}
+    assert watch.astray(FINE, private, [], CALM) is None
+
+    said = watch.astray(found, private, [], CALM + 10)
+
+    assert said is None if words is None else said is not None and words in said
+    assert watch.astray(found, {}, [], CALM - 1) is None  # too early to tell
+
+
+def test_a_discriminator_that_wins_for_fifty_steps_counts_only_where_rows_draw_together() -> None:
+    private: dict[str, Any] = {}
+    close = Look(0.0, 0.8, 0.0, None)
+    for _ in range(4):
+        assert watch.astray(close, private, [True] * 10, CALM) is None
+    assert "for 50 steps" in (watch.astray(close, private, [True] * 10, CALM) or "")
+    assert watch.astray(Look(0.0, 1.0, 0.0, None), private, [True] * 10, CALM) is None
+    assert watch.astray(close, private, [False] * 10, CALM) is None
+
+
+def test_collapse_goes_back_to_the_last_good_generator_at_half_the_rate_and_says_so(
+    demo: DemoData, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    agreed = Agreed("tabgan", "1", {"hidden": 16, "noise": 8}, 1)
+    node = Trainer(agreed, study="ab", region="north", manifest=demo.manifests["north"], state=tmp_path)
+    good, report = node.train(20, node.initial())
+    assert report.notes == ()
+
+    monkeypatch.setattr(watch, "look", lambda *a, **b: Look(0.9, 0.1, 0.9, None))
+    after, report = node.train(21, good)
+    again, same = Trainer(agreed, study="ab", region="north", manifest=demo.manifests["north"], state=tmp_path).train(
+        21, good
+    )
+
+    ema = slice(node.layout.offsets[node.layout.names.index("ema.0.bias")], None)
+    assert report.notes == same.notes
+    assert len(report.notes) == 1
+    assert "90% of the bins and categories are never made: back to the last good generator" in report.notes[0]
+    assert "times 0.5" in report.notes[0]
+    np.testing.assert_array_equal(after[ema], good[ema])
+    np.testing.assert_array_equal(after[: ema.start], good[ema])  # the generator becomes its mean
+    assert again.tobytes() == after.tobytes()
+    assert watch.rate_here(node.kept()) == 0.5
+
+
+def test_weights_that_are_not_finite_never_leave(demo: DemoData, monkeypatch: pytest.MonkeyPatch) -> None:
+    node = Trainer(
+        Agreed("tabgan", "1", {"hidden": 16, "noise": 8, "lr": "1e30", "lr_d": "1e30"}, 1),
+        study="ab", region="north", manifest=demo.manifests["north"],
+    )  # fmt: skip
+
+    after, report = node.train(0, node.initial())
+
+    assert np.isfinite(after).all()
+    np.testing.assert_array_equal(after, node.initial())
+    assert "no longer finite" in report.notes[0]
