@@ -2,8 +2,8 @@
 
 Rules kept here, and nowhere else:
   * nothing is erased but bytes: an entry's hash and its place stay, and an entry says what is gone and why;
-  * what the log itself stands on (its genesis, keys, rosters, earlier erasures) and entries of a study under way are
-    not erased;
+  * what the log itself stands on (its genesis, keys, rosters, earlier erasures), what says that something was let
+    out, and on whose word, and entries of a study under way are not erased;
   * kept payloads go only when the plan's ``retention.years`` are over, with one ``payload.prune`` that names them.
 """
 
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from gossip.peer import Peer
 
 RECORDED = ("data.sheet", "round.eval", "model.checkpoint")
-STANDING = ("log.genesis", "log.recover", "key.rotate", "key.revoke", "roster.accept", "redact", "payload.prune")
+STANDING = (
+    "log.genesis", "log.recover", "key.rotate", "key.revoke", "roster.accept", "redact", "payload.prune",
+    "release.approve", "release.offer", "data.release", "model.release",
+)  # fmt: skip
 YEAR_MS = 31_557_600_000
 MAX_OPENINGS = 16
 
@@ -74,13 +77,20 @@ def redact(peer: Peer, step: Step, args: dict[str, object]) -> dict[str, object]
     if leaf is None or not isinstance(seq, int):
         raise Refusal("VALUE", f"no entry {seq} that could be erased", "one of this log", "landsting log show")
     entry = decode_entry(leaf)
-    if entry.kind in STANDING or _is_open(peer, entry):
-        why = "the log stands on it" if entry.kind in STANDING else "its study is under way"
+    if _stands(entry) or _is_open(peer, entry):
+        why = "it stays on record" if _stands(entry) else "its study is under way"
         raise Refusal("VALUE", f"entry {seq} ({entry.kind}) stays: {why}", "another entry", "landsting log show")
     step.add("redact", {"seq": seq, "leaf": digest, "basis": str(basis)})
     carriers_leave(peer, step, leaf)
     step.do(Erase(peer.log.origin, seq))
     return {"seq": seq, "leaf": digest.hex(), "basis": str(basis)}
+
+
+def _stands(entry: Entry) -> bool:
+    """Whether an entry is of a kind that stays, or a message that does: an APPROVE."""
+    if entry.kind in ("env.sent", "env.recv"):
+        return parse(bytes(entry.body["header"]), bytes(entry.body["sig"])).fields.type == "APPROVE"  # type: ignore[arg-type]
+    return entry.kind in STANDING
 
 
 def _is_open(peer: Peer, entry: Entry) -> bool:

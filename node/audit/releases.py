@@ -39,6 +39,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "head": "What was released",
         "data": "synthetic data", "model": "a model",
         "line": "{region}, entry {seq}, {date}: {what} of study {study}, file {file}, signed by {signed}{fault}",
+        "unseen": "; not among the entries at hand: the approval of {regions}",
         "nobody": "nobody", "fault": "; NOT as the plan asks, see the findings",
         "what": "What", "by": "Released by", "place": "{region}, entry {seq} of its log",
         "when": "When (UTC, by its clock)", "signed": "Signed by",
@@ -48,6 +49,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "head": "Vad som släppts fritt",
         "data": "syntetiska data", "model": "en modell",
         "line": "{region}, post {seq}, {date}: {what} ur studie {study}, fil {file}, undertecknat av {signed}{fault}",
+        "unseen": "; finns inte bland posterna som lämnats: godkännandet av {regions}",
         "nobody": "ingen", "fault": "; INTE så som planen kräver, se fynden",
         "what": "Vad", "by": "Släppt av", "place": "{region}, post {seq} i dess logg",
         "when": "När (UTC, enligt dess klocka)", "signed": "Undertecknat av",
@@ -67,6 +69,7 @@ class Released:
         tests: Figures in 1e-6.
         signed: Regions whose approvals it names.
         holds: Whether it is as the plan asks, as far as this log shows.
+        unseen: Of ``signed``, those whose approvals are not among the entries at hand, some of which are hashes only.
     """
 
     study: bytes
@@ -79,6 +82,7 @@ class Released:
     tests: tuple[tuple[str, int], ...]
     signed: tuple[str, ...]
     holds: bool
+    unseen: tuple[str, ...] = ()
 
     @property
     def date(self) -> str:
@@ -94,6 +98,7 @@ class Released:
             "study": self.study.hex(), "region": self.region, "kind": self.what, "entry": self.seq, "t_ms": self.t_ms,
             "file_sha256": self.file.hex(), "card_sha256": self.card.hex(), "tests_u": dict[str, Json](self.tests),
             "signed": list[Json](self.signed), "as_the_plan_asks": self.holds,
+            "approvals_not_at_hand": list[Json](self.unseen),
         }  # fmt: skip
 
 
@@ -114,8 +119,14 @@ def line(one: Released, lang: str) -> str:
     return say["line"].format(
         region=one.region, seq=one.seq, date=one.date, what=say[one.what], study=one.study.hex()[:8] + "…",
         file=one.file.hex()[:16] + "…", signed=", ".join(one.signed) or say["nobody"],
-        fault="" if one.holds else say["fault"],
+        fault=_fault(one, lang),
     )  # fmt: skip
+
+
+def _fault(one: Released, lang: str) -> str:
+    say = _WORDS[lang]
+    unseen = say["unseen"].format(regions=", ".join(one.unseen)) if one.unseen else ""
+    return unseen + ("" if one.holds else say["fault"])
 
 
 def section(released: Sequence[Released], lang: str) -> str:
@@ -141,5 +152,6 @@ def _card(one: Released, lang: str) -> str:
         (say["file"], f"<code>{one.file.hex()}</code>"),
     )  # fmt: skip
     body = "".join(f"<dt>{escape(name)}</dt><dd>{value}</dd>" for name, value in rows)
-    fault = "" if one.holds else f'<p class="CONTRADICTED">{escape(say["fault"].lstrip("; "))}</p>'
+    words = _fault(one, lang).removeprefix("; ")
+    fault = f'<p class="{"soft" if one.holds else "CONTRADICTED"}">{escape(words)}</p>' if words else ""
     return f"<article><h3>{escape(say[one.what])}</h3>{fault}<dl>{body}</dl></article>"

@@ -411,6 +411,23 @@ def test_a_log_full_of_bad_releases_makes_four_entries(trained: tuple[Network, b
     assert hostile.faults(net, C) == [(A, "LS-RELEASE-RULE")] * 4
 
 
+@pytest.mark.attack("L27")
+def test_what_was_let_out_and_on_whose_word_is_not_erased(trained: tuple[Network, bytes]) -> None:
+    net, study = trained
+    approve(net, A, study)
+    approve(net, B, study)
+    pass_time(net)
+    net.ask(A, "release_offer", study=study, kind="data", file=FILE, card=CARD, bytes=900, to=[C], ref="D 2")
+    release(net, A, study)
+    leaves = net.regions[A].store.leaves
+    kinds = ("release.approve", "release.offer", "data.release")
+    standing = [n for n, leaf in enumerate(leaves) if decode_entry(leaf).kind in kinds or b"APPROVE" in leaf]
+    assert len(standing) == 5
+    for seq in standing:
+        with pytest.raises(ValueError, match="stays on record"):
+            net.ask(A, "redact", seq=seq, basis="erasure")
+
+
 @pytest.mark.parametrize("ref", ["key.revoke", "data.release", "APPROVE", "model.release"])
 def test_a_diary_number_that_is_called_as_a_kind_is_called_is_no_such_entry(
     trained: tuple[Network, bytes], ref: str, hostile: Any

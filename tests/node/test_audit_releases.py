@@ -245,16 +245,68 @@ def test_a_revocation_that_does_not_reach_the_approval_changes_nothing(small: Sm
     assert "LS-RELEASE-RULE" not in {f.code for f in report.findings}
 
 
-def test_where_other_entries_are_withheld_a_missing_approval_accuses_nobody(small: Small, tmp_path: Path) -> None:
-    own = approve(small, "vgr").eid
-    small.propose_only(5)  # a second study, whose entries are handed over as fingerprints
-    release(small, {"skane": bytes(32), "vgr": own})
+def partly(small: Small, folder: Path) -> Path:
+    """vgr's bundle for this study: the entries of another one are fingerprints."""
     home = small.homes["vgr"]
     body: dict[str, Value] = {"requester_ref": None, "study": small.study, "payloads": "kept", "mirrors": False}
     small.add("vgr", "audit.export", body, study=False)
-    out = tmp_path / "vgr.bundle"
-    write_bundle(out, origin=home.origin, note_key=home.keys.log, leaves=home.leaves,
-                 checkpoint=home.checkpoint(), payload=home.kept.get, study=small.study)  # fmt: skip
-    report = verify([out], study=small.study)
+    out = folder / "vgr.bundle"
+    write_bundle(
+        out,
+        origin=home.origin,
+        note_key=home.keys.log,
+        leaves=home.leaves,
+        checkpoint=home.checkpoint(),
+        payload=home.kept.get,
+        study=small.study,
+    )
+    return out
+
+
+@pytest.mark.parametrize("lang", ["en", "sv"])
+def test_where_other_entries_are_withheld_a_missing_approval_accuses_nobody_and_is_told(
+    small: Small, tmp_path: Path, lang: str
+) -> None:
+    own = approve(small, "vgr").eid
+    small.propose_only(5)
+    release(small, {"skane": bytes(32), "vgr": own})
+    report = verify([partly(small, tmp_path)], study=small.study, lang=lang)
     assert report.coverage[-1].withheld
     assert "LS-RELEASE-RULE" not in {f.code for f in report.findings}
+    (one,) = report.released
+    assert (one.holds, one.unseen) == (True, ("skane",))
+    words = {"en": "not among the entries at hand", "sv": "finns inte bland posterna"}[lang]
+    assert words in report.to_text()
+    assert words in page(report)
+
+
+@pytest.mark.attack("L27")
+def test_who_withholds_entries_is_found_out_by_the_log_of_whom_it_names(small: Small, tmp_path: Path) -> None:
+    own = approve(small, "vgr").eid
+    small.propose_only(5)
+    release(small, {"skane": bytes(32), "vgr": own})
+    approve(small, "vgr", card_sha256=FILE)  # skane has heard of vgr's log beyond the release
+    bundles = [partly(small, tmp_path), small.export("skane", tmp_path)]
+    found = {
+        (f.code, f.subject) for f in verify(bundles, study=small.study).findings if f.severity is Severity.CRITICAL
+    }
+    assert found == {("LS-RELEASE-RULE", "vgr")}
+
+
+def test_a_log_that_was_handed_over_before_the_release_shows_nothing_of_it(small: Small, tmp_path: Path) -> None:
+    own = approve(small, "vgr").eid
+    early = small.export("skane", tmp_path)
+    small.propose_only(5)
+    release(small, {"skane": approve(small, "skane", to=["kalmar"]).eid, "vgr": own})
+    report = verify([partly(small, tmp_path), early], study=small.study)
+    assert "LS-RELEASE-RULE" not in {f.code for f in report.findings}
+
+
+def test_an_approval_that_only_its_sender_shows_does_not_count_for_who_withholds(small: Small, tmp_path: Path) -> None:
+    own, given = approve(small, "vgr").eid, approve(small, "skane", to=["kalmar"]).eid
+    small.propose_only(5)
+    release(small, {"skane": given, "vgr": own})
+    bundles = [partly(small, tmp_path), small.export("skane", tmp_path)]
+    report = verify(bundles, study=small.study)
+    assert "LS-RELEASE-RULE" not in {f.code for f in report.findings}  # it may have come, and lie among the rest
+    assert report.released[0].unseen == ("skane",)

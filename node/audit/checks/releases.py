@@ -39,6 +39,7 @@ class ReleaseCheck:
         self._log = log
         self._told = [one for one in told if one.kind in KINDS]
         self._faulty: set[int] = set()
+        self._unseen: dict[int, list[str]] = {}
         self._models = {one.body["model"] for one in told if one.kind == "round.mix"} | {check.plan.init}
         self._kept = any(one.kind == "round.end" and one.body["outcome"] == "kept" for one in told)
 
@@ -57,9 +58,11 @@ class ReleaseCheck:
                 found = heard.get(row["eid"])
                 if found is not None and found[0] < told.seq:
                     self._judge(told, *found)
-                elif whole:
+                elif whole or self._check.said_nowhere(row["region"], row["eid"], (self._log.origin, told.seq)):
                     detail = f"entry {told.seq}: the approval of {row['region']} that it names does not stand before it"
                     self._lacks(RULE, detail, [told.seq], told)
+                else:
+                    self._unseen.setdefault(told.seq, []).append(row["region"])
             self._note(told)
 
     def _approvals(self) -> Iterator[tuple[int, Statement]]:
@@ -115,6 +118,6 @@ class ReleaseCheck:
                 self._check.study, self._log.region, told.kind.partition(".")[0], told.seq, told.t_ms,
                 body["file_sha256"], body["card_sha256"], tuple(sorted(body["tests"].items())),
                 tuple(row["region"] for row in body["approvals"]),
-                told.seq not in self._faulty,
+                told.seq not in self._faulty, tuple(self._unseen.get(told.seq, ())),
             )
         )  # fmt: skip

@@ -255,6 +255,20 @@ class StudyCheck:
         """Return the logs of a region that its messages in this study are from."""
         return {statement.log for statement in self._statements if statement.sender == region}
 
+    def said_nowhere(self, region: str, eid: bytes, before: tuple[str, int]) -> bool:
+        """Whether a region's whole log is at hand and goes on, and neither it nor anybody else holds a message.
+
+        Args:
+            before: Log and entry that name the message: the region has heard of later ones, so it has said it or not.
+        """
+        for log in self._logs:
+            if log.region != region or not log.is_sound or log.withheld or log.epoch > 1:
+                continue
+            heard = [self.message(index) for _, index, received in log.raw.messages() if received]
+            if any(one is not None and one.log == before[0] and one.size > before[1] for one in heard):
+                return not any(statement.eid == eid for statement in self._statements)
+        return False
+
     def serials(self, statement: Statement) -> set[int]:
         """Return the key sets of its sender by whose key a statement holds."""
         return {keys.serial for keys in self._context.sets(statement.sender) if keys.sign == statement.key}
