@@ -115,8 +115,6 @@ class MemoryStore:
     """What a home holds: leaves, those of earlier epochs, kept payloads, state files, what is kept for an audit."""
 
     leaves: list[bytes] = field(default_factory=list)
-    past: list[bytes] = field(default_factory=list)
-    epoch: int = 1
     kept: dict[bytes, bytes] = field(default_factory=dict)
     blobs: dict[str, bytes] = field(default_factory=dict)
     mirrors: dict[str, dict[int, tuple[bytes | None, bytes]]] = field(default_factory=dict)
@@ -124,6 +122,8 @@ class MemoryStore:
     cosignatures: list[CosigRow] = field(default_factory=list)
     bulk: dict[tuple[int, bytes], bytes] = field(default_factory=dict)
     openings: dict[tuple[int, int, str], bytes] = field(default_factory=dict)
+    past: list[bytes] = field(default_factory=list)
+    epoch: int = 1
 
     def commit(self, commit: Commit) -> None:
         """Take one step's entries and files."""
