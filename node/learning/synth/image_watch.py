@@ -26,6 +26,7 @@ from node.learning.task import Arrays, Floats, Local
 SAMPLES = 64  # made images of each class
 ALIKE, CLOSE, WORSE = 0.5, 0.7, 0.1
 FEWEST = 20  # validation images from which on AUROC is a figure
+FEWEST_OF_CLASS = 10  # images from which on their distance is a figure
 GOES_BACK_TO = {"D": "D", "G": "ema", "ema": "ema"}
 
 
@@ -56,12 +57,14 @@ def _look(parameters: Mapping[str, Floats], form: ImageForm, local: Local) -> di
     assert local.rows.images is not None
     label = np.repeat(np.arange(form.classes), SAMPLES)
     made = sample(form, parameters, label, np.random.Generator(np.random.PCG64(int(local.rng.integers(2**62)))))
-    found = figures(made, label, local.rows.images, local.rows.y, form.classes)
+    counts, varied = np.bincount(local.rows.y, minlength=form.classes), None
+    if counts.min() >= FEWEST_OF_CLASS:
+        varied = figures(made, label, local.rows.images, local.rows.y, form.classes)["diversity"]
     apart = local.validation
     area = None
     if apart is not None and apart.images is not None and len(apart) >= FEWEST:
         area = figures(made, label, apart.images, apart.y, form.classes)["synthetic_auroc"]
-    return {"diversity": found["diversity"], "synthetic_auroc": area}
+    return {"diversity": varied, "synthetic_auroc": area}
 
 
 def astray(
