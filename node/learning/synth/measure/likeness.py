@@ -222,14 +222,19 @@ def coverage(real: Table, other: Table) -> float | None:
     return hit / occupied if occupied else None
 
 
-def missing_gap(real: Table, other: Table) -> dict[str, tuple[float, float]]:
-    """Return (share missing in R, in S) of the columns where either has missing values."""
-    out = {}
+def missing_gap(real: Table, other: Table) -> float | None:
+    """Return the largest difference of a column's share of missing between R and S; None without any row.
+
+    Columns that from 1 to 9 patients of R lack do not count: the difference would say how many.
+    """
+    if not len(real) or not len(other):
+        return None
+    gaps = [0.0]
     for field in real.fields:
-        shares = [float(np.isnan(table.values[field.name]).mean()) if len(table) else 0.0 for table in (real, other)]
-        if any(shares):
-            out[field.name] = (shares[0], shares[1])
-    return out
+        mine, theirs = (np.isnan(table.values[field.name]) for table in (real, other))
+        if not 0 < len(np.unique(real.patients[mine])) < FEWEST:
+            gaps.append(abs(float(mine.mean() - theirs.mean())))
+    return max(gaps)
 
 
 def broken_by_rarity(real: Table, other: Table, common: Mapping[str, Sequence[bool]] | None = None) -> tuple[int, int]:

@@ -124,11 +124,10 @@ def _likeness(out: Found, real: Table, held: Table, some: Table, every: Table, s
     out.counts |= {
         "undefined": shapes.undefined + pairs.undefined, "levels_absent": absent, "levels_exposed": exposed
     }  # fmt: skip
-    gaps = likeness.missing_gap(real, some)
-    largest = max((abs(a - b) for a, b in gaps.values()), default=0.0)
-    out.figures["missing_gap"] = Figure(largest)
-    out.pictures["columns"] = pictures.marginals(real, some, shapes)
-    out.pictures["pairs"] = pictures.together(real, some, pairs)
+    out.figures["missing_gap"] = Figure(likeness.missing_gap(real, some))
+    shown_real, shown_made = pictures.coarse(real, some)
+    out.pictures["columns"] = pictures.marginals(shown_real, shown_made)
+    out.pictures["pairs"] = pictures.together(shown_real, shown_made)
 
 
 def _use(out: Found, real: Table, held: Table, some: Table, seed: int) -> None:

@@ -4,17 +4,20 @@ Rules kept here, and nowhere else:
   * a group of real rows with fewer than 10 patients is never by itself: it is put together with others until there
     are 10, so that no difference gives it away either;
   * the edges of bins come from the synthetic rows, never from the real ones, whose ends are patients;
-  * real shares are rounded to a half percent, curves have at most 40 places, each of at least 10 rows.
+  * real shares are rounded to a half percent and are of the groups shown, what is said of one column or of two to a
+    percent: whoever has the synthetic rows could tell a small count from more digits;
+  * curves have at most 40 places, each of at least 10 rows.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from node.learning.synth.measure.likeness import Scores, matrix
+from node.learning.synth.measure.likeness import matrix, pairs, shapes
 from node.learning.synth.measure.tables import FEWEST, Doubles, Field, Integers, Table, edges_of
 
 PARTS = 16  # bins of a number that are drawn at most
@@ -23,17 +26,66 @@ MOST_COLUMNS = 40  # that are drawn
 ROUND = 200  # shares of real groups are rounded to 1 in so many
 
 
-def marginals(real: Table, synthetic: Table, scores: Scores) -> list[dict[str, Any]]:
-    """Return each column's groups with their shares in R and in S, the least alike columns first."""
-    found = [_marginal(real, synthetic, field) | {"score": scores.each.get((field.name,))} for field in real.fields]
-    found.sort(key=lambda one: (one["score"] is None, one["score"] or 0.0))
-    return found[:MOST_COLUMNS]
+def coarse(real: Table, synthetic: Table) -> tuple[Table, Table]:
+    """Return both with levels of fewer than 10 patients of R put together (``*``), and what few lack filled in.
+
+    What is said of single columns and pairs is said of these: nothing of it follows from a group that is not shown.
+    """
+    fields, values = list[Field](), (dict[str, Doubles](), dict[str, Doubles]())
+    for field in real.fields:
+        changed, mine, theirs = (_filled if field.is_number else _joined)(real, synthetic, field)
+        fields.append(changed)
+        values[0][field.name], values[1][field.name] = mine, theirs
+    sides = zip(values, (real, synthetic), strict=True)
+    first, second = (Table(tuple(fields), of, table.patients) for of, table in sides)
+    return first, second
+
+
+def _filled(real: Table, synthetic: Table, field: Field) -> tuple[Field, Doubles, Doubles]:
+    """Return a number's values; what from 1 to 9 patients lack is R's mean on both sides."""
+    mine, theirs = real.values[field.name], synthetic.values[field.name]
+    if 0 < len(np.unique(real.patients[np.isnan(mine)])) < FEWEST and np.isfinite(mine).any():
+        mean = float(np.nanmean(mine))
+        return field, np.where(np.isnan(mine), mean, mine), np.where(np.isnan(theirs), mean, theirs)
+    return field, mine, theirs
+
+
+def _joined(real: Table, synthetic: Table, field: Field) -> tuple[Field, Doubles, Doubles]:
+    """Return a column with the levels of few patients as one, and the smallest other with them if they are still few."""
+    codes = [table.codes(field, {})[0] for table in (real, synthetic)]
+    width = len(field.levels) + 1  # missing is the last
+    patients = [len(np.unique(real.patients[codes[0] == place])) for place in range(width)]
+    few = [place for place, n in enumerate(patients) if 0 < n < FEWEST]
+    if not few:
+        return field, real.values[field.name], synthetic.values[field.name]
+    if len(np.unique(real.patients[np.isin(codes[0], few)])) < FEWEST:
+        rest = [place for place, n in enumerate(patients) if n >= FEWEST]
+        few += sorted(rest, key=lambda place: patients[place])[:1]
+    kept = [place for place in range(width - 1) if place not in few]
+    new = np.full(width, np.nan)
+    new[kept], new[few] = np.arange(len(kept)), len(kept)
+    levels = (*(field.levels[place] for place in kept), "*")
+    return replace(field, levels=levels), new[codes[0]], new[codes[1]]
+
+
+def marginals(real: Table, synthetic: Table) -> list[dict[str, Any]]:
+    """Return each column's groups with their shares in R and in S, the least alike first; of ``coarse`` tables."""
+    scores = shapes(real, synthetic, None)
+    each = {field.name: scores.each.get((field.name,)) for field in real.fields}
+    order = sorted(real.fields, key=lambda field: (each[field.name] is None, each[field.name] or 0.0))
+    return [
+        _marginal(real, synthetic, field) | {"score": _percent(each[field.name])} for field in order[:MOST_COLUMNS]
+    ]  # fmt: skip
+
+
+def _percent(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
 
 
 def _marginal(real: Table, synthetic: Table, field: Field) -> dict[str, Any]:
     groups = _number_groups if field.is_number else _level_groups
     names, sides, kind = groups(real, synthetic, field)
-    shares = [[_share(n, table) for n in counts] for counts, table in zip(sides, (real, synthetic), strict=True)]
+    shares = [[n / max(1, sum(counts)) for n in counts] for counts in sides]
     return {
         "name": field.name,
         "kind": kind,
@@ -44,28 +96,13 @@ def _marginal(real: Table, synthetic: Table, field: Field) -> dict[str, Any]:
     }
 
 
-def _share(count: int, table: Table) -> float:
-    return count / len(table) if len(table) else 0.0
-
-
 def _level_groups(real: Table, synthetic: Table, field: Field) -> tuple[list[Any], tuple[list[int], list[int]], str]:
     """Return names of levels (``?`` is missing, ``*`` those of few patients) and how many rows each has."""
-    mine, theirs = real.codes(field, {})[0], synthetic.codes(field, {})[0]
     names = [*field.levels, "?"]
-    patients = [len(np.unique(real.patients[mine == place])) for place in range(len(names))]
-    few = [place for place, n in enumerate(patients) if 0 < n < FEWEST]
-    if few and sum(patients[place] for place in few) < FEWEST:
-        rest = [place for place, n in enumerate(patients) if n >= FEWEST]
-        few += sorted(rest, key=lambda place: patients[place])[:1]
-    counts = [[int((codes == place).sum()) for place in range(len(names))] for codes in (mine, theirs)]
-    kept = [place for place in range(len(names)) if place not in few and (counts[0][place] or counts[1][place])]
-    out = [[side[place] for place in kept] for side in counts]
-    shown: list[Any] = [names[place] for place in kept]
-    if few:
-        shown.append("*")
-        for side, all_of in zip(out, counts, strict=True):
-            side.append(sum(all_of[place] for place in few))
-    return shown, (out[0], out[1]), "levels"
+    counts = [np.bincount(table.codes(field, {})[0], minlength=len(names)).tolist() for table in (real, synthetic)]
+    kept = [place for place in range(len(names)) if counts[0][place] or counts[1][place]]
+    out = [[int(side[place]) for place in kept] for side in counts]
+    return [names[place] for place in kept], (out[0], out[1]), "levels"
 
 
 def _number_groups(real: Table, synthetic: Table, field: Field) -> tuple[list[Any], tuple[list[int], list[int]], str]:
@@ -84,7 +121,7 @@ def _number_groups(real: Table, synthetic: Table, field: Field) -> tuple[list[An
     names: list[Any] = [[ends[a], ends[b]] for a, b in groups]
     out = [[int(side[a:b].sum()) for a, b in groups] for side in (mine, theirs)]
     gone = [int((~present).sum()), int(np.isnan(values).sum())]
-    if any(gone) and (gone[0] == 0 or len(np.unique(real.patients[~present])) >= FEWEST):
+    if any(gone):
         names.append("?")
         for side, n in zip(out, gone, strict=True):
             side.append(n)
@@ -124,8 +161,9 @@ def _round_edges(values: Doubles, whole: bool) -> Doubles:
 # ---------------------------------------------------------------- how columns go together
 
 
-def together(real: Table, synthetic: Table, scores: Scores) -> dict[str, Any]:
-    """Return how strongly each two columns go together in R and in S, from 0 to 1, and how alike that is."""
+def together(real: Table, synthetic: Table) -> dict[str, Any]:
+    """Return how strongly each two columns go together in R and in S, and how alike that is; of ``coarse`` tables."""
+    scores = pairs(real, synthetic, None)
     names = [field.name for field in real.fields][:MOST_COLUMNS]
     edges = edges_of(real)
     shown = len(np.unique(real.patients)) >= FEWEST
@@ -133,7 +171,7 @@ def together(real: Table, synthetic: Table, scores: Scores) -> dict[str, Any]:
         "names": names,
         "real": _strengths(real, names, edges) if shown else [],
         "synthetic": _strengths(synthetic, names, edges),
-        "alike": [[None if v is None else round(v, 3) for v in row] for row in matrix(scores, names)],
+        "alike": [[_percent(v) for v in row] for row in matrix(scores, names)],
     }
 
 
@@ -150,7 +188,7 @@ def _strength(table: Table, a: Field, b: Field, edges: dict[str, Doubles]) -> fl
         x, y = x[both], y[both]
         if len(x) < 2 or x.std() == 0 or y.std() == 0:
             return None
-        return round(float(min(1.0, abs(np.corrcoef(x, y)[0, 1]))), 3)
+        return round(float(min(1.0, abs(np.corrcoef(x, y)[0, 1]))), 2)
     (u, wide), (v, high) = table.codes(a, edges), table.codes(b, edges)
     counts = np.bincount(u * high + v, minlength=wide * high).reshape(wide, high).astype(np.float64)
     counts = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0]
@@ -158,7 +196,7 @@ def _strength(table: Table, a: Field, b: Field, edges: dict[str, Doubles]) -> fl
     if least < 1:
         return None
     expected = counts.sum(axis=1, keepdims=True) * counts.sum(axis=0, keepdims=True) / counts.sum()
-    return round(float(np.sqrt(((counts - expected) ** 2 / expected).sum() / counts.sum() / least)), 3)
+    return round(float(np.sqrt(((counts - expected) ** 2 / expected).sum() / counts.sum() / least)), 2)
 
 
 # ---------------------------------------------------------------- curves

@@ -241,3 +241,11 @@ def test_diversity_is_that_of_real_images_for_themselves_and_0_for_one_image_aga
     assert images.diversity(same, real, y, y).value == 0.0
     assert images.diversity(real, same, y, y).why == "alike"
     assert images.nearest_real(real, real).value == 0.0
+
+
+def test_the_gap_of_missing_shares_does_not_count_what_few_patients_lack() -> None:
+    made = table(x=[1.0] * 20, y=[1.0] * 20)
+    few, many = [None] * 3 + [1.0] * 17, [None] * 15 + [1.0] * 5
+
+    assert likeness.missing_gap(table(x=few, y=[1.0] * 20), made) == 0.0
+    assert likeness.missing_gap(table(x=few, y=many), made) == pytest.approx(0.75)

@@ -191,6 +191,19 @@ def test_no_cell_of_a_real_row_and_no_small_count_stands_in_report_or_page(tmp_p
         assert all(share == 0 or share * 60 >= 9.5 for share in column["real"])
 
 
+def test_few_patients_are_not_told_from_the_likeness_of_one_column_or_of_two(tmp_path: Path) -> None:
+    some = sides(tmp_path, 200)
+    shown = []
+    for ill in (3, 4):  # S is public: with more digits its likeness to R would tell three patients from four
+        sex = np.zeros(200)
+        sex[:ill] = 1.0
+        changed = replace(some, real=replace(some.real, features=some.real.features | {"sex": sex}))
+        found = verdict(changed)
+        column = next(one for one in found.pictures["columns"] if one["name"] == "sex")
+        shown.append((column["score"], column["real"]))
+    assert shown[0] == shown[1]
+
+
 def test_a_level_of_few_patients_is_shown_together_with_others(tmp_path: Path) -> None:
     some = sides(tmp_path, 60)
     sex = some.real.features["sex"]
