@@ -144,8 +144,10 @@ class TabGan:
         rng = np.random.Generator(np.random.PCG64(int(local.rng.integers(2**62))))
         labels = tables.drawn_labels(play.coding.prior, watch.SAMPLES, rng)
         made = tables.sample(after["ema"], play.coding, labels, settings["noise"], rng)
-        validation = local.validation
-        real = local.rows if local.dp is None or validation is None else validation
+        validation, real = local.validation, local.rows
+        if local.dp is not None:  # what training rows say would carry no epsilon
+            none = Encoded(real.x[:0], real.y[:0], coding=real.coding)
+            real = validation if validation is not None else none
         found = watch.look(made, labels, real, judged=validation)
         why = watch.astray(found, local.private, play.certain, local.before)
         if why is None:
