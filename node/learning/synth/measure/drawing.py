@@ -93,13 +93,21 @@ def heat(
 
 
 def curves(
-    lines: Mapping[str, Curve], say: Mapping[str, str], label: str, x: str, y: str, *, diagonal: str = ""
+    lines: Mapping[str, Curve],
+    say: Mapping[str, str],
+    label: str,
+    x: str,
+    y: str,
+    *,
+    diagonal: str = "",
+    point: str = ".",
 ) -> str:
     """Return some curves in one square; each has its own dash, and its name stands in the legend below.
 
     Args:
         lines: By class of the stroke (``c-real``, ``c-made``, …): points (x, y), y from 0 to 1.
         diagonal: Name of the dotted diagonal; "" for none.
+        point: The language's decimal sign.
     """
     width, height, left, top, side = 300.0, 252.0, 30.0, 8.0, 212.0
     far = 1.0 if diagonal else max([p[0] for points in lines.values() for p in points] or [1.0]) or 1.0
@@ -116,7 +124,7 @@ def curves(
             body.append(f'<polyline points="{at}" class="{kind}"/>')
     body += [
         _text(left - 4, top + 9, "1", "tick end"), _text(left - 4, top + side, "0", "tick end"),
-        _text(left, top + side + 14, "0", "tick"), _text(left + wide, top + side + 14, f"{far:.3g}", "tick end"),
+        _text(left, top + side + 14, "0", "tick"), _text(left + wide, top + side + 14, f"{far:.3g}".replace(".", point), "tick end"),
         _text(left + wide / 2, top + side + 26, x, "tick mid"),
         _text(10, top + side / 2, y, "tick mid", f' transform="rotate(-90 10 {top + side / 2:.0f})"'),
     ]  # fmt: skip

@@ -260,7 +260,7 @@ class _Page:
         if any(lines.values()):
             say = {kind: self.say[f"distance.{name}"] for kind, name in kinds.items()}
             ends = (self.say["distance.x"], self.say["distance.y"])
-            plot = drawing.curves(lines, say, self.say["distance"], *ends)
+            plot = drawing.curves(lines, say, self.say["distance"], *ends, point="," if self.lang == "sv" else ".")
             out += self._section("distance", f'<div class="alone">{plot}</div>')
         return out
 

@@ -51,7 +51,7 @@ def _filled(real: Table, synthetic: Table, field: Field) -> tuple[Field, Doubles
 
 
 def _joined(real: Table, synthetic: Table, field: Field) -> tuple[Field, Doubles, Doubles]:
-    """Return a column with the levels of few patients as one, and the smallest other with them if they are still few."""
+    """Return a column with the levels of few patients as one, with the smallest other level if they are still few."""
     codes = [table.codes(field, {})[0] for table in (real, synthetic)]
     width = len(field.levels) + 1  # missing is the last
     patients = [len(np.unique(real.patients[codes[0] == place])) for place in range(width)]
