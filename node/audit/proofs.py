@@ -15,7 +15,7 @@ from node.audit.evidence import EvidenceError, Exhibit, NeedsBundleError, card_o
 from node.audit.findings import Json
 from node.audit.helping import holds as signed_by
 from node.audit.rules import ABSENCES, RULES, Item
-from node.audit.times import judge_heads, quorum, time_fault
+from node.audit.times import judge_heads, quorum, signed_what, time_fault
 from protocol.entries import Entry, decode_entry
 from protocol.envelope import parse, verify
 from protocol.epochs import epoch_of
@@ -143,9 +143,9 @@ def _env_sig(exhibit: Exhibit) -> str:
 
 def _heads(exhibit: Exhibit, entry: Entry, at: int) -> str:
     keys = {name: [KeySet.of(exhibit.roster.card(name).keys)] for name in exhibit.roster.names}
-    for what, holds in judge_heads(entry.body, exhibit.note.origin, keys, exhibit.earlier, signed_by):
-        if not holds:
-            return f"entry {at} of {exhibit.subject} holds {what} that its alleged signer did not sign"
+    for row, signer in judge_heads(entry.body, exhibit.note.origin, keys, exhibit.earlier, signed_by):
+        if signer is None:
+            return f"entry {at} of {exhibit.subject} holds {signed_what(row)} that its alleged signer did not sign"
     raise EvidenceError("what the entry holds is signed")
 
 
@@ -158,7 +158,7 @@ def _backdated(exhibit: Exhibit) -> str:
     times = {leaf.at: exhibit.entry(leaf.at).t_ms for leaf in exhibit.leaves}
     for leaf in heads:
         body = exhibit.entry(leaf.at).body
-        if not all(ok for _, ok in judge_heads(body, exhibit.note.origin, keys, exhibit.earlier, signed_by)):
+        if not all(signer for _, signer in judge_heads(body, exhibit.note.origin, keys, exhibit.earlier, signed_by)):
             raise EvidenceError("a cosignature does not verify")
         fault = time_fault(body, leaf.at, times, plan.skew_ms)
         if fault is not None and len(fault.witnesses) >= quorum(plan, exhibit.subject, int(str(body["round"]))):

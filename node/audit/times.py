@@ -19,12 +19,12 @@ Holds = Callable[[bytes, bytes, bytes], bool]
 
 def judge_heads(
     body: Mapping[str, Any], origin: str, keys: Mapping[str, Sequence[KeySet]], roots: Mapping[int, bytes], holds: Holds
-) -> Iterator[tuple[str, bool]]:
-    """Yield each signature in a ``round.heads``, in words, and whether it holds.
+) -> Iterator[tuple[Mapping[str, Any], KeySet | None]]:
+    """Yield each row of a ``round.heads`` with the key set that signed it; None where it is not signed.
 
     Args:
         origin: The log that the entry stands in; cosignatures are on this log.
-        keys: All sets by region; signatures of others are passed over.
+        keys: All sets by region; rows of others are passed over.
         roots: Root of this log by size; sizes that are missing are passed over.
         holds: (public key, signature, message) to whether it verifies.
     """
@@ -32,14 +32,20 @@ def judge_heads(
         sets = keys.get(seen["origin"].split("/")[1])
         if sets:
             message = checkpoint_body(Checkpoint(seen["origin"], seen["size"], seen["root"]))
-            yield f"a head of {seen['origin']}", any(holds(each.log, seen["sig"], message) for each in sets)
+            yield seen, next((each for each in sets if holds(each.log, seen["sig"], message)), None)
+    mine: dict[int, bytes] = {}
     for cosigned in body["cosigned"]:
         sets, size = keys.get(cosigned["by"]), cosigned["size"]
         if sets and size in roots:
-            message = b"cosignature/v1\ntime %d\n" % cosigned["t_s"]
-            message += checkpoint_body(Checkpoint(origin, size, roots[size]))
-            signed = any(holds(each.witness, cosigned["sig"], message) for each in sets)
-            yield f"a cosignature of {cosigned['by']}", signed
+            if size not in mine:
+                mine[size] = checkpoint_body(Checkpoint(origin, size, roots[size]))
+            message = b"cosignature/v1\ntime %d\n" % cosigned["t_s"] + mine[size]
+            yield cosigned, next((each for each in sets if holds(each.witness, cosigned["sig"], message)), None)
+
+
+def signed_what(row: Mapping[str, Any]) -> str:
+    """Return in words what a row of a ``round.heads`` is."""
+    return f"a head of {row['origin']}" if "origin" in row else f"a cosignature of {row['by']}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,11 @@ from crypto.merkle import Tree
 from crypto.note import Checkpoint, checkpoint_body, note_with, parse_checkpoint, parse_note
 from node.audit.bundle import Bundle
 from node.audit.checks.logs import CheckedLog
-from node.audit.context import Context
+from node.audit.context import Context, KeySet
 from node.audit.evidence import hash_piece, log_piece, note_piece, plan_piece
 from node.audit.findings import Finding, Json
 from node.audit.leaves import Told
-from node.audit.times import judge_heads, quorum, time_fault
+from node.audit.times import judge_heads, quorum, signed_what, time_fault
 
 Body = Mapping[str, Any]
 
@@ -58,10 +58,11 @@ def heads(context: Context, logs: Sequence[CheckedLog], bundles: Iterable[Bundle
     told_of = [(log, told) for log in logs if log.is_sound for told in log.raw.told if told.kind == "round.heads"]
     if context.signatures.has_help:
         _ahead(context, told_of)
+    keys = context.all_sets()
     for log, told in told_of:
-        body = told.body
-        findings += _false(context, log, told, body)
-        found += _seen(context, log, told, body)
+        seen, false = _told(context, log, told, keys)
+        found += seen
+        findings += false
     for bundle in bundles:
         for (region, epoch), raw in sorted(bundle.mirrors.items()):
             origin = f"{context.network}/{region}/{epoch}"
@@ -83,49 +84,43 @@ def _ahead(context: Context, told_of: Iterable[tuple[CheckedLog, Told]]) -> None
     context.signatures.settle()
 
 
-def _false(context: Context, log: CheckedLog, told: Told, body: Body) -> list[Finding]:
+def _told(
+    context: Context, log: CheckedLog, told: Told, keys: Mapping[str, list[KeySet]]
+) -> tuple[list[Head], list[Finding]]:
+    """Return the heads that one entry cites, and the first signature in it that does not hold."""
+    found: list[Head] = []
+    findings: list[Finding] = []
+    body = told.body
     roots = _roots(log, body)
-    for what, holds in judge_heads(body, log.origin, context.all_sets(), roots, context.signatures.plain):
-        if not holds:
-            pieces = [log.note, log.proof(told.seq), *(log.earlier(size) for size in sorted(roots))]
-            signer = what.rpartition(" ")[2]
-            name = signer.split("/")[1] if "/" in signer else signer
-            values: dict[str, str | int] = {"holder": name, "detail": what}
-            return [
-                Finding(
-                    "LS-ENV-SIG",
-                    subject=log.region,
-                    study=told.study,
-                    round=body["round"],
-                    seq=told.seq,
-                    values=values,
-                    evidence=pieces,
-                    roster=context.roster_hash,
-                )
-            ]
-    return []
+    for row, signer in judge_heads(body, log.origin, keys, roots, context.signatures.plain):
+        if signer is None:
+            findings.append(_false(context, log, told, row, sorted(roots)))
+        elif "origin" in row:
+            network, region, _ = row["origin"].split("/")
+            if network == context.network and region != log.region:
+                point = Checkpoint(row["origin"], row["size"], row["root"])
+                found.append(Head(point, log.region, (signer.log, row["sig"]), told.study, body["round"]))
+    return found, findings[:1]
+
+
+def _false(context: Context, log: CheckedLog, told: Told, row: Body, sizes: Iterable[int]) -> Finding:
+    signer = row["origin"].split("/")[1] if "origin" in row else row["by"]
+    return Finding(
+        "LS-ENV-SIG",
+        subject=log.region,
+        study=told.study,
+        round=told.body["round"],
+        seq=told.seq,
+        values={"holder": signer, "detail": signed_what(row)},
+        evidence=[log.note, log.proof(told.seq), *(log.earlier(size) for size in sizes)],
+        roster=context.roster_hash,
+    )
 
 
 def _roots(log: CheckedLog, body: Body) -> dict[int, bytes]:
     """Return the roots of the log that the cosignatures in one entry are about, by size."""
     sizes = {row["size"] for row in body["cosigned"] if row["size"] <= log.tree.size}
     return {size: log.tree.root_at(size) for size in sizes}
-
-
-def _seen(context: Context, log: CheckedLog, told: Told, body: Body) -> list[Head]:
-    found = []
-    for row in body["seen"]:
-        origin = row["origin"]
-        network, region, _ = origin.split("/")
-        sets = context.sets(region)
-        if not sets or network != context.network or region == log.region:
-            continue
-        point = Checkpoint(origin, row["size"], row["root"])
-        text = checkpoint_body(point)
-        keys = next((each for each in sets if context.signatures.plain(each.log, row["sig"], text)), None)
-        if keys is not None:
-            found.append(Head(point, log.region, (keys.log, row["sig"]), told.study, body["round"]))
-    return found
 
 
 def _mirror(
