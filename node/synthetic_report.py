@@ -7,7 +7,7 @@ stays; it does not leave.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from node.learning.data.rows import Rows
     from node.learning.data.schema import Schema
     from node.learning.preprocessing import GlobalStats
+    from node.learning.synth.coding import TableCoding
     from node.learning.synth.measure.gate import Report, Thresholds
     from node.learning.synth.measure.measuring import Discriminator
     from node.learning.trainer import Trainer
@@ -293,26 +294,13 @@ def discriminator(trainer: Trainer, vector: NDArray[np.float32], stats: GlobalSt
     return _of_tables(d, coding(schema, stats))
 
 
-def _of_tables(d: Mapping[str, NDArray[np.float32]], coding: Any) -> Callable[[Rows], NDArray[np.float64]]:
-    from node.learning.synth.tables import SLOPE, one_hot
+def _of_tables(d: Mapping[str, NDArray[np.float32]], coding: TableCoding) -> Discriminator:
+    from node.learning.synth.judge import verdicts
 
-    layers = sorted({int(name.partition(".")[0]) for name in d})
-
-    def logits(rows: Rows) -> NDArray[np.float64]:
-        known = np.maximum(rows.label, 0)
-        x = np.concatenate([coding.encode(rows), one_hot(known, len(coding.classes))], axis=1).astype(np.float64)
-        for layer in layers:
-            x = x @ d[f"{layer}.weight"].T.astype(np.float64) + d[f"{layer}.bias"]
-            if layer != layers[-1]:
-                x = np.where(x > 0, x, SLOPE * x)
-        return x[:, 0]
-
-    return logits
+    return lambda rows: verdicts(d, coding.rows(rows)).astype(np.float64)
 
 
-def _of_images(
-    d: Mapping[str, NDArray[np.float32]], schema: Schema, trainer: Trainer
-) -> Callable[[Rows], NDArray[np.float64]]:
+def _of_images(d: Mapping[str, NDArray[np.float32]], schema: Schema, trainer: Trainer) -> Discriminator:
     from node.learning.models import mlp
     from node.learning.synth.image_networks import build_discriminator
 

@@ -122,9 +122,10 @@ def curves(
         if points:
             at = " ".join(f"{left + wide * min(1, a / far):.1f},{top + side * (1 - b):.1f}" for a, b in points)
             body.append(f'<polyline points="{at}" class="{kind}"/>')
+    end = f"{far:.3g}".replace(".", point)
     body += [
         _text(left - 4, top + 9, "1", "tick end"), _text(left - 4, top + side, "0", "tick end"),
-        _text(left, top + side + 14, "0", "tick"), _text(left + wide, top + side + 14, f"{far:.3g}".replace(".", point), "tick end"),
+        _text(left, top + side + 14, "0", "tick"), _text(left + wide, top + side + 14, end, "tick end"),
         _text(left + wide / 2, top + side + 26, x, "tick mid"),
         _text(10, top + side / 2, y, "tick mid", f' transform="rotate(-90 10 {top + side / 2:.0f})"'),
     ]  # fmt: skip
