@@ -82,6 +82,13 @@ def _study_id(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     help="Write the report as one HTML page, too.",
 )
 @click.option("--date", metavar="D", help="A date to print on the page; none is printed by itself.")
+@click.option(
+    "--sarif",
+    "sarif_",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    metavar="FILE",
+    help="Write the findings as SARIF 2.1.0, too.",
+)
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes to check with.")
 @click.option(
     "--inside",
@@ -105,6 +112,7 @@ def verify(
     lang: str,
     page: Path | None,
     date: str | None,
+    sarif_: Path | None,
     jobs: int,
     inside: Path | None,
     note: Path | None,
@@ -137,6 +145,8 @@ def verify(
         raise click.UsageError(f"--study {error}") from error
     if page is not None:
         _write_page(page, report, bundles, date)
+    if sarif_ is not None:
+        _write_sarif(sarif_, report)
     if as_json:
         click.echo(json.dumps(report.to_json(), indent=2, ensure_ascii=False))
     else:
@@ -343,3 +353,12 @@ def _bug(error: Exception) -> NoReturn:
 
 def _complain(code: str, found: str, expected: str, fix: str) -> None:
     click.echo(json.dumps({"code": code, "found": found, "expected": expected, "fix": fix}), err=True)
+
+
+def _write_sarif(file: Path, report: Report) -> None:
+    from node.audit.sarif import sarif
+
+    try:
+        file.write_text(json.dumps(sarif(report), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise click.UsageError(f"{file} cannot be written: {error.strerror}") from error

@@ -76,6 +76,25 @@ def test_a_convicted_region_exits_3(forked: tuple[Small, list[str]]) -> None:
     assert {f["subject"] for f in json.loads(result.output)["findings"] if f["severity"] != "info"} == {"vgr"}
 
 
+def test_findings_are_written_as_sarif(forked: tuple[Small, list[str]], tmp_path: Path) -> None:
+    small, paths = forked
+    out = tmp_path / "f.sarif"
+    assert run("verify", *paths, "--study", small.study.hex(), "--sarif", str(out)).exit_code == 3
+    log = json.loads(out.read_text(encoding="utf-8"))
+    (one,) = log["runs"]
+    fork = next(result for result in one["results"] if result["ruleId"] == "LS-FORK")
+    assert (log["version"], fork["level"]) == ("2.1.0", "error")
+    assert one["tool"]["driver"]["rules"][fork["ruleIndex"]]["id"] == "LS-FORK"
+    assert fork["locations"][0]["logicalLocations"][0]["fullyQualifiedName"].startswith("vgr/")
+    assert len(fork["partialFingerprints"]["landsting/v1"]) == 64
+
+
+def test_a_clean_report_has_no_sarif_results(small: Small, bundles: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "f.sarif"
+    assert run("verify", *bundles, "--study", small.study.hex(), "--sarif", str(out)).exit_code == 0
+    assert json.loads(out.read_text(encoding="utf-8"))["runs"][0]["results"] == []
+
+
 def test_a_finding_is_checked_from_its_file_and_the_roster(forked: tuple[Small, list[str]], tmp_path: Path) -> None:
     small, paths = forked
     findings = json.loads(run("verify", *paths, "--study", small.study.hex(), "--json").output)["findings"]
