@@ -130,6 +130,8 @@ def in_words(now: dict[str, Any]) -> str:
         lines.append(fact("disk", size_words(disk["bytes"])))
     for name, value in sorted((now.get("metrics") or {}).items()):
         lines.append(fact(name, "undefined" if value is None else f"{value:.3f} on own validation rows"))
+    for note in now.get("notes") or []:
+        lines.append(fact("noticed", note))
     for alarm in now.get("alarms") or []:
         lines.append(fact("ALARM", f"{alarm['code']}: {alarm['fix']}"))
     return "\n".join(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -87,3 +88,45 @@ def test_weights_that_are_not_finite_never_leave(demo: DemoData, monkeypatch: py
     assert np.isfinite(after).all()
     np.testing.assert_array_equal(after, node.initial())
     assert "no longer finite" in report.notes[0]
+
+
+def test_what_the_watch_says_reaches_status_journal_and_follow_and_a_sheet_lies_in_the_home(
+    demo: DemoData, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from gossip.events import Open, Train
+    from node.cli import status
+    from node.learning.describe import describe
+    from node.learning.worker import Worker
+    from node.training import Training
+    from node.worker import Answer
+
+    monkeypatch.setattr(watch, "look", lambda *a, **b: Look(0.9, 0.1, 0.9, None))
+    monkeypatch.setattr(watch, "CALM", 0)
+    facts = describe("tabgan", {"hidden": 16, "noise": 8}, demo.manifests["north"])
+    plan: Any = SimpleNamespace(
+        task={"name": "tabgan", "version": "1"}, settings=facts["settings"], schema=None, layout=None, dim=facts["dim"],
+        seed=0, dp=None, sums=(), n=2, rounds=5, freeze=(), init=None, data_update="keep",
+    )  # fmt: skip
+    worker, jobs = Worker(), list[Any]()
+    queue: Any = SimpleNamespace(put=lambda job, now_ms: jobs.append(job))
+    training = Training(tmp_path, "north", queue, lambda study: demo.manifests["north"])
+    study = b"\x01" * 32
+
+    monkeypatch.setattr("node.training.first_model", lambda home, plan: None)
+    training.do(Open(study, plan), 0)
+    opened = worker.answer({"op": "open", "study": study.hex(), **jobs[0].fields})
+    vector = np.frombuffer(opened["vector"], "<f4")
+    training.do(Train(study, 3, vector, ()), 0)
+    request = {**jobs[1].fields, "vector": vector.tobytes()}
+    answer = Answer(jobs[1], worker.answer({"op": "train", "study": study.hex(), **request}), seconds=0.1)
+    with caplog.at_level("WARNING"):
+        training.event(answer, 0)
+
+    (said,) = training.metrics(study)["notes"]
+    assert said.startswith("round 3: 90% of the bins and categories are never made: back to the last good generator")
+    assert said.removeprefix("round 3: ") in caplog.text
+    assert said in status.in_words({"state": "train", "notes": [said]})
+    (sheet,) = (tmp_path / "samples" / study.hex()).iterdir()
+    assert sheet.name == "round-000003.html"
+    assert sheet.stat().st_mode & 0o777 == 0o600
+    assert sheet.read_text().count("<tr>") == 21
