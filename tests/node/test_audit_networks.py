@@ -179,6 +179,21 @@ def test_a_region_that_never_comes_back_is_audited_through_the_others(tmp_path: 
     assert report.sentence.endswith("No log of vgr was handed over. A laboratory study.")
 
 
+def test_several_processes_say_what_one_says_of_what_neighbours_signed(tmp_path: Path) -> None:
+    network, plan = agreed(3)
+    assert network.run()
+    bundles = export_all(network, tmp_path)
+    assert any(b"round.heads" in leaf for leaf in network.regions["vgr"].store.leaves)
+    assert verify(bundles, study=plan.study, jobs=2).to_json() == verify(bundles, study=plan.study).to_json()
+
+
+def test_entries_are_written_again_as_they_were(tmp_path: Path) -> None:
+    network, _ = agreed(2, masking={"mode": "recoverable"})
+    assert network.run()
+    read = read_bundle(export(network, "vgr", tmp_path)).logs["vgr", 1]
+    assert read.leaves == network.regions["vgr"].store.leaves
+
+
 def test_cut_lines_and_a_ring_leave_clean_logs(tmp_path: Path) -> None:
     ring = [[[0, 1], [0, 3], [1, 2], [2, 3]]]
     network, plan = agreed(6, topology="ring", graphs=ring, round_min_s=1)
@@ -201,7 +216,8 @@ def test_two_studies_in_one_network_are_both_listed_and_either_can_be_confirmed(
     bundles = export_all(network, tmp_path)
     report = verify(bundles)
     assert (report.verdict, {row.study for row in report.studies}) == ("clean", {first.study, second.study})
-    assert f"{first.study.hex()[:8]}…" in report.sentence and f"{second.study.hex()[:8]}…" in report.sentence
+    assert f"{first.study.hex()[:8]}…" in report.sentence
+    assert f"{second.study.hex()[:8]}…" in report.sentence
     for plan in (first, second):
         assert verify(bundles, study=plan.study).sentence.startswith("Clean: 4 logs")
 
