@@ -155,21 +155,26 @@ def figures_of(report: Report) -> dict[str, int]:
     return found
 
 
-Judge = Callable[[Path, Candidate], Mapping[str, int]]
+Judge = Callable[[Path, Candidate, "tuple[Path, str] | None"], Mapping[str, int]]
 
 
-def judge_data(home: Path, one: Candidate) -> dict[str, int]:
+def judge_data(home: Path, one: Candidate, page: tuple[Path, str] | None = None) -> dict[str, int]:
     """Return the figures of synthetic data on this region's own rows.
+
+    Args:
+        page: Where the report's page goes, and its language; it is written whatever the verdict.
 
     Raises:
         Refusal: A test of the plan does not hold; the sentence names its figure and its threshold.
     """
-    from node.synthetic_report import measured, of_study
+    from node.synthetic_report import measured, of_study, write
 
     # Another region's own newest model differs a little from the one that made these rows.
     report = measured(one.file, replace(of_study(home, one.study, None), model=one.model))
     if bytes.fromhex(report.data) != one.file_sha256:
         raise Refusal("FILE", f"{one.file.name} changed while it was read", "a file at rest", "Do it again.")
+    if page is not None:
+        write(report, page[0], one.file.stem, page[1])
     if not report.passed:
         test = report.failed[0]
         value = "no figure" if test.value is None else f"{test.value:g}"
@@ -178,15 +183,15 @@ def judge_data(home: Path, one: Candidate) -> dict[str, int]:
             "GATE",
             f"{test.name}: {value}",
             bound or "a figure",
-            f"landsting synth report --data {one.file} shows all figures; nothing was signed",
+            f"landsting synth approve {one.file} --page PAGE.html shows all figures; nothing was signed",
         )
     return figures_of(report)
 
 
-def judge_model(home: Path, one: Candidate) -> dict[str, int]:
+def judge_model(home: Path, one: Candidate, page: tuple[Path, str] | None = None) -> dict[str, int]:
     """Return accuracy and AUROC of a model on this region's own validation rows, where the plan asks for them.
 
-    What is undefined, or of fewer than 20 rows, is left out.
+    What is undefined, or of fewer than 20 rows, is left out; a model has no page here.
     """
     from node.learning.evaluate import read_model
     from node.models import held_model
@@ -200,8 +205,8 @@ def judge_model(home: Path, one: Candidate) -> dict[str, int]:
     return {name: round(value * MICRO) for name in MODEL_TESTS if (value := found.get(name)) is not None}
 
 
-def _judged(home: Path, one: Candidate, plan: Plan, judge: Judge) -> dict[str, int]:
-    figures = dict(judge(home, one))
+def _judged(home: Path, one: Candidate, plan: Plan, page: tuple[Path, str] | None = None) -> dict[str, int]:
+    figures = dict(JUDGES[one.what](home, one, page))
     failed = failing(plan, one.what, figures)
     if failed is not None:
         found, _, expected = failed.partition("; the plan asks for ")
@@ -214,15 +219,20 @@ JUDGES: Mapping[str, Judge] = {DATA: judge_data, MODEL: judge_model}
 # ---------------------------------------------------------------- signing, handing over, releasing
 
 
-def approve(home: Path, one: Candidate, *, role: str, ref: str | None) -> dict[str, Any]:
+def approve(
+    home: Path, one: Candidate, *, role: str, ref: str | None, page: tuple[Path, str] | None = None
+) -> dict[str, Any]:
     """Judge a file on own rows and sign it; figures stay here, behind a commitment.
+
+    Args:
+        page: Where the report's page goes, and its language.
 
     Raises:
         Refusal: It does not pass, or the study is none of this region's.
     """
     from node.cli.asking import ask
 
-    figures = _judged(home, one, plan_of(home, one.study), JUDGES[one.what])
+    figures = _judged(home, one, plan_of(home, one.study), page)
     salt, value = os.urandom(32), encode(dict(figures))
     committed = {"salt": salt, "value": value, "hash": tagged_hash("commit", salt + value)} if figures else None
     done = ask(home, "release_approve", {**one.args(), "role": role, "ref": ref, "figures": committed})
@@ -250,10 +260,16 @@ def release(home: Path, one: Candidate, folder: Path) -> dict[str, Any]:
         if path.exists() and path.resolve() not in (one.file.resolve(), one.card.resolve()):
             raise Refusal("FILE", f"{path} is there already", "a folder without it", "Name another with -o.")
     known = next((row for row in requests(home, one.study) if _is(row, one)), None)
-    plan = plan_of(home, one.study)
-    figures = _judged(home, one, plan, JUDGES[one.what])
+    plan, region = plan_of(home, one.study), region_of(home)
+    if known is not None and region in known["signed"] and len(known["signed"]) < plan.release["min_approvals"]:
+        raise Refusal(  # without judging again what was judged when it was signed here
+            "GATE",
+            f"signed by {', '.join(known['signed'])}; not by {', '.join(known['unsigned'])}",
+            f"the signatures of {plan.release['min_approvals']} regions, as the plan says",
+            f"landsting {'synth' if one.what == DATA else 'model'} approve {one.file.name}, at one of these",
+        )
+    figures = _judged(home, one, plan)
     model, round_ = _lineage(home, one)
-    region = region_of(home)
     if known is None or region not in known["released"]:
         args = {**one.args(), "model": model, "round": round_, "tests": figures}
         known = ask(home, "release", args)

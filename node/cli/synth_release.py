@@ -43,6 +43,23 @@ def _arguments(what: str) -> Callable[[Any], Any]:
     return give
 
 
+def _page(what: str) -> Callable[[Any], Any]:
+    """--page and --lang, of what has a report."""
+
+    def give(function: Any) -> Any:
+        if what != DATA:
+            return function
+        function = click.option("--lang", type=click.Choice(["sv", "en"]), default="sv", show_default=True)(function)
+        return click.option(
+            "--page",
+            type=click.Path(dir_okay=False, path_type=Path),
+            metavar="PAGE.html",
+            help="Write the report on this region's rows as well, whatever the verdict; it stays here.",
+        )(function)
+
+    return give
+
+
 def _candidate(what: str, file: Path, card: Path | None) -> Candidate:
     from node.release import candidate_data, candidate_model
 
@@ -106,12 +123,22 @@ def _approve(what: str) -> click.Command:
     @home_option
     @_role
     @_ref
+    @_page(what)
     @common
-    def approve(file: Path, card: Path | None, home: Path, role: str, ref: str | None, as_json: bool) -> None:
+    def approve(
+        file: Path,
+        card: Path | None,
+        home: Path,
+        role: str,
+        ref: str | None,
+        as_json: bool,
+        page: Path | None = None,
+        lang: str = "sv",
+    ) -> None:
         from node.release import approve as sign
 
         one = _candidate(what, file, card)
-        done = sign(home, one, role=role, ref=ref)
+        done = sign(home, one, role=role, ref=ref, page=None if page is None else (page, lang))
         if as_json:
             emit(done)
             return

@@ -156,6 +156,7 @@ class Node:
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.released: dict[str, int] = {}
         self.signed = ["skane", "vgr"]
+        self.waits = False
 
     def __call__(self, _home: Path, op: str, args: dict[str, Any], *_: Any) -> dict[str, Any]:
         self.asked.append((op, args))
@@ -163,7 +164,7 @@ class Node:
             case "study":
                 return {"plan": plan().encode().hex()}
             case "releases":
-                return {"releases": [self._row()] if self.released else []}
+                return {"releases": [self._row()] if self.released or self.waits else []}
             case "release":
                 self.released["vgr"] = 41
         return self._row()
@@ -173,6 +174,7 @@ class Node:
         return {
             "study": STUDY, "kind": one.what, "file_sha256": one.file_sha256.hex(),
             "card_sha256": one.card_sha256.hex(), "signed": self.signed, "needed": 2, "released": self.released,
+            "unsigned": ["halland", "skane"],
             "roles_needed": ["technical"], "approved_here": ["technical"], "state": "signed here", "offered": [],
         }  # fmt: skip
 
@@ -192,7 +194,7 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Node:
 
 
 def judged(monkeypatch: pytest.MonkeyPatch, figures: Mapping[str, int]) -> None:
-    monkeypatch.setattr(release, "JUDGES", {"data": lambda _home, _one: figures, "model": lambda _home, _one: figures})
+    monkeypatch.setattr(release, "JUDGES", dict.fromkeys(("data", "model"), lambda *_: figures))
 
 
 def test_what_passes_is_signed_and_its_figures_go_behind_a_commitment(node: Node, tmp_path: Path) -> None:
@@ -223,6 +225,16 @@ def test_a_release_writes_file_card_and_record(node: Node, tmp_path: Path) -> No
     told = json.loads((tmp_path / "out" / "s.release.json").read_text(encoding="utf-8"))
     assert (told["entry"], told["signed"], told["tests"]["shapes"]) == (41, ["skane", "vgr"], "0.884")
     assert done["record"].endswith("s.release.json")
+
+
+def test_without_enough_signatures_it_is_not_even_judged_again(
+    node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.signed, node.waits = ["vgr"], True
+    judged(monkeypatch, {})  # would fail
+    with pytest.raises(Refusal, match=r"signed by vgr; not by halland, skane; expected the signatures of 2"):
+        release.release(tmp_path, node.args, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_release_whose_files_were_lost_is_written_again_and_logged_once(node: Node, tmp_path: Path) -> None:
