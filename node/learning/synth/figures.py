@@ -85,8 +85,8 @@ th {{ color: #4a5568; font-weight: 600; border-bottom: 2px solid #cbd5e0; }}
 .none {{ color: #a0aec0; }}
 </style></head><body>
 <h1>{n} made-up rows · {n} påhittade rader</h1>
-<p>Made by the generator after this round's training here. No row is a patient's. For this region's own eyes.</p>
-<p lang="sv">Gjorda av generatorn efter rundans träning här. Ingen rad är en patients. Bara för regionens egna ögon.</p>
+<p>Made by the generator after this round's training here; no real row is shown. For this region's own eyes.</p>
+<p lang="sv">Gjorda av generatorn efter rundans träning här; ingen verklig rad visas. Bara för regionens egna ögon.</p>
 <div class="wide"><table><thead><tr>{head}</tr></thead><tbody>
 {body}</tbody></table></div>
 </body></html>
