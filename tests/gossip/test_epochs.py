@@ -152,7 +152,7 @@ def test_no_place_gets_a_second_statement_wherever_the_log_ends(make_network: Ma
 
 
 @pytest.mark.slow
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(**LOSSES, exchange=st.sampled_from(["full", "diff"]))
 def test_no_place_gets_a_second_statement_whatever_happens(make_network: Make, **loss: Any) -> None:
     check_no_second_statement(make_network, **loss)

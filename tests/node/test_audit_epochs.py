@@ -20,6 +20,7 @@ from node.audit.page import page
 from node.audit.recheck import check_finding
 from protocol.entries import decode_entry, encode_entry
 from protocol.epochs import Previous
+from protocol.keys import Revocation
 from protocol.log import Log
 from tests.gossip.conftest import Quadratic, quadratic_plan
 from tests.node import court
@@ -271,3 +272,23 @@ def test_a_round_that_is_not_looked_at_misses_nothing(run: Run, tmp_path: Path) 
     finally:
         run.logs[name] = mine
     assert parse_note(run.note(f"simulated.example/{name}/1", early)).signatures
+
+
+def test_a_key_set_revoked_in_the_old_log_counts_for_nothing_in_the_new_one(run: Run, tmp_path: Path) -> None:
+    """Places of a later epoch are later, whatever their number."""
+    name, old = "region-b", run.logs[A][1]
+    tree = Tree(leaf_hash(leaf) for leaf in old)
+    said = Revocation(A, 1, tree.size, tree.root(), "stolen").by_identity(run.keys(A).identity)
+    mine, keys = run.logs[name], run.keys(name)
+    log = Log(network="simulated.example", region=name, sign_key=keys.sign, log_key=keys.log, leaves=mine[1])
+    log.add("key.revoke", said, study=None, now_ms=run.net.now_ms)
+    run.logs[name] = {1: [*mine[1], log.pending_leaves[0].leaf]}
+    try:
+        report = run.audit(run.bundles(tmp_path))
+    finally:
+        run.logs[name] = mine
+    assert ("LS-KEY-REVOKED", A) in told(report)
+    found = next(f for f in report.findings if f.code == "LS-KEY-REVOKED")
+    assert found.seq is not None
+    assert found.seq < tree.size  # by its number alone it would be an earlier place
+    rechecked(run, report, "LS-KEY-REVOKED")

@@ -14,6 +14,8 @@ from node.audit.checks.logs import CheckedLog
 from node.audit.context import Context, KeySet, Later
 from node.audit.evidence import revocation_piece
 from node.audit.findings import Finding
+from node.audit.statements import Statement
+from protocol.epochs import epoch_of
 from protocol.errors import RosterError
 from protocol.keys import Revocation, check_revocation, check_rotation
 from protocol.roster import Roster
@@ -64,9 +66,12 @@ def revoked(context: Context, logs: Sequence[CheckedLog]) -> list[Finding]:
     findings = []
     for (region, serial), (one, body) in sorted(said.items()):
         signer = next((keys.sign for keys in context.sets(region) if keys.serial == serial), None)
-        late = [s for s in context.true() if s.sender == region and s.key == signer and s.size >= one.size]
+        last = _of_epoch(logs, one)
+        place = (last.epoch if last is not None else 1), one.size
+        late = [s for s in context.true() if s.sender == region and s.key == signer and _place(s) >= place]
         if late:
-            first = min(late, key=lambda statement: (statement.size, statement.eid))
+            first = min(late, key=lambda statement: (_place(statement), statement.eid))
+            before = [last.note, last.earlier(one.size)] if last is not None and _place(first)[0] > place[0] else []
             findings.append(
                 Finding(
                     "LS-KEY-REVOKED",
@@ -75,8 +80,21 @@ def revoked(context: Context, logs: Sequence[CheckedLog]) -> list[Finding]:
                     round=first.round,
                     seq=first.size,
                     values={"detail": f"key set {serial}: {one.reason}"},
-                    evidence=[first.piece, revocation_piece(body)],
+                    evidence=[first.piece, revocation_piece(body), *before],
                     roster=context.roster_hash,
                 )
             )
     return findings
+
+
+def _place(statement: Statement) -> tuple[int, int]:
+    return epoch_of(statement.log), statement.size
+
+
+def _of_epoch(logs: Sequence[CheckedLog], one: Revocation) -> CheckedLog | None:
+    """Return the log on which the last good head of a revocation lies; None where none at hand has it."""
+    for log in logs:
+        is_long = log.region == one.region and log.is_sound and log.tree.size >= one.size
+        if is_long and log.tree.root_at(one.size) == one.root:
+            return log
+    return None

@@ -1,0 +1,88 @@
+"""What a home holds, in memory: for networks of real peers in one process (``network``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from crypto.merkle import leaf_hash
+from crypto.note import Checkpoint, parse_note
+from gossip.events import Commit, CosigRow, Deposit, ErasedRow, HeadRow, MirrorRow, Retain, Sift
+from gossip.holdings import Records
+from gossip.mirror import Mirror
+from gossip.witness import Witness
+from protocol.cosignature import Cosignature
+from protocol.epochs import epoch_of
+
+
+@dataclass(slots=True)
+class MemoryStore:
+    """What a home holds: leaves, those of earlier epochs, kept payloads, state files, what is kept for an audit."""
+
+    leaves: list[bytes] = field(default_factory=list)
+    kept: dict[bytes, bytes] = field(default_factory=dict)
+    blobs: dict[str, bytes] = field(default_factory=dict)
+    mirrors: dict[str, dict[int, tuple[bytes | None, bytes]]] = field(default_factory=dict)
+    heads: dict[str, HeadRow] = field(default_factory=dict)
+    cosignatures: list[CosigRow] = field(default_factory=list)
+    bulk: dict[tuple[int, bytes], bytes] = field(default_factory=dict)
+    openings: dict[tuple[int, int, str], bytes] = field(default_factory=dict)
+    past: list[bytes] = field(default_factory=list)
+    epoch: int = 1
+
+    def commit(self, commit: Commit) -> None:
+        """Take one step's entries and files."""
+        self.kept.update(commit.kept)
+        for blob in commit.blobs:
+            if blob.data is None:
+                self.blobs.pop(blob.name, None)
+            else:
+                self.blobs[blob.name] = bytes(blob.data)
+        self.leaves.extend(leaf.leaf for leaf in commit.leaves)
+        for row in commit.rows:
+            match row:
+                case MirrorRow():
+                    self.mirrors.setdefault(row.origin, {})[row.seq] = row.leaf, row.hash
+                case HeadRow(how="verified"):
+                    self.heads[row.origin] = row
+                case CosigRow():
+                    self.cosignatures.append(row)
+                case ErasedRow():
+                    self.mirrors[row.origin][row.seq] = None, self.mirrors[row.origin][row.seq][1]
+
+    def record(self, effect: Retain | Deposit | Sift) -> None:
+        """Keep or remove what is beside the log."""
+        match effect:
+            case Retain():
+                self.bulk[(effect.round, effect.sha256)] = bytes(effect.data)
+            case Deposit():
+                self.openings[(effect.round, effect.seq, effect.name)] = effect.salt + bytes(effect.value)
+            case Sift(until=until, held=held):
+                for place in [p for p in self.bulk if until is None or p[0] <= until]:
+                    if place[1] not in held.get(place[0], ()):
+                        del self.bulk[place]
+                for name in [n for n in self.openings if n[0] >= 0 and (until is None or n[0] <= until)]:
+                    if name[0] not in held:
+                        del self.openings[name]
+
+    def records(self) -> Records:
+        """Readers of the own log and of the copies of others'."""
+        return Records(
+            lambda first, stop: [(leaf, leaf_hash(leaf)) for leaf in self.leaves[first:stop]],
+            lambda origin, seq: self.mirrors.get(origin, {}).get(seq, (None, b""))[0],
+        )
+
+    def load(self, witness: Witness, own: str) -> None:
+        """Give a witness what earlier runs have verified and been given."""
+        mirrors = []
+        for origin, rows in self.mirrors.items():
+            head = self.heads[origin]
+            seen = Checkpoint(origin, head.size, head.root)
+            signature = parse_note(head.proof).signatures[0].signature
+            mirrors.append(Mirror(origin, [rows[n][1] for n in range(head.size)], seen, signature))
+        given = [Cosignature(c.by, c.size, c.t_s, c.sig) for c in self.cosignatures if c.origin == own]
+        witness.held.load(mirrors, given)
+
+    def firsts(self) -> list[tuple[str, bytes]]:
+        """First entries of others' later epochs that were verified: origin, leaf."""
+        rows = [(origin, copy[0][0]) for origin, copy in self.mirrors.items() if 0 in copy and epoch_of(origin) > 1]
+        return [(origin, leaf) for origin, leaf in rows if leaf is not None]
