@@ -22,6 +22,7 @@ import numpy as np
 from node.errors import NodeError
 from node.policy import Policy
 from node.training import open_fields
+from node.vault import forecast_bytes
 from node.worker import COMMAND, environment
 from protocol.plan import Plan
 
@@ -129,7 +130,7 @@ def rehearse(home: Path, region: str, plan: Plan, manifest: Path | None, *, mbit
         hours=(plan.rounds * round_s + plan.sum_rounds * (exchange_s + LATENCY_S)) / 3600,
         link_bytes=plan.rounds * (payload + MESSAGES_BYTES) + plan.sum_rounds * MESSAGES_BYTES,
         memory_bytes=memory,
-        disk_bytes=entries * LOG_BYTES + (3 + degree) * payload,
+        disk_bytes=entries * LOG_BYTES + (3 + degree) * payload + forecast_bytes(plan, region),
         warnings=warnings,
     )
     if plan.dp is not None:

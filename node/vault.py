@@ -14,6 +14,7 @@ What is kept and for how long: ``gossip.recording``.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gossip.events import Deposit, Retain, Sift
 from node.files import sync_folder
+from protocol.plan import Plan
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +46,15 @@ CREATE TABLE IF NOT EXISTS opening (
   seq INTEGER NOT NULL, name TEXT NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (seq, name)
 ) STRICT;
 """
+
+
+def forecast_bytes(plan: Plan, region: str) -> int:
+    """Return about how much a study will leave in a home's vault."""
+    share = int(plan.retention["sample_bp"]) / 10_000
+    kept = min(plan.rounds, int(plan.retention["payload_rounds"]) + math.ceil(share * plan.rounds))
+    degree = max(len(plan.neighbours(region, t)) for t in range(plan.first_round, plan.first_round + len(plan.turn)))
+    values = 12 * plan.dim if share else 0  # base, delta, own: float32
+    return min(MOST_BYTES, kept * (degree * plan.payload_bytes(plan.first_round) + values))
 
 
 class Vault:

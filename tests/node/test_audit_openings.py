@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -170,11 +171,18 @@ def test_what_was_pruned_or_not_handed_over_is_told_and_blames_nobody(tmp_path: 
     assert withheld.verdict == "clean"
 
 
-@pytest.fixture
-def opened(tmp_path: Path) -> tuple[Network, Plan, list[Path]]:
+@pytest.fixture(scope="module")
+def kept_open(tmp_path_factory: pytest.TempPathFactory) -> tuple[Network, Plan, list[Path]]:
     network, plan = agreed(2, retention=ALL)
     assert network.run()
-    return network, plan, handed_all(network, tmp_path)
+    return network, plan, handed_all(network, tmp_path_factory.mktemp("open"))
+
+
+@pytest.fixture
+def opened(kept_open: tuple[Network, Plan, list[Path]], tmp_path: Path) -> tuple[Network, Plan, list[Path]]:
+    """A run whose bundles may be spoilt."""
+    network, plan, bundles = kept_open
+    return network, plan, [Path(shutil.copy(path, tmp_path)) for path in bundles]
 
 
 def altered(files: dict[str, bytes], name: str) -> None:
@@ -202,6 +210,36 @@ def test_a_courier_that_alters_an_opening_makes_nobody_look_guilty(
     report = verify(bundles, study=plan.study)
     assert {subject for _, subject in above_info(report)} == {None}
     assert ("LS-OPENING", None) in above_info(report)
+
+
+@pytest.mark.parametrize("data", [b"", bytes(31), bytes(32), bytes(33), b"\xff" * 80], ids=len)
+def test_an_opening_of_no_form_at_all_is_a_wrong_one_and_no_traceback(
+    opened: tuple[Network, Plan, list[Path]], data: bytes
+) -> None:
+    _, plan, bundles = opened
+
+    def damaged(files: dict[str, bytes]) -> None:
+        files.update({name: data for name in files if name.startswith("openings/")})
+
+    rewrite(bundles[-1], damaged)
+    report = verify(bundles, study=plan.study)
+    assert set(above_info(report)) == {("LS-BUNDLE-SIG", None), ("LS-OPENING", None)}
+
+
+@pytest.mark.attack("L33")
+@pytest.mark.parametrize(
+    "name",
+    ["vgr.1/007-own.bin", "vgr.1/7-Own.bin", "vgr.1/7-a/b.bin", "vgr.0/7-own.bin", "vgr.1/7-own", "../7-own.bin"],
+)
+def test_an_opening_of_another_name_is_refused_with_its_bundle(
+    opened: tuple[Network, Plan, list[Path]], name: str
+) -> None:
+    _, plan, bundles = opened
+    rewrite(bundles[-1], lambda files: files.update({f"openings/{name}": bytes(64)}))
+    report = verify(bundles, study=plan.study)
+    assert [(f.code, f.source) for f in report.findings if f.severity is Severity.REFUSED] == [
+        ("LS-BUNDLE-PATH", "vgr.bundle")
+    ]
 
 
 @pytest.mark.attack("L19")
