@@ -70,7 +70,12 @@ def add(
     """
     sheet = _added(home, file, schema, decisions(overrides, ref))
     done([sheet], report, as_json)
-    if not as_json:
+    if as_json:
+        return
+    if datasets(home).get(sheet.id).manifest.synthetic:
+        say(f"bound as '{sheet.id}', which is synthetic; a plan may name it beside real rows:")
+        say(f"  landsting study new … --set synthetic={next(iter(sheet.files.values()))}")
+    else:
         say(f"bound as '{sheet.id}'; accept a study on it with:")
         say(f"  landsting study accept ID --home {home} --data {sheet.id}")
 

@@ -183,6 +183,10 @@ def test_images_are_written_marked_indexed_and_read_back(tmp_path: Path) -> None
     assert rows.images is not None
     assert rows.images.shape == (6, 28, 28, 1)
     assert manifest.schema_().hash == schema.hash
+    home = tmp_path / "home"
+    assert run("init", "--home", home, "--name", "north", "--network", "landsting.example") == 0
+    more = generate(tmp_path, "more", 24)
+    assert run("data", "add", more / "manifest.toml", "--home", home) == 0
     before = data_sha256(made)
     (made / "well" / "0000000.png").write_bytes(b"another")
     assert data_sha256(made) != before
@@ -260,7 +264,9 @@ def test_bound_synthetic_rows_are_never_what_a_study_is_accepted_with(clinic: Pa
     home = clinic / "home"
     assert run("init", "--home", home, "--name", "north", "--network", "landsting.example") == 0
     assert run("data", "add", clinic / "real.csv", "--home", home) == 0
+    capsys.readouterr()
     assert run("data", "add", made, "--home", home) == 0
+    assert f"--set synthetic={data_sha256(made)}" in capsys.readouterr().out
 
     schema = load(clinic / "real.toml").schema_().hash
     assert fitting(home, None, schema) == "clinic"

@@ -129,10 +129,12 @@ class TableSource:
         return dict(self._hashes)
 
     def picture(self, cell: str) -> Picture:
-        """Return the image in the file that a cell names, counted from the manifest's folder."""
+        """Return the image in the file that a cell names, counted from the manifest's folder, else from the table's."""
         from node.learning.data.images import open_picture
 
-        return open_picture(self._folder / cell, self._folder)
+        beside = (self._folder / self._manifest.file[0].path).parent
+        root = self._folder if (self._folder / cell).is_file() else beside
+        return open_picture(root / cell, root)
 
 
 # Layout -> module:class, imported where it is used.
