@@ -22,7 +22,8 @@ from crypto.errors import CryptoError
 from crypto.merkle import leaf_hash
 from crypto.note import parse_checkpoint, parse_note, sign_note
 from crypto.signing import SigningKey
-from node.audit.leaves import RawLog, hash_only_line, record
+from node.audit.leaves import RawLog
+from node.audit.records import hash_only_line, record
 from node.audit.shapes import Shapes, read_leaf
 from protocol.errors import CodecError, PlanError
 from protocol.messages import TYPES

@@ -16,7 +16,8 @@ from typing import BinaryIO
 
 from node.audit.archive import BundleError, Member, chunks, members, printable
 from node.audit.bundle import MANIFEST, MAX_PAYLOADS, NOTE, Bundle
-from node.audit.leaves import Leaves, RawLog, Reader, RecordReader, Records
+from node.audit.leaves import Leaves, RawLog, Reader
+from node.audit.records import RecordReader, Records
 from node.audit.shapes import Shapes
 from node.audit.statements import Statement, Statements
 from protocol.codec import MAX_PLAN
