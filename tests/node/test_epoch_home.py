@@ -20,6 +20,7 @@ from node.cli.root import cli
 from node.errors import StoreError
 from node.home import Home
 from node.region import Region
+from node.restoring import Survey, restore
 from node.storage import Store, StoreReader
 from protocol.entries import decode_entry
 from protocol.epochs import Previous
@@ -148,3 +149,41 @@ def test_an_earlier_log_is_shown_and_handed_over(home: Path, tmp_path: Path) -> 
         ("LS-EPOCH-GAP", "vgr", "MINOR"), ("LS-EPOCH-GAP", None, "MINOR"),
     }  # fmt: skip
     assert report.exit_code == 1
+
+
+def test_restore_says_how_far_the_copies_reach_and_whether_waiting_can_help() -> None:
+    head = Checkpoint("test.example/vgr/1", 825, bytes(32))
+    survey = Survey(411, 825, head, 823, {"halland": 823, "kalmar": 790}, ("halland", "kalmar"), ())
+    assert "has had 825 entries" in survey.found
+    assert "lead to 823 (copies: halland up to 823, kalmar up to 790)" in survey.found
+    assert "No copy holds the rest, 2 or more" in survey.found
+    assert "waiting does not help" in survey.fix
+    assert "--new-epoch" in survey.fix
+    assert "LS-EPOCH-GAP" in survey.fix
+    waits = Survey(411, 825, head, 411, {}, (), ("skane",))
+    assert "copies: none" in waits.found
+    assert waits.fix.startswith("skane has not answered and may hold more")
+    assert "--without NAME" in waits.fix
+
+
+def test_nothing_is_begun_anew_where_nobody_knows_of_more(home: Path) -> None:
+    assert restore(home, wait_s=1.0, anew="lost") is None
+    assert Home.open(home).epoch == 1
+
+
+def test_a_log_whose_head_file_alone_is_newer_is_begun_anew_after_it(home: Path) -> None:
+    """The file HEAD alone tells of more: nobody is there to ask."""
+    with contextlib.closing(sqlite3.connect(home / "log" / "log.sqlite")) as db:
+        for name in ("entry_delete", "ckpt_delete"):
+            db.execute(f"DROP TRIGGER {name}")
+        db.execute("DELETE FROM entry WHERE seq >= 3")
+        db.execute("DELETE FROM ckpt WHERE size > 3")
+        db.commit()
+    with pytest.raises(StoreError, match="has had 5 entries") as told:
+        restore(home, wait_s=1.0)
+    assert "all regions have answered" in told.value.fix  # it has no roster yet: there is nobody else
+    made = restore(home, wait_s=1.0, anew="disk")
+    assert made is not None
+    assert (made.epoch, made.before, made.after) == (2, 3, 3)
+    assert made.previous is not None
+    assert (made.previous.size, made.previous.reason) == (5, "disk")
