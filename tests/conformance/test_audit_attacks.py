@@ -182,7 +182,9 @@ def test_a_message_sent_and_replaced_in_the_log_is_omitted(kept: Kept, tmp_path:
         return leaves
 
     report = kept.audit(play.write(tmp_path, change=change))
-    assert {("LS-OMITTED", LIAR)} <= said(report) <= {("LS-OMITTED", LIAR), ("LS-EQUIVOCATION", LIAR)}
+    # What vgr's neighbours heard of its log after that message (a clean stop waits for them) contradicts it as well.
+    more = {("LS-EQUIVOCATION", LIAR), ("LS-FORK", LIAR)}
+    assert {("LS-OMITTED", LIAR)} <= said(report) <= {("LS-OMITTED", LIAR), *more}
     assert report.exit_code == CRITICAL
 
 
