@@ -38,8 +38,8 @@ from node.learning.trainer import Agreed, Trainer
 SEEDS = (0, 1, 2, 3, 4)
 ROUNDS = 60
 TASKS: dict[str, dict[str, Any]] = {"tabgan": {}, "tabvae": {}}
-DP: dict[str, Any] = {"hidden": 32, "lr": "0.002", "lr_d": "0.005", "schedule": "constant"}
-DP_ROUNDS, DP_RATE, DELTA = 20, (0.5, 1.0), "1e-3"
+DP: dict[str, Any] = {"lr": "0.001", "lr_d": "0.001", "schedule": "constant"}
+DP_ROUNDS, DP_RATE, DELTA = 30, (0.2, 1.0), "1e-3"
 LIMITS = {"tstr": 0.85, "shapes": 0.86, "pairs": 0.79, "mia": 0.55, "copies": 0.0}
 CPU_S, WORST, ABOVE, JUDGE = 60.0, 0.82, 0.04, 0.55
 LEAST = {"8": 0.80, "3": 0.77}
