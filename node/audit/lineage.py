@@ -114,6 +114,7 @@ def _logs(bundles: Sequence[Path], study: bytes) -> tuple[list[CheckedLog], Plan
             read.append(read_bundle(path, register))
         except BundleError:
             continue
+    signatures.settle()
     held, _ = gather(read, study)
     plan = held.plans.get(study)
     found: list[CheckedLog] = []
