@@ -163,6 +163,7 @@ class Peer:
         if self._starting is not None:
             starting, self._starting = self._starting, None
             self._begin(step, starting)
+            self._resume(step)  # first: what was held is for the study as it goes on
             for event in self.waking.released():
                 self._try(step, event)
         self.rotation.follow(step)
