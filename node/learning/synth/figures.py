@@ -66,7 +66,7 @@ def sheet(parameters: Mapping[str, Floats], coding: TableCoding, noise: int) -> 
 
 
 def _cell(value: object) -> str:
-    if value is None or value != value or str(value) == "<NA>":  # NaN differs from itself
+    if value is None or str(value) == "<NA>" or value != value:  # NaN differs from itself; NA must not be compared
         return '<span class="none">–</span>'
     return escape(f"{value:.6g}" if isinstance(value, float) else str(value))
 

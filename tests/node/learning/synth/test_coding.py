@@ -14,6 +14,8 @@ from node.learning.data.rows import Rows
 from node.learning.data.schema import Column, Schema
 from node.learning.preprocessing import RARE, global_stats, measure
 from node.learning.synth.coding import BINS, SUMS, TableCoding, segments
+from node.learning.synth.figures import SHEET_ROWS, sheet
+from node.learning.synth.tables import generator_shapes, initial
 
 COLUMNS = (
     Column(name="age", kind="integer", range=(0, 100)),
@@ -127,6 +129,14 @@ def test_all_missing_is_made_as_missing() -> None:
 
     assert part(found, "lab").open[-1]
     assert found.decode(found.encode(nothing), nothing.label)["lab"].isna().all()
+
+
+def test_a_sheet_of_made_rows_shows_missing_values_of_every_kind() -> None:
+    nothing = rows(lab=np.full(N, np.nan), smokes=np.full(N, np.nan))
+    found = coding(nothing)
+    generator = initial(generator_shapes(4 + len(found.classes), 8, found.width), "G", 0)
+
+    assert sheet(generator, found, noise=4).count(b'<span class="none">') > SHEET_ROWS  # every lab, and some of smokes
 
 
 def test_what_is_missing_without_a_place_for_it_is_as_all_rows_are() -> None:
