@@ -181,7 +181,7 @@ class Witness:
                         if fields.body["log"] == fields.log and self._peer.following.awaits(name, fields.log):
                             self.mirrors[fields.log].take(first, items[:1])
                             self._peer.following.progress(step, name)
-                    elif fields.body["log"] == fields.log:
+                    elif fields.body["log"] == fields.log and self._peer.membership.epochs.is_current(fields.log):
                         mirror = self.mirrors.setdefault(fields.log, Mirror(fields.log))
                         if not mirror.take(first, items) and fields.log in self._awaited:
                             self.copying.ask(step, name, self._awaited[fields.log][0], by_entries=True)

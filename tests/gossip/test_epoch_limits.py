@@ -10,9 +10,11 @@ import pytest
 from gossip.mirror import weight
 from gossip.network import Network
 from protocol.cosignature import checkpoint_note
+from protocol.epochs import Previous
 from protocol.log import Log
 from protocol.witnessing import Heads, encode_mirror
 from tests.gossip.conftest import Liar
+from tests.gossip.test_epochs import anew, show
 
 Make = Callable[..., Any]
 MIRRORED = {"quorum": None, "max_lag_rounds": 3, "mirror": True}
@@ -66,6 +68,22 @@ def test_entries_of_made_up_epochs_do_not_pile_up(net: Network, offered: bool) -
     mirrors = net.peer(A).witness.mirrors
     assert len(mirrors) <= before + 2
     assert sum(weight(mirror.coming) for mirror in mirrors.values()) < 2 * 2**20
+
+
+@pytest.mark.attack("S32")
+def test_entries_of_epochs_that_were_passed_over_do_not_pile_up(net: Network) -> None:
+    """Its second log is numbered 60: what it sends of 2 to 41 then is of no log that anybody follows."""
+    speaker, copy = Liar(net, B), net.peer(A).witness.mirrors[f"simulated.example/{B}/1"]
+    size = max(copy.size, net.peer(A).mailbox.newest_of(B)[copy.origin])
+    before = Previous(copy.origin, size, speaker.log.tree.root_at(size), "lost")
+    show(net, speaker, A, anew(net, speaker, before, 60))
+    assert net.peer(A).membership.epochs.current(B) == 60
+    for epoch in range(2, 42):
+        one = liar(net, epoch)
+        one.say(A, "MIRROR", {"log": one.log.origin}, encode_mirror(0, [bytes([1]) * 40_000] * 20))
+    mirrors = net.peer(A).witness.mirrors
+    assert sum(weight(mirror.coming) for mirror in mirrors.values()) < 2 * 2**20
+    assert len(mirrors) <= 3
 
 
 @pytest.mark.attack("S32")
