@@ -16,6 +16,7 @@ from gossip.context import StudyContext, span_of
 from gossip.early import Early
 from protocol.entries import Entry
 from protocol.envelope import Envelope
+from protocol.epochs import epoch_of
 from protocol.messages import MAX_ATTEMPTS
 
 
@@ -53,6 +54,8 @@ class Past:
         match entry.kind:
             case "round.end" if isinstance(round, int):
                 self.last = max(self.last, round)
+                if body["reason"] == "restart" and epoch_of(entry.log) > 1:  # given up, for what its log had lost
+                    self.lose(round)
             case "round.train" if isinstance(round, int):
                 self.spoken = max(self.spoken, round)
             case "round.mix" if isinstance(round, int) and isinstance(body["model"], bytes):

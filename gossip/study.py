@@ -90,6 +90,7 @@ class Study(Whereabouts):
         plan, past = self.context.plan, self._past
         if lost is not None and not self._lose(step, lost):
             return
+        self.context.forgotten = max(past.lost, lost if lost is not None else -1)  # an earlier run may have given up
         self._sender.forget_cohorts()
         self.context.last, self._training.own_absent, self._inbox.early = past.last, past.absent, past.early
         if not self._sums.restore():

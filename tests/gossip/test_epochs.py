@@ -196,6 +196,29 @@ def held_by(net: Network, name: str) -> int:
     return net.peer(name).mailbox.newest_of("region-a")["simulated.example/region-a/1"]
 
 
+def test_what_was_given_up_stays_given_up_after_a_further_restart(make_network: Make) -> None:
+    """Its log tells the next run as well which rounds it may have spoken in: their answers are late, not wrong."""
+    net, _, _ = make_network(4, rounds=14, round_min_s=2, witness=MIRRORED, masking={"mode": "recoverable"})
+    until_round(net, "region-a", 5)
+    lose(net, "region-a", int(len(net.regions["region-a"].store.leaves) * 0.7))
+    restore(net, "region-a")
+    net.start("region-a")
+
+    def given_up() -> tuple[int, int, dict[str, int]]:
+        study = net.peer("region-a").current
+        assert study is not None
+        return study.context.forgotten, study._past.lost, dict(study._past.masked)
+
+    assert net.run(lambda: 0 <= given_up()[0] < 14, limit_ms=60_000)
+    before = given_up()
+    net.kill("region-a")
+    net.start("region-a")
+    assert net.run(lambda: 0 <= given_up()[0] < 14, limit_ms=60_000)
+    assert given_up() == before
+    assert before[0] == before[1]
+    assert set(before[2].values()) == {before[0]}
+
+
 def test_a_restart_follows_the_new_log_and_asks_nobody_twice(make_network: Make) -> None:
     net, _, _ = make_network(4, rounds=20, round_min_s=2, witness=MIRRORED, masking={"mode": "recoverable"})
     until_round(net, "region-a", 4)
