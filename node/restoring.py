@@ -196,9 +196,9 @@ def _begin_anew(region: Region, survey: Survey, reason: str) -> Restored:
     new, checkpoint, signature = pending
     recover(home.path, [leaf for leaf, _ in items])
     kept, missing = _payloads(region, items)
-    store.begin_anew(log.origin, Commit(tuple(new), checkpoint, signature, kept, publish=True), recovered, last)
-    with Vault(home.path) as vault:
+    with Vault(home.path) as vault:  # before: an opening that stayed would be shown for an entry of the next log
         vault.forget_openings()
+    store.begin_anew(log.origin, Commit(tuple(new), checkpoint, signature, kept, publish=True), recovered, last)
     lost = sum(leaf is None for leaf, _ in items)
     return Restored(before, before + len(items), survey.sources, lost, home.epoch, previous, missing)
 

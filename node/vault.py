@@ -94,7 +94,7 @@ class Vault:
                 case Deposit():
                     sealed = self._seal(effect.seq, effect.name, effect.salt + bytes(effect.value))
                     self._put(
-                        "INSERT OR IGNORE INTO opening VALUES (?, ?, ?, ?, ?)",
+                        "INSERT OR REPLACE INTO opening VALUES (?, ?, ?, ?, ?)",
                         effect.study,
                         effect.round,
                         effect.seq,
@@ -148,6 +148,7 @@ class Vault:
         """Remove all openings: they are of entries of a log that is over."""
         if self.is_there:
             self._open().execute("DELETE FROM opening")
+            self._open().execute("PRAGMA wal_checkpoint(TRUNCATE)")  # on disk: the next log counts entries from 0 again
 
     def payload(self, sha256: bytes) -> bytes | None:
         """Return a payload by its SHA-256; None if it is not here."""

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from crypto.merkle import leaf_hash
 from crypto.note import Checkpoint
-from gossip.events import Commit
+from gossip.events import Commit, Deposit
 from node.audit import verify
 from node.cli.log_export import export_bundle
 from node.cli.root import cli
@@ -22,6 +22,7 @@ from node.home import Home
 from node.region import Region
 from node.restoring import Survey, restore
 from node.storage import Store, StoreReader
+from node.vault import Vault
 from protocol.entries import decode_entry
 from protocol.epochs import Previous
 
@@ -171,7 +172,13 @@ def test_nothing_is_begun_anew_where_nobody_knows_of_more(home: Path) -> None:
     assert Home.open(home).epoch == 1
 
 
-def test_a_log_whose_head_file_alone_is_newer_is_begun_anew_after_it(home: Path) -> None:
+def stop(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_log_whose_head_file_alone_is_newer_is_begun_anew_after_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The file HEAD alone tells of more: nobody is there to ask."""
     with contextlib.closing(sqlite3.connect(home / "log" / "log.sqlite")) as db:
         for name in ("entry_delete", "ckpt_delete"):
@@ -179,9 +186,17 @@ def test_a_log_whose_head_file_alone_is_newer_is_begun_anew_after_it(home: Path)
         db.execute("DELETE FROM entry WHERE seq >= 3")
         db.execute("DELETE FROM ckpt WHERE size > 3")
         db.commit()
+    with Vault(home) as vault:
+        vault.do(Deposit(bytes(32), 1, 4, "own", bytes(32), b"of an entry that is lost"))
     with pytest.raises(StoreError, match="has had 5 entries") as told:
         restore(home, wait_s=1.0)
     assert "all regions have answered" in told.value.fix  # it has no roster yet: there is nobody else
+    with monkeypatch.context() as stopped:
+        stopped.setattr(Store, "begin_anew", stop)
+        with pytest.raises(KeyboardInterrupt):
+            restore(home, wait_s=1.0, anew="disk")
+    with Vault(home) as vault:  # whatever stops it in between: none is left to be shown for an entry of the next log
+        assert list(vault.openings(bytes(32))) == []
     made = restore(home, wait_s=1.0, anew="disk")
     assert made is not None
     assert (made.epoch, made.before, made.after) == (2, 3, 3)

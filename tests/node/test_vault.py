@@ -56,6 +56,18 @@ def test_what_was_put_in_is_there_after_a_restart(home: Path) -> None:
         assert vault.studies() == [STUDY]
 
 
+def test_what_opens_an_entry_is_what_was_put_in_for_it_last(home: Path) -> None:
+    """A log that lost its end writes other entries in these places; what opened the lost ones opens none of them."""
+    with Vault(home) as vault:
+        vault.do(Deposit(STUDY, 3, 17, "own", bytes(32), b"lost with the log's end"))
+        vault.do(Deposit(STUDY, 4, 17, "own", bytes([1]) * 32, b"what the log holds"))
+        assert vault.opening(17, "own") == bytes([1]) * 32 + b"what the log holds"
+        assert list(vault.openings(STUDY)) == [(4, 17, "own")]
+        vault.forget_openings()
+    with Vault(home) as vault:
+        assert list(vault.openings(STUDY)) == []
+
+
 def test_only_its_owner_can_read_it(home: Path) -> None:
     with Vault(home) as vault:
         vault.do(Deposit(STUDY, 3, 17, "own", bytes(32), b"a model"))
