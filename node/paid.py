@@ -80,17 +80,27 @@ def pay_lost(home: Path, study: bytes, rounds: Iterable[int], plan: Plan) -> int
     before = [one for one in _read(home) if one["study"] == study.hex()]
     known = {one["round"] for one in before}
     missing = [round for round in rounds if round not in known]
-    if not missing:
-        return 0
-    steps = before[-1]["steps"] if before else plan.settings.get("local_steps")
-    if not isinstance(steps, int):
-        raise _bad(f"round {missing[0]} of study {study.hex()[:12]} may have been trained, and its cost is not known")
-    cost: dict[str, Any] = {
-        "q_u": plan.dp["q_u"], "sigma_u": plan.dp["sigma_min_u"], "steps": steps, "delta_u12": plan.dp["delta_u12"],
-        **{key: before[-1][key] for key in ("q_u", "sigma_u") if before},
-    }  # fmt: skip
-    _append(home, [_line(study, round, cost, "") for round in missing])
+    trained = [one for one in before if one["round"] >= plan.sum_rounds]
+    _append(home, [_line(study, round, _cost(plan, round, study, trained), "") for round in missing])
     return len(missing)
+
+
+def _cost(plan: Plan, round: int, study: bytes, trained: list[dict[str, Any]]) -> Mapping[str, Any]:
+    """What a round of a plan with privacy costs: one of its sums, or training as in the rounds that were paid for."""
+    assert plan.dp is not None
+    found: Mapping[str, Any]
+    if round < plan.sum_rounds:
+        from node.learning.accounting import MICRO, statistics_sigma_u
+
+        share = int(plan.dp.get("preprocess_bp", 0))
+        sigma = statistics_sigma_u(int(plan.dp["eps_max_u"]), int(plan.dp["delta_u12"]), share, plan.sum_rounds)
+        found = {"q_u": MICRO, "sigma_u": sigma, "steps": 1 if sigma else None}
+    else:
+        planned = {"q_u": plan.dp["q_u"], "sigma_u": plan.dp["sigma_min_u"], "steps": plan.settings.get("local_steps")}
+        found = trained[-1] if trained else planned
+    if not isinstance(found["steps"], int):
+        raise _bad(f"round {round} of study {study.hex()[:12]} may have been trained, and its cost is not known")
+    return {**found, "delta_u12": plan.dp["delta_u12"]}
 
 
 def _line(study: bytes, round: int, dp: Mapping[str, Any], base: str) -> dict[str, Any]:

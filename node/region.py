@@ -15,7 +15,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from gossip.events import Asked, Commit, Deposit, Effect, Erase, Event, Forget, Open, Rekeyed, Reply, Retain, Sift
+from gossip.events import (
+    Asked,
+    Commit,
+    Deposit,
+    Effect,
+    Ended,
+    Erase,
+    Event,
+    Forget,
+    Open,
+    Rekeyed,
+    Reply,
+    Retain,
+    Sift,
+)
 from gossip.holdings import Records
 from gossip.peer import Peer
 from node.errors import NodeError, Refused, StoreError
@@ -141,9 +155,9 @@ class Region:
             self.store.add(effects[0])
             effects = effects[1:]
         for effect in effects:
-            if isinstance(effect, Open):
-                given_up = self.peer.studies[effect.study].context.given_up
-                pay_lost(self.home.path, effect.study, given_up, effect.plan)
+            if isinstance(effect, Open | Ended) and effect.study in self.peer.studies:
+                context = self.peer.studies[effect.study].context
+                pay_lost(self.home.path, effect.study, context.given_up, context.plan)
         forgotten = [effect.sha256 for effect in effects if isinstance(effect, Forget)]
         for effect in effects:
             if isinstance(effect, Rekeyed):

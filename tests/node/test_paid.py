@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from gossip.events import Ended, Tick
 from node.errors import StoreError
+from node.home import Home
+from node.learning.accounting import Spent, statistics_sigma_u
 from node.learning.privacy import Ledger
 from node.paid import check_ledger, pay_lost, recover
+from node.region import Region
 from protocol.codec import Value
 from protocol.entries import Entry, encode_entry
 from protocol.plan import Plan
@@ -88,16 +94,43 @@ def test_rounds_that_may_have_been_trained_are_paid_for(tmp_path: Path) -> None:
     assert {line.spent for line in after} == {before[0].spent}
 
 
+def test_sums_are_paid_for_as_sums_and_training_as_training(tmp_path: Path) -> None:
+    """Where only the sums are in what is left of the ledger, their cost is not taken for that of training."""
+    plan = private_plan(
+        sums=["count", "moment"], settings={"local_steps": 20},
+        dp={"eps_max_u": 3 * 10**6, "delta_u12": 10**9, "clip_u": 10**6, "q_u": 10**5, "sigma_min_u": 10**6,
+            "preprocess_bp": 1000},
+    )  # fmt: skip
+    sigma = statistics_sigma_u(3 * 10**6, 10**9, 1000, 2)
+
+    assert pay_lost(tmp_path, STUDY, range(1), plan) == 1
+    assert pay_lost(tmp_path, STUDY, range(4), plan) == 3
+
+    spent = [line.spent for line in Ledger(tmp_path / "ledger.jsonl").lines]
+    assert spent == [Spent(10**6, sigma, 1)] * 2 + [Spent(10**5, 10**6, 20)] * 2
+
+
+def test_a_study_that_is_over_for_what_its_log_lost_is_paid_for_too(tmp_path: Path) -> None:
+    """Its sums cannot be counted again, so it ends; what was trained in the lost rounds was let out all the same."""
+    Home.create(tmp_path / "vgr", "test.example", "vgr", [], None)
+    with Region.open(tmp_path / "vgr") as region:
+        context = SimpleNamespace(given_up=range(3), plan=private_plan(settings={"local_steps": 20}))
+        region.peer.studies[STUDY] = SimpleNamespace(context=context)  # type: ignore[assignment]
+        region.peer.handle = lambda _: [Ended(STUDY, "stopped", "stats")]  # type: ignore[method-assign, assignment]
+        region.take(Tick(0))
+    assert [line.round for line in Ledger(tmp_path / "vgr" / "ledger.jsonl").lines] == [0, 1, 2]
+
+
 def test_without_a_known_cost_nothing_goes_on(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="its cost is not known"):
         pay_lost(tmp_path, STUDY, range(2), private_plan())
     assert pay_lost(tmp_path, STUDY, range(0), private_plan()) == 0
 
 
-def private_plan() -> Plan:
+def private_plan(**changes: Any) -> Plan:
     names = ["a", "b", "c"]
-    return Plan.make(
-        roster=bytes(32), regions=names, task={"name": "idle", "version": "1"}, schema=bytes(32), layout=bytes(32),
-        dim=4, init=bytes(32), code_sha256s=[bytes(32)],
-        dp={"eps_max_u": 10**6, "delta_u12": 10**9, "clip_u": 10**6, "q_u": 10**5, "sigma_min_u": 10**6},
-    )  # fmt: skip
+    dp = {"eps_max_u": 10**6, "delta_u12": 10**9, "clip_u": 10**6, "q_u": 10**5, "sigma_min_u": 10**6}
+    return Plan.make(**{
+        "roster": bytes(32), "regions": names, "task": {"name": "idle", "version": "1"}, "schema": bytes(32),
+        "layout": bytes(32), "dim": 4, "init": bytes(32), "code_sha256s": [bytes(32)], "dp": dp, **changes,
+    })  # fmt: skip
