@@ -10,12 +10,13 @@
 Which places a column has follows from the schema alone. What they mean follows from the opened sums, with no
 access to rows: equal sums give the same coding everywhere. Within a bin a number is placed by its rank, by
 segments that each hold at least ``RARE`` rows of all regions together: what is made of the coding cannot tell
-fewer apart. Without sums the bins are ten equal parts of the public range.
+fewer apart. The coding goes into exported files, so no share in it stands for 1 to 9 rows, and the outer ends are
+nobody's extremes: see ``segments``. Without sums the bins are ten equal parts of the public range.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ from node.learning.data.schema import NUMERIC, Column, Schema
 from node.learning.errors import ConfigError
 from node.learning.preprocessing import RARE, GlobalStats
 from node.learning.stages import BINS as FINE
+from node.learning.synth.segments import Segment, widened, without_few
 from node.learning.task import Encoded, Floats, json_hash
 
 if TYPE_CHECKING:
@@ -38,9 +40,6 @@ OTHER = "__other__"
 SUMS = ("count", "moment", "bin", "bin2", "category")  # what the coding wants opened
 POINT = 0.03  # share of rows in the outermost bin from which on they lie on the end of the range
 DIGITS = 3  # of a number without ``decimals``: a thousandth of its range
-
-# low and high end, and the share of the column's rows, of one piece of a bin
-Segment = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +127,8 @@ class TableCoding:
             at = made.until + (made.offset is not None)
         classes = schema.classes
         counts = stats.classes if stats is not None and sum(stats.classes) > 0 else (1,) * len(classes)
+        if stats is not None and sum(stats.classes) > 0:  # a class is what is asked for: it stays, and says "few"
+            counts = tuple(max(n, RARE) if n > 0 else 0 for n in counts)
         prior = tuple(n / sum(counts) for n in counts)
         names = {column.name for column in schema.features} | {schema.label.name}
         order = tuple(column.name for column in schema.columns if column.name in names)
@@ -176,25 +177,25 @@ class TableCoding:
     def encode(self, rows: Rows) -> Floats:
         """Return typed rows as numbers, float32 (n, width).
 
-        A missing value of a column without a place for it is as all regions are on average: the shares.
+        A missing value of a column without a place for it is as all regions are on average: the shares. So is a value
+        whose place is closed because fewer than ``RARE`` rows have it.
         """
         x = np.zeros((len(rows), self.width), np.float32)
         for part in self.parts:
             values = rows.features[part.name]
             present = np.isfinite(values)
-            unknown = np.asarray(part.shares or [o / sum(part.open) for o in part.open], np.float32)
-            x[:, part.at : part.until] = np.where(present[:, None], 0, _missing(part) if part.has_missing else unknown)
-            at = np.flatnonzero(present)
+            is_open = np.asarray(part.open)
+            place = np.full(len(rows), len(part.names) - 1, np.int64)  # that of what is missing, if there is one
             if part.offset is not None:
-                place, offset = _placed(part, values[present])
-                x[at, part.offset] = offset
+                place[present], x[present, part.offset] = _placed(part, values[present])
             elif part.kind == "boolean":
-                place = (values[present] >= 0.5).astype(np.int64)
+                place[present] = values[present] >= 0.5
             else:
-                place = values[present].astype(np.int64)
-                rest = len(part.names) - 1 - part.has_missing
-                place = np.where(np.asarray(part.open)[place], place, rest)
-            x[at, part.at + place] = 1
+                listed = values[present].astype(np.int64)
+                place[present] = np.where(is_open[listed], listed, len(part.names) - 1 - part.has_missing)
+            known = (present | part.has_missing) & is_open[place]
+            x[:, part.at : part.until] = np.asarray(part.shares or is_open / is_open.sum(), np.float32)
+            x[known, part.at : part.until] = np.eye(len(part.names), dtype=np.float32)[place[known]]
         return x
 
     # ---------------------------------------------------------------- numbers to rows
@@ -246,12 +247,6 @@ def _is_number(column: Column) -> bool:
     return column.kind in NUMERIC and column.kind != "boolean"
 
 
-def _missing(part: Part) -> Floats:
-    out = np.zeros(len(part.names), np.float32)
-    out[-1] = 1
-    return out
-
-
 def _decimals(column: Column) -> int:
     if column.decimals is not None:
         return column.decimals
@@ -273,59 +268,31 @@ def _number(column: Column, stats: GlobalStats | None, at: int) -> Part:
     low, high = column.range or (0.0, 1.0)
     bins: list[list[Segment]] = [[] for _ in range(BINS)]
     shares, constant = None, None
-    if stats is not None and column.name in stats.fine and sum(stats.fine[column.name]) > 0:
+    counts = stats.fine.get(column.name, ()) if stats is not None else ()
+    present, missing = _present(column, stats) if stats is not None else (0, 0)
+    if stats is not None and sum(counts) >= RARE:
         until = 0.0
-        found = segments(stats.fine[column.name], *stats.ends[column.name])
+        found = widened(counts, *stats.ends[column.name], *(low, high))
         for segment in _points(found, column, *stats.ends[column.name]):
             middle = until + segment[2] / 2
             bins[min(BINS - 1, int(BINS * middle))].append(segment)
             until += segment[2]
-        present, missing = _present(column, stats)
-        each = [sum(share for _, _, share in segs) * present for segs in bins] + [missing] * bool(column.missing)
+        each = [sum(share for _, _, share in segs) * present for segs in bins]
+        if column.missing:
+            each.append(missing if missing >= RARE else 0)
         shares = tuple(n / max(1e-9, sum(each)) for n in each)
         if stats.std.get(column.name) == 0 and column.name in stats.mean:
             constant = stats.mean[column.name]
     else:
         step = (high - low) / BINS
         bins = [[(low + i * step, low + (i + 1) * step, 1 / BINS)] for i in range(BINS)]
-    is_open = tuple(bool(segs) for segs in bins) + ((True,) if column.missing else ())
-    if column.missing and shares is not None:
-        is_open = (*is_open[:-1], shares[-1] > 0)
+        if counts and column.missing and missing >= RARE:  # hardly anybody has a value: nobody has
+            shares = (*(0.0 for _ in range(BINS)), 1.0)
+    is_open = tuple(share > 0 for share in shares) if shares is not None else (True,) * len(names)
     return Part(
         column.name, column.kind, at, names, is_open, shares, _decimals(column), at + len(names),
         tuple(tuple(segs) for segs in bins), constant,
     )  # fmt: skip
-
-
-def segments(counts: Sequence[int], low: float, high: float) -> list[Segment]:
-    """Return equal bins on [low, high] merged into pieces of at least ``RARE`` rows each; empty ends are cut off.
-
-    A bin that holds so many alone stays alone, and a few rows beside it count there: a value that many rows share
-    keeps its place.
-    """
-    step, total = (high - low) / len(counts), sum(counts)
-    out: list[tuple[int, int, int]] = []  # first bin, one past the last, rows
-    first, last, rows = None, 0, 0
-    for i, n in enumerate(counts):
-        if n <= 0:
-            continue
-        if n >= RARE and rows and out:  # what gathered before it joins what lies to the left
-            out.append(_joined(out.pop(), last, rows))
-            first, rows = None, 0
-        first = i if first is None else first
-        last, rows = i + 1, rows + n
-        if rows >= RARE:
-            out.append((first, last, rows))
-            first, rows = None, 0
-    if rows and first is not None:
-        out.append(_joined(out.pop(), last, rows) if out else (first, last, rows))
-    return [(low + a * step, low + b * step, n / total) for a, b, n in out]
-
-
-def _joined(piece: tuple[int, int, int], last: int, rows: int) -> tuple[int, int, int]:
-    """Return a piece with a few rows more, up to bin ``last``; one bin that many rows share stays one bin."""
-    a, b, m = piece
-    return (a, b if b == a + 1 else last, m + rows)
 
 
 def _points(found: list[Segment], column: Column, first: float, last: float) -> list[Segment]:
@@ -356,15 +323,15 @@ def _category(column: Column, stats: GlobalStats | None, at: int) -> Part:
     if stats is not None and column.kind == "boolean" and column.name in stats.fine:
         present, missing = _present(column, stats)
         ones = round(stats.mean[column.name] * present) if column.name in stats.mean else 0
-        counts = [present - ones, ones, *([missing] if column.missing else [])]
+        counts = without_few([present - ones, ones, *([missing] if column.missing else [])])
         if sum(counts) > 0:
-            shares = tuple(max(0, n) / sum(counts) for n in counts)
-            is_open = [share > 0 for share in shares]
+            shares = tuple(n / sum(counts) for n in counts)
+            is_open = [n > 0 for n in counts]
     elif stats is not None and column.name in stats.coded:
         present, missing = _present(column, stats)
-        common = [n if n >= RARE else 0 for n in stats.coded[column.name]]
+        common = without_few(stats.coded[column.name])
         rest = max(0, present - sum(common))
-        counts = [*common, rest, *([missing] if column.missing else [])]
+        counts = without_few([*common, rest, *([missing] if column.missing else [])])
         is_open = [n > 0 for n in counts]
         if any(is_open):
             shares = tuple(n / sum(counts) for n in counts)

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from node.learning.data.rows import Rows
 from node.learning.data.schema import Column, Schema
 from node.learning.preprocessing import RARE, global_stats, measure
-from node.learning.synth.coding import BINS, SUMS, TableCoding, segments
+from node.learning.synth.coding import BINS, SUMS, TableCoding
 from node.learning.synth.figures import SHEET_ROWS, sheet
+from node.learning.synth.segments import segments
 from node.learning.synth.tables import generator_shapes, initial
 
 COLUMNS = (
@@ -106,12 +107,12 @@ def test_bins_hold_equal_shares_as_far_as_equal_values_allow() -> None:
 
 
 def test_rare_categories_and_places_that_nobody_uses_are_closed() -> None:
-    site = np.where(np.arange(N) < RARE - 1, 2, 0)
+    site = np.where(np.arange(N) < RARE - 1, 2, np.where(np.arange(N) < 2 * (RARE - 1), 1, 0))
     found = part(coding(rows(site=site)), "site")
 
     assert found.open == (True, False, False, True)
     x = coding(rows(site=site)).encode(rows(site=site))
-    assert x[0, found.at + 3] == 1  # of the nine at c: the rest
+    assert x[0, found.at + 3] == 1  # of the nine at c, beside nine at b: the rest
 
 
 def test_a_constant_is_decoded_as_itself() -> None:
