@@ -7,8 +7,6 @@ What stays (modules, optimizer state, the secret of DP) lies in ``state``, one f
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,29 +23,27 @@ from node.learning.data.manifest import Schema, load
 from node.learning.data.schema import Target
 from node.learning.device import device_of
 from node.learning.errors import ConfigError, GateError
-from node.learning.evaluate import FORMAT
+from node.learning.exporting import write_model
 from node.learning.metrics import Counts
 from node.learning.own import About, begin
+from node.learning.paying import Purse
 from node.learning.preprocessing import Columns, Encoder, GlobalStats, columns_of, encoder, global_stats, measure
-from node.learning.privacy import DPContext, Ledger, Line, Terms, warnings_for
+from node.learning.privacy import Terms, warnings_for
 from node.learning.registry import get_task
 from node.learning.share import share, vector_hash
 from node.learning.stages import SCORE, check_stages, first_rows, noise
-from node.learning.state import State, write_whole
+from node.learning.state import State
 from node.learning.supervised import Supervised
 from node.learning.task import (
     Encoded,
     Floats,
     Local,
-    SharePolicy,
     Task,
     TrainReport,
     check_private,
     check_vector,
-    decimal_settings,
     flatten,
     read_settings,
-    shared_by,
     stream,
     tagged_hash,
 )
@@ -139,8 +135,7 @@ class Trainer:
                 "Give it with: landsting study accept ID --init FILE.safetensors.",
             )
         self._state = State(state / study if state is not None else None)
-        self._ledger: Ledger | None = None
-        self._budget_u = budget_u
+        self._purse: Purse | None = None
         if self.terms is not None:
             if not self.task.with_dp:
                 raise ConfigError(
@@ -150,8 +145,7 @@ class Trainer:
                 )
             if ledger is None:
                 raise ConfigError("a study with DP and no ledger", "the ledger's path", "Open it with `ledger`.")
-            self._ledger = Ledger(ledger)
-        self._secret = self._state.secret() if self.terms is not None else b""
+            self._purse = Purse(self.terms, ledger, budget_u, study, self._state.secret())
         self._encoded: tuple[bytes, Encoded, Encoded, GlobalStats | None] | None = None
 
     def _read(self, path: Path | None, schema: bytes | None) -> None:
@@ -255,16 +249,8 @@ class Trainer:
     def _measure_with_noise(self, stage: str, before: GlobalStats | None, totals: Totals) -> NDArray[np.int64]:
         assert self.schema is not None
         assert self.rows is not None
-        assert self.terms is not None
-        assert self._ledger is not None
-        number, sigma_u = len(totals), self.terms.statistics_sigma_u(len(self.sums))
-        base = tagged_hash("stage", stage.encode() + b"".join(total.tobytes() for total in totals)).hex()
-        chance = tagged_hash("dp-secret", self._secret).hex()
-        rates = (MICRO, sigma_u, 1, self.terms.delta_u12)
-        line = Line(self.study, number, base, self._data.hex(), *rates, chance)
-        self._ledger.charge(line, self.terms, self._budget_u)
-        where = json.dumps([self.study, number, base, self._data.hex(), sigma_u])
-        key = tagged_hash("dp-stage", self._secret + where.encode())
+        assert self._purse is not None
+        sigma_u, key = self._purse.stage(stage, totals, len(self.sums), self._data)
         # What lay outside the ranges is counted over all rows of a patient, so it has no bound here.
         rows = replace(self.rows.take(first_rows(self.rows)), outside={})
         plain = measure(self.schema, rows, stage, before, fewest=0)
@@ -320,10 +306,12 @@ class Trainer:
                 self._take_up()
         rows, validation, stats = self._rows(totals)
         base = tagged_hash("base", np.ascontiguousarray(vector, "<f4").tobytes())
-        context, facts = self._pay(round, base)
+        steps = self.settings.get("local_steps", 1)
+        context, facts = None, None
+        if self._purse is not None:
+            context, facts = self._purse.round(round, base, steps, self._data)
         private = self._state.before(round)
         rng = np.random.Generator(stream("train", self.seed, self.region, round))
-        steps = self.settings.get("local_steps", 1)
         local = Local(
             rows if self.extra is None else beside(rows, self.encoded(self.extra, totals)),
             stats,
@@ -367,18 +355,6 @@ class Trainer:
             return None
         return np.unique(np.asarray(self.rows.patients), return_inverse=True)[1].astype(np.int64)
 
-    def _pay(self, round: int, base: bytes) -> tuple[DPContext | None, dict[str, int | str] | None]:
-        if self.terms is None or self._ledger is None:
-            return None, None
-        terms, steps = self.terms, self.settings["local_steps"]
-        chance = tagged_hash("dp-secret", self._secret).hex()
-        rates = (terms.q_u, terms.sigma_u, steps, terms.delta_u12)
-        line = Line(self.study, round, base.hex(), self._data.hex(), *rates, chance)
-        facts = self._ledger.charge(line, terms, self._budget_u)
-        # Another vector or other rows get other noise: two outputs under one noise would cancel it.
-        where = json.dumps([self.study, round, base.hex(), self._data.hex(), terms.q_u, terms.sigma_u, steps])
-        return DPContext(terms, tagged_hash("dp-round", self._secret + where.encode())), facts
-
     def evaluate(self, vector: Floats, totals: Totals = ()) -> dict[str, float | None]:
         """Return figures on the region's own validation rows, and with ``train_`` on its training rows."""
         check_vector(vector, self.layout.dim)
@@ -403,25 +379,7 @@ class Trainer:
             The SHA-256 of the safetensors file, in hex; equal vectors give equal bytes.
         """
         check_vector(vector, self.layout.dim)
-        from safetensors.numpy import save
-
-        shared = shared_by(self.task, self.settings)
-        arrays = self.split.arrays(vector, self._state.before(NEWEST))
-        tensors = {
-            f"{m}.{p}": np.ascontiguousarray(value)
-            for m, values in arrays.items()
-            if shared[m] is SharePolicy.TRAVELS and m not in getattr(self.task, "unexported", ())
-            for p, value in values.items()
-        }
-        data = save(dict(sorted(tensors.items())))
-        about: dict[str, Any] = {
-            "format": FORMAT,
-            "task": self.task.name,
-            "version": self.task.version,
-            "settings": decimal_settings(self.settings),
-            "layout": self.layout.hash.hex(),
-            "study": self.study,
-        }
+        about: dict[str, Any] = {"layout": self.layout.hash.hex(), "study": self.study}
         if self.schema is not None:
             about |= {
                 "schema_id": self.schema.id,
@@ -432,6 +390,5 @@ class Trainer:
             }
             if (coding := self.coding(totals)) is not None:
                 about["coding"] = coding.value()
-        write_whole(path, data, 0o644)
-        write_whole(path.with_suffix(".json"), json.dumps(about, sort_keys=True, indent=1).encode() + b"\n", 0o644)
-        return hashlib.sha256(data).hexdigest()
+        arrays = self.split.arrays(vector, self._state.before(NEWEST))
+        return write_model(path, self.task, self.settings, arrays, about)
