@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from node.cli.output import Refusal
 from node.learning.errors import ConfigError
-from node.synthetic import IMAGES, Origin, about_model, data_sha256, manifest_of
+from node.synthetic import IMAGES, INDEX, MANIFEST, Origin, about_model, data_sha256, manifest_of
 
 if TYPE_CHECKING:
     from node.learning.data.rows import Rows
@@ -106,7 +106,32 @@ def synthetic_rows(data: Path, real: Real) -> Rows:
             "DATA", f"{data.name} has another schema than the real rows", "the same columns",
             "Use the manifest that synth generate wrote.",
         )  # fmt: skip
-    return read(manifest, manifest_of(data).parent)[0]
+    if data.is_dir():
+        _only_listed(data, manifest.schema_())
+    # What no generator makes has no figure: a table that has such a column all the same is refused as it is read.
+    measured_columns = [one for one in manifest.column if one.role not in ("ignore", "direct_identifier")]
+    beside = {one.since for one in measured_columns}
+    kept = tuple(one for one in manifest.column if one in measured_columns or one.name in beside)
+    return read(manifest.model_copy(update={"column": kept}), manifest_of(data).parent)[0]
+
+
+def _only_listed(folder: Path, schema: Schema) -> None:
+    """Refuse a folder that holds anything but its manifest, its index and the images in it: nobody would judge it.
+
+    Raises:
+        Refusal: It does; links are not followed.
+    """
+    import csv
+
+    assert schema.image is not None
+    with (folder / INDEX).open(encoding="utf-8", newline="") as file:
+        listed = {row.get(schema.image.name) for row in csv.DictReader(file)} | {INDEX, MANIFEST}
+    for one in sorted(folder.rglob("*")):
+        if one.is_symlink() or (not one.is_dir() and one.relative_to(folder).as_posix() not in listed):
+            raise Refusal(
+                "DATA", f"{folder.name} holds {one.relative_to(folder)}, which is not in its index",
+                "the images that synth generate wrote, and nothing else", "Remove it, or generate the folder anew.",
+            )  # fmt: skip
 
 
 def made_by(data: Path) -> tuple[Any, Origin]:

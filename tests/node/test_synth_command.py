@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from node.__main__ import main
+from node.cli.output import Refusal
 from node.learning.data.check import inspect
-from node.learning.data.manifest import load
+from node.learning.data.manifest import load, to_toml
 from node.learning.data.schema import Schema
 from node.learning.data.table import read
 from node.learning.errors import GateError
 from node.learning.synth.measure import utility
 from node.learning.synth.measure.gate import read_report
 from node.synthetic import Origin, data_sha256
+from node.synthetic_report import synthetic_rows
 from tests.node.learning.synth.made_up import rows_of, untrained, write
 
 
@@ -188,8 +192,38 @@ def test_images_are_written_marked_indexed_and_read_back(tmp_path: Path) -> None
     more = generate(tmp_path, "more", 24)
     assert run("data", "add", more / "manifest.toml", "--home", home) == 0
     before = data_sha256(made)
+    real: Any = SimpleNamespace(
+        model=hashlib.sha256((tmp_path / "m.safetensors").read_bytes()).hexdigest(), schema=schema
+    )
+    assert len(synthetic_rows(made, real)) == 6
+    stranger = made / "well" / "scan.png"  # let out with the rest, it would have been judged by nobody
+    stranger.write_bytes((made / "well" / "0000000.png").read_bytes())
+    with pytest.raises(Refusal, match=r"well/scan\.png, which is not in its index"):
+        synthetic_rows(made, real)
+    stranger.unlink()
+    stranger.symlink_to(tmp_path / "m.json")
+    with pytest.raises(Refusal, match=r"well/scan\.png"):
+        synthetic_rows(made, real)
+    stranger.unlink()
     (made / "well" / "0000000.png").write_bytes(b"another")
     assert data_sha256(made) != before
+
+
+def test_a_column_that_no_generator_makes_is_let_out_by_nobody(tmp_path: Path) -> None:
+    """A study's manifest may name a column that is not learned from: among made rows its cells would be patients'."""
+    columns = [
+        {"name": "age", "kind": "number", "role": "feature", "range": [0, 120]},
+        {"name": "ill", "kind": "boolean", "role": "label"},
+        {"name": "note", "kind": "text", "role": "ignore"},
+    ]
+    raw = {"id": "s", "source_system": Origin("51" * 32, "77" * 32, 1, 2).text(), "synthetic": True, "column": columns}
+    (tmp_path / "s.toml").write_text(to_toml({**raw, "file": [{"path": "s.csv"}]}))
+    real: Any = SimpleNamespace(model="77" * 32, schema=load(tmp_path / "s.toml").schema_())
+    (tmp_path / "s.csv").write_text("age,ill,__synthetic\n40,1,1\n51,0,1\n")
+    assert len(synthetic_rows(tmp_path / "s.csv", real)) == 2
+    (tmp_path / "s.csv").write_text("age,ill,note,__synthetic\n40,1,somebody,1\n51,0,somebody else,1\n")
+    with pytest.raises(GateError, match="the unknown column note"):
+        synthetic_rows(tmp_path / "s.csv", real)
 
 
 # ---------------------------------------------------------------- report and compare
@@ -212,6 +246,8 @@ def test_a_generator_that_was_never_trained_is_refused_with_the_figures_that_fai
     assert run("synth", "report", clinic / "m.safetensors", "--data", made, *against(clinic), "--lang", "sv") == 1
     said = capsys.readouterr().out
     assert "Det håller inte" in said
+    assert "HÅLLER INTE" in said
+    assert "DOES NOT" not in said
     report, _ = read_report(clinic / "made.report.json")
     assert report.data == data_sha256(made)
     assert report.model == data_sha256(clinic / "m.safetensors")
