@@ -41,8 +41,8 @@ PAGE: Words = {
         "once, confirmations; no value of a patient.",
         "w.copy": "Copy of the log", "neighbours.word": "neighbours",
         "w.model": "The model itself", "model.to": "nobody by this plan", "model": "What leaves as a file needs a "
-        "decision of its own and {count} other regions' approval; a trained model tells something of those it learned "
-        "from.",
+        "decision of its own and the signatures of {count} regions, its own among them; a trained model tells something "
+        "of those it learned from.",
         "w.handover": "Log for an auditor", "handover.to": "whom the region hands it to",
         "stays": "What stays: patients' rows, identifiers and labels, files, counts of the data sheet, the optimizer's "
                  "memory, the ledger and secrets of the noise, and the keys. The training process has no network.",
@@ -143,7 +143,8 @@ PAGE: Words = {
         "gäller en gång, bekräftelser; inget värde om en patient.",
         "w.copy": "Kopia av loggen", "neighbours.word": "grannarna",
         "w.model": "Själva modellen", "model.to": "ingen enligt denna plan", "model": "Det som lämnar som fil kräver "
-        "ett eget beslut och {count} andra regioners godkännande; en tränad modell säger något om dem den lärt av.",
+        "ett eget beslut och underskrifter från {count} regioner, den egna medräknad; en tränad modell säger något om "
+        "dem den lärt av.",
         "w.handover": "Logg till granskare", "handover.to": "den som regionen lämnar den till",
         "stays": "Detta stannar: patienters rader, identiteter och utfall, filer, databladets antal, optimerarens "
                  "minne, brusets liggare och hemligheter samt nycklarna. Träningsprocessen har inget nätverk.",

@@ -212,6 +212,8 @@ def new(
         say(line)
     if columns is not None:
         say(f"{columns}: the columns; where another region's do not fit: landsting data compare NAME {columns.name}")
+    if "share" in plan.settings and not plan.settings["test_share"]:  # a generator
+        say("No rows are kept back, so nothing that it makes up can be measured or released: --set test_share=0.3")
     say(f"Next: landsting study propose {output} --home {home}")
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 from node.cli.synth_release import add_commands
 from protocol.release import DATA
 
+HOLDS = {"en": ("holds   ", "DOES NOT"), "sv": ("håller     ", "HÅLLER INTE")}
 _EPILOG = "What a region lets out goes through 'synth approve' and 'synth release': its report must pass the gate."
 
 
@@ -134,8 +135,8 @@ def report(
         emit(found.to_json() | {"page": str(page), "report": str(written)})
     else:
         for test in found.tests:
-            say(f"{'holds   ' if test.passed else 'DOES NOT'}  {test.words[lang]}")
-        say(f"{page}: the page; {written}: the same for 'synth approve' and 'synth release'")
+            say(f"{HOLDS[lang][not test.passed]}  {test.words[lang]}")
+        say(f"{page}: the page; {written}: the same for a program")
     return 0 if found.passed else 1
 
 

@@ -155,6 +155,7 @@ def test_of_a_generator_the_page_says_what_travels_and_what_made_up_patients_nee
 
     assert words in page
     assert "Made-up patients (synthetic data)" in page
+    assert page.count(f"the signatures of {one.release['min_approvals']} regions, its own among them") == 2
 
 
 def test_masks_that_do_not_hide_an_update_are_not_called_on() -> None:
