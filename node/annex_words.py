@@ -41,8 +41,8 @@ PAGE: Words = {
         "once, confirmations; no value of a patient.",
         "w.copy": "Copy of the log", "neighbours.word": "neighbours",
         "w.model": "The model itself", "model.to": "nobody by this plan", "model": "What leaves as a file needs a "
-        "decision of its own and the signatures of {count} regions, its own among them; a trained model tells something "
-        "of those it learned from.",
+        "decision of its own and the signatures of {count} regions, its own among them; a trained model tells "
+        "something of those it learned from.",
         "w.handover": "Log for an auditor", "handover.to": "whom the region hands it to",
         "stays": "What stays: patients' rows, identifiers and labels, files, counts of the data sheet, the optimizer's "
                  "memory, the ledger and secrets of the noise, and the keys. The training process has no network.",
