@@ -48,6 +48,16 @@ def verdicts(parameters: Mapping[str, Floats], rows: Encoded) -> Floats:
     return x[:, 0]
 
 
+def weight(rows: int, patients: NDArray[np.int64] | None, full: int) -> float:
+    """Return by how much a region of few patients shortens its steps under privacy, in (0, 1]; 1 where full is 0.
+
+    The noise on a mean gradient is as large as patients are few, and regions are averaged alike. It says no more
+    than the number of patients, which is public.
+    """
+    units = rows if patients is None else int(patients.max(initial=-1)) + 1
+    return min(1.0, max(1, units) / full) if full else 1.0
+
+
 class PrivateJudge:
     """D's steps under differential privacy; the parameters of ``net`` change in place.
 

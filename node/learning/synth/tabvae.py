@@ -3,7 +3,9 @@
 One loss that falls, so nothing collapses and nothing has to be watched for balance. ``encoder`` (row and class to mean
 and spread of the noise) stays in the region, since it knows its rows; with ``share = "both"`` it travels too, refused
 without privacy unless the plan says ``disclose``. ``decoder`` (noise and class to a row; the generator of ``tables``)
-travels and is what is sampled. With differential privacy the whole is trained by it, encoder and decoder in one step.
+travels and is what is sampled. With differential privacy the whole is trained by it, encoder and decoder in one step
+of plain descent. The noise on a region's mean gradient is the larger the fewer its patients, and regions are averaged
+alike: below ``full_patients`` a region's step is smaller in proportion, or its noise would drown what others learned.
 
 The loss of a row is what it takes to write it down: cross entropy of each one-hot, squared error of each place within
 a bin that the row is in, and the divergence of its noise from the standard one. A decoder's spread comes
@@ -25,10 +27,10 @@ from node.learning.models import mlp
 from node.learning.optimizer import AdamW, rate
 from node.learning.preprocessing import GlobalStats
 from node.learning.supervised import batches
-from node.learning.synth import tables
+from node.learning.synth import judge, tables
 from node.learning.synth.coding import SUMS, TableCoding
 from node.learning.synth.figures import figures, sheet
-from node.learning.task import Arrays, Encoded, Local, Shapes, SharePolicy
+from node.learning.task import Arrays, Encoded, Floats, Local, Shapes, SharePolicy
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -55,6 +57,7 @@ class TabVae:
         "batch": 64,
         "local_steps": 10,
         "divergence": 0.3,
+        "full_patients": 0,
         "test_share": 0.0,
     }
 
@@ -125,6 +128,7 @@ class TabVae:
 
         if local.dp is not None:
             lr = rate(settings["lr"], settings["schedule"], local.before, local.steps_in_all)
+            lr *= judge.weight(len(x), local.patients, settings["full_patients"])
             local.dp.train(net, losses, len(x), steps, lr, local.patients)
             return arrays_of(net), None
         adam = AdamW("vae", free, local.private)
@@ -201,6 +205,18 @@ def network(arrays: Arrays, coding: TableCoding, settings: Mapping[str, Any]) ->
 
     net: nn.Module = Network()
     return net
+
+
+def verdicts(arrays: Arrays, rows: Encoded, settings: Mapping[str, Any]) -> Floats:
+    """Return minus the loss of each coded row, float32 (n,), at the mean of its noise: high means "well known"."""
+    torch = mlp.torch_one_thread()
+    assert rows.coding is not None
+    net = network(arrays, rows.coding, settings)
+    x = torch.from_numpy(np.concatenate([rows.x, tables.one_hot(rows.y, len(rows.coding.classes))], axis=1))
+    with torch.no_grad():
+        heads = net(x, torch.zeros((len(x), settings["noise"])))
+        loss: Floats = row_losses(heads, x, rows.coding, settings["divergence"]).numpy()
+    return -loss
 
 
 def names(net: Any) -> dict[str, Any]:
