@@ -62,7 +62,6 @@ class TabGan:
         "batch": 64,
         "local_steps": 10,
         "ema": 0.995,
-        "full_patients": 0,
         "test_share": 0.0,
     }
 
@@ -124,8 +123,6 @@ class TabGan:
         size = settings["batch"] if len(local.rows) >= FEW else max(1, settings["batch"] // 2)
         steps = settings["local_steps"]
         slower = watch.rate_here(local.private)
-        # Under privacy D of few patients is mostly noise, and what it says moves G less.
-        few = 1.0 if local.dp is None else judge.weight(len(local.rows), local.patients, settings["full_patients"])
         drawn = batches(len(local.rows), size, steps, local.rng) if local.dp is None else [None] * steps
         for step, at in enumerate(drawn):
             lr_g, lr_d = (
@@ -133,7 +130,7 @@ class TabGan:
                 for key in ("lr", "lr_d")
             )
             play.judge_learns(at, lr_d)
-            play.maker_learns(lr_g * few, local.before + step)
+            play.maker_learns(lr_g, local.before + step)
         after = self._watched(play.done(), arrays, play, settings)
         return after, float(np.mean(play.losses)) if play.losses else None
 
