@@ -13,6 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from crypto.words import words
+from gossip.blame import UNTIMELY
+from gossip.epochs import is_anew
 from gossip.errors import Refusal, RemoteError
 from gossip.plan_privacy import check_min_coalition
 from gossip.step import Step
@@ -215,8 +217,9 @@ class Agreement:
             raise RemoteError(fields.sender, "STATE", f"{fields.type} of a study that is not known here")
         if fields.sender not in proposal.plan.regions:
             raise RemoteError(fields.sender, "STATE", f"{fields.type} by a region that does not take part")
-        if fields.sender in proposal.answers:
-            raise RemoteError(fields.sender, "STATE", f"a second answer: {fields.type}")
+        if (held := proposal.answers.get(fields.sender)) is not None:
+            code = UNTIMELY if is_anew(held, envelope) else "STATE"
+            raise RemoteError(fields.sender, code, f"a second answer: {fields.type}")
         if fields.type == "ACCEPT" and fields.body["code_sha256"] not in proposal.plan.code_sha256s:
             raise RemoteError(fields.sender, "STATE", "accepts with code that the plan does not name")
         return proposal

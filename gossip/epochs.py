@@ -10,7 +10,7 @@ Rules kept here, and nowhere else:
 
 from __future__ import annotations
 
-from protocol.envelope import Header
+from protocol.envelope import Envelope, Header
 from protocol.epochs import Previous, epoch_of
 from protocol.messages import TYPES
 
@@ -46,3 +46,9 @@ class Epochs:
         # The earliest epoch that says where the log ended: one that was begun anew twice ended where it did first.
         ends = [p.size for _, p in sorted(self.began(fields.sender).items()) if p.origin == fields.log]
         return bool(ends) and fields.head_size < ends[0]
+
+
+def is_anew(held: Envelope, again: Envelope) -> bool:
+    """Whether a region says once more, under a later log, what it said under one that it may have lost since: it does
+    not know that it has said it, so that is no fault. What was held first stands."""
+    return epoch_of(again.fields.log) > epoch_of(held.fields.log)

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 
 from crypto.keys import PrivateKeys
 from crypto.words import words
-from gossip.epochs import Epochs
+from gossip.blame import UNTIMELY
+from gossip.epochs import Epochs, is_anew
 from gossip.errors import Refusal, RemoteError
 from gossip.events import Links
 from gossip.keyring import KeyRing
@@ -231,8 +232,9 @@ class Membership:
         """
         sender, body = envelope.fields.sender, envelope.fields.body
         held = self.candidates.get(bytes(body["roster"]))  # type: ignore[arg-type]
-        if held is not None and sender in held.signed:
-            raise RemoteError(sender, "STATE", "signs a roster a second time")
+        if held is not None and (before := held.signed.get(sender)) is not None:
+            code = UNTIMELY if is_anew(before, envelope) else "STATE"
+            raise RemoteError(sender, code, "signs a roster a second time")
         alone = [c for c in self.candidates.values() if not c.is_ours and list(c.signed) == [sender]]
         if held is None and len(alone) >= MAX_ALONE:
             raise RemoteError(sender, "LIMIT", f"more than {MAX_ALONE} rosters that {sender} alone has signed")

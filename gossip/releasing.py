@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from gossip.admission import is_signed
 from gossip.blame import UNTIMELY
+from gossip.epochs import is_anew
 from gossip.errors import Refusal, RemoteError
 from gossip.events import OpeningRow
 from gossip.released import KINDS, ReleasedElsewhere
@@ -87,8 +88,9 @@ class Releasing:
         if name in self._peer.blame.suspended:
             raise RemoteError(name, "STATE", "is suspended after contradicting itself")
         key = _key(envelope)
-        if key in self._known and name in self._known[key].approvals:
-            raise RemoteError(name, "STATE", "a second APPROVE of one file")
+        held = self._known[key].approvals.get(name) if key in self._known else None
+        if held is not None:
+            raise RemoteError(name, UNTIMELY if is_anew(held, envelope) else "STATE", "a second APPROVE of one file")
         signed = sum(name in one.approvals for (of, *_), one in self._known.items() if of == study)
         if signed >= MAX_CANDIDATES:
             raise RemoteError(name, "LIMIT", f"more than {MAX_CANDIDATES} files of one study signed by one region")

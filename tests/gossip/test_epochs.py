@@ -454,6 +454,23 @@ def test_the_old_log_counts_no_more_once_the_new_one_is_followed(make_network: M
     assert not [c for c in net.regions["region-a"].store.cosignatures if (c.origin, c.size) == (old.origin, old.size)]
 
 
+def test_who_says_again_what_it_no_longer_knows_it_said_is_not_at_fault(make_network: Make, hostile: Any) -> None:
+    """Outside of sessions there is no harm in it: what was held first stands."""
+    net, _, plan = make_network(4, rounds=40, round_min_s=2, witness=MIRRORED)
+    liar, to = stopped_liar(net, hostile), "region-a"
+    approval = {"kind": "data", "file_sha256": bytes([7]) * 32, "card_sha256": bytes([8]) * 32}
+    first = liar.say(to, "APPROVE", approval, study=plan.study)
+    last = Previous(liar.log.origin, first.fields.head_size, first.fields.head_root, "lost")
+    show(net, liar, to, anew(net, liar, last))
+    assert net.peer(to).membership.epochs.current("region-d") == 2
+    again = liar.say(to, "APPROVE", approval, study=plan.study)
+    liar.say(to, "ACCEPT", {"code_sha256": plan.code_sha256s[0]}, study=plan.study)
+    assert first.eid != again.eid
+    assert not hostile.faults(net, to)
+    (one,) = net.ask(to, "releases")["releases"]
+    assert one["signed"] == ["region-d"]
+
+
 @pytest.mark.parametrize("what", ["identity", "keys", "region", "itself"])
 def test_a_first_entry_that_is_not_the_regions_own_is_followed_by_nobody(
     make_network: Make, hostile: Any, what: str
