@@ -381,14 +381,17 @@ class Trainer:
         check_vector(vector, self.layout.dim)
         about: dict[str, Any] = {"layout": self.layout.hash.hex(), "study": self.study}
         if self.schema is not None:
+            coding = self.coding(totals)
+            # Rows of a generator mean what its coding says: means and outer knots that few may decide stay out.
+            encoded_by = self.encoder(totals) if coding is None else encoder(self.schema, None)
             about |= {
                 "schema_id": self.schema.id,
                 "schema": self.schema.value(),
                 "classes": list(self.schema.classes) if self.schema.target is Target.CLASSES else [],
-                "inputs": list(self.encoder(totals).names),
-                "encoder": self.encoder(totals).value(),
+                "inputs": list(encoded_by.names),
+                "encoder": encoded_by.value(),
             }
-            if (coding := self.coding(totals)) is not None:
+            if coding is not None:
                 about["coding"] = coding.value()
         arrays = self.split.arrays(vector, self._state.before(NEWEST))
         return write_model(path, self.task, self.settings, arrays, about)

@@ -13,12 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from node.learning.preprocessing import RARE
+from node.learning.baselines import own_totals
+from node.learning.preprocessing import RARE, encoder
 from node.learning.synth import tables
 from node.learning.synth.coding import TableCoding
 from node.learning.synth.sampling import Generator, correction
 from node.learning.synth.segments import segments, widened
+from node.learning.trainer import Agreed, Trainer
 from tests.node.learning.synth.test_coding import SCHEMA, N, coding, part, rows
+from tests.node.learning.synth.test_tabgan import AGE, GAP, SMALL, ages, table
 
 FEW = RARE - 1
 
@@ -146,3 +149,17 @@ def test_what_is_made_has_the_shares_that_the_file_says(tmp_path: Path) -> None:
     for one in found.parts:
         np.testing.assert_allclose(x[:, one.at : one.until].mean(axis=0), np.array(one.shares), atol=0.02)
     assert not found.decode(x, labels)["smokes"].isna().any()
+
+
+def test_the_exported_file_holds_nothing_of_sums_but_the_coding(tmp_path: Path) -> None:
+    """Means and knots, of which the outer are near one patient's value in a small table, are not in it."""
+    path = table(tmp_path / "t", ages(40, "3.7"), age=AGE, gap=GAP)
+    node = Trainer(Agreed("tabvae", "1", SMALL, 1), study="ab", region="north", manifest=path)
+    totals = own_totals(node, node.sums)
+    node.export(node.initial(), totals, tmp_path / "m.safetensors")
+    about = json.loads((tmp_path / "m.json").read_text())
+
+    assert node.encoder(totals).knots  # the region itself knows them
+    assert node.schema is not None
+    assert about["encoder"] == json.loads(json.dumps(encoder(node.schema, None).value()))
+    assert TableCoding.of_value(about["coding"]) == node.coding(totals)
