@@ -173,10 +173,11 @@ def manifest_body(origin: str, study: bytes | None, checkpoint: bytes, manifest:
 
 
 def write_archive(out: Path, files: dict[str, bytes]) -> None:
-    """Write files as an archive in the one form that ``read_bundle`` takes; whole or not at all."""
+    """Write files as an archive in the one form that ``read_bundle`` takes; whole or not at all, mode 0600."""
     part = out.with_name(f".{out.name}.part")
     try:
-        with part.open("wb") as file:
+        part.unlink(missing_ok=True)
+        with open(part, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=False) as archive:
                 for name in sorted(files):
                     info = zipfile.ZipInfo(name)

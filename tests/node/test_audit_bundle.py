@@ -56,6 +56,16 @@ def test_sha256sum_reads_the_manifest(bundle: Path) -> None:
     assert files.keys() - {MANIFEST, NOTE} == {line.split("  ")[1] for line in files[MANIFEST].decode().splitlines()}
 
 
+def test_who_else_has_an_account_there_does_not_read_it(tmp_path: Path) -> None:
+    """A bundle may hold a region's own models in plain form; who hands it over decides who reads it."""
+    before = os.umask(0o022)
+    try:
+        write_archive(tmp_path / "a.bundle", {"README.txt": b""})
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.bundle").stat().st_mode & 0o777 == 0o600
+
+
 # ---------------------------------------------------------------- L33: what is refused
 
 
