@@ -173,6 +173,8 @@ def _append(region: Region, items: list[Item], sources: dict[str, int]) -> Resto
     recovered = tuple((before + at, leaf, digest) for at, (leaf, digest) in enumerate(items))
     recover(home.path, [leaf for leaf, _ in items])  # first, as before a round trains
     kept, missing = _payloads(region, items)
+    with Vault(home.path) as vault:  # nobody had seen what came after: it is lost, and other entries come in its place
+        vault.forget_openings(after)
     store.commit(Commit(tuple(new), checkpoint, signature, kept, publish=True, recovered=recovered))
     return Restored(before, after, sources, lost, home.epoch, payloads=missing)
 

@@ -144,11 +144,11 @@ class Vault:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._is_full = False
 
-    def forget_openings(self) -> None:
-        """Remove all openings: they are of entries of a log that is over."""
+    def forget_openings(self, since: int = 0) -> None:
+        """Remove the openings of entries from ``since`` on: the log that held them is over, or has lost them."""
         if self.is_there:
-            self._open().execute("DELETE FROM opening")
-            self._open().execute("PRAGMA wal_checkpoint(TRUNCATE)")  # on disk: the next log counts entries from 0 again
+            self._open().execute("DELETE FROM opening WHERE seq >= ?", (since,))
+            self._open().execute("PRAGMA wal_checkpoint(TRUNCATE)")  # on disk: other entries come in these places
 
     def payload(self, sha256: bytes) -> bytes | None:
         """Return a payload by its SHA-256; None if it is not here."""

@@ -62,6 +62,8 @@ def test_what_opens_an_entry_is_what_was_put_in_for_it_last(home: Path) -> None:
         vault.do(Deposit(STUDY, 3, 17, "own", bytes(32), b"lost with the log's end"))
         vault.do(Deposit(STUDY, 4, 17, "own", bytes([1]) * 32, b"what the log holds"))
         assert vault.opening(17, "own") == bytes([1]) * 32 + b"what the log holds"
+        vault.do(Deposit(STUDY, 5, 19, "own", bytes(32), b"of an entry that did not come back"))
+        vault.forget_openings(18)
         assert list(vault.openings(STUDY)) == [(4, 17, "own")]
         vault.forget_openings()
     with Vault(home) as vault:
