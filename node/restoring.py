@@ -124,6 +124,14 @@ def restore(
         waking = region.peer.waking
         waking.found_head(region.store.head())
         _ask(region, wait_s, bind)
+        silent = sorted(set(region.peer.membership.names) - {region.peer.me} - waking.answered - set(without))
+        if waking.larger is None and silent:
+            raise Refused(
+                "QUIET", f"{', '.join(silent)} has not answered, so it is not known whether anything is lost",
+                "the answer of every region, or --without NAME for each that is not waited for",
+                "start their nodes and try again. A region to which this one has shown two histories answers no more:"
+                " its daemon.log says LS-FORK",
+            )  # fmt: skip
         if waking.larger is None:
             return None
         found = waking.complete()
