@@ -34,8 +34,8 @@ def restore(
     """Bring back what was lost when a home was put back to an earlier state.
 
     The node must be stopped, and must not have run since: between studies a node does not ask whether its log is
-    an old one, and what it would append is a second history. Neighbours keep verified copies of this region's log; what they give back counts
-    only if it leads to the largest head that anybody can prove.
+    an old one, and what it would append is a second history. Neighbours keep verified copies of this region's log;
+    what they give back counts only if it leads to the largest head that anybody can prove.
 
     Where no copy holds the last entries, --new-epoch begins the log anew. The gap stays visible to every auditor
     (LS-EPOCH-GAP, minor). The neighbours must confirm the new log before it goes on; studies under way go on, but
