@@ -2,7 +2,7 @@
 
 Heart: the same four hospitals, rows and split as ``hospitals`` (486 training rows, 254 test rows), with its categories
 as categories and decimals declared; 11 columns. Breast cancer: scikit-learn's 569 x 30 numbers, four regions by
-Dirichlet(1).
+Dirichlet(1). ACTG 175: 2139 patients of a trial, 16 columns known at its start, from a file of ``lifelines``.
 """
 
 from __future__ import annotations
@@ -20,6 +20,12 @@ from node.learning.data.table import Rows, read
 
 DECIMALS = {"age": 0, "trestbps": 0, "chol": 0, "thalach": 0, "oldpeak": 1}
 CATEGORIES = {"cp": ("1", "2", "3", "4"), "restecg": ("0", "1", "2")}
+ACTG: dict[str, Any] = {
+    "age": (10, 90, 0), "wtkg": (20, 200, 1), "hemo": None, "homo": None, "drugs": None, "karnof": (0, 100, 0),
+    "oprior": None, "z30": None, "preanti": (0, 4000, 0), "race": None, "gender": None, "strat": "123", "symptom": None,
+    "cd40": (0, 2000, 0), "cd80": (0, 8000, 0), "arms": "0123", "cens": None,
+}  # fmt: skip
+Parts = dict[str, tuple[list[list[str]], list[list[str]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,7 @@ def heart(folder: Path, *, narrow: bool = False) -> Tables:
             one = {"kind": "boolean"}
         columns.append({"name": name, "role": "feature", **one})
     columns.append({"name": "ill", "kind": "boolean", "role": "label"})
-    parts: dict[str, tuple[list[list[str]], list[list[str]]]] = {}
+    parts: Parts = {}
     for name, file in FILES.items():
         lines, y = [], []
         for line in (FOLDER / f"processed.{file}.data").read_text().splitlines():
@@ -98,26 +104,56 @@ def breast_cancer(folder: Path, seed: int = 0) -> Tables:
             {"name": name, "kind": "number", "role": "feature", "range": [0, float(top)], "decimals": places}
         )
     columns.append({"name": "malignant", "kind": "boolean", "role": "label"})
-    regions = ("north", "east", "south", "west")
+    lines = [[*(f"{value:g}" for value in row), str(1 - label)] for row, label in zip(x, y, strict=True)]
+    parts = _by_dirichlet(lines, y, rng, 1.0)
+    return _tables(folder, "breast-cancer", columns, parts)
+
+
+def actg175(folder: Path, source: Path, seed: int = 0) -> Tables:
+    """Write four regions of the trial ACTG 175, by Dirichlet(.5), a third of each held out; label: an event was seen.
+
+    Args:
+        source: ``ACTG175.csv`` as the package ``lifelines`` (MIT) ships it: 2139 patients. Of its columns those known
+            at the start and the arm are taken; nothing measured later, and not the days, which all but say the label.
+    """
+    import pandas as pd
+
+    frame = pd.read_csv(source)
+    columns: list[dict[str, Any]] = []
+    for name, kind in ACTG.items():
+        if isinstance(kind, tuple):
+            low, high, places = kind
+            one = {"kind": "number", "range": [low, high], "decimals": places}
+        elif isinstance(kind, str):
+            one = {"kind": "category", "categories": list(kind)}
+        else:
+            one = {"kind": "boolean"}
+        columns.append({"name": name, "role": "label" if name == "cens" else "feature", **one})
+    lines = [[f"{value:g}" for value in row] for row in frame[list(ACTG)].to_numpy(float)]
+    parts = _by_dirichlet(lines, frame["cens"].to_numpy(int), np.random.default_rng(seed), 0.5)
+    return _tables(folder, "actg175", columns, parts)
+
+
+def _by_dirichlet(lines: list[list[str]], y: Any, rng: np.random.Generator, alpha: float) -> Parts:
+    """Return of each of four regions the training and the held-out lines, the latter a third."""
     where = np.empty(len(y), np.int64)
     for k in (0, 1):
         rows = rng.permutation(np.flatnonzero(y == k))
-        cuts = (np.cumsum(rng.dirichlet([1.0] * 4))[:-1] * len(rows)).astype(int)
+        cuts = (np.cumsum(rng.dirichlet([alpha] * 4))[:-1] * len(rows)).astype(int)
         for number, part in enumerate(np.split(rows, cuts)):
             where[part] = number
-    parts = {}
-    for number, region in enumerate(regions):
-        at = rng.permutation(np.flatnonzero(where == number))
-        lines = [[*(f"{value:g}" for value in x[i]), str(1 - y[i])] for i in at]
-        parts[region] = (lines[len(lines) // 3 :], lines[: len(lines) // 3])
-    return _tables(folder, "breast-cancer", columns, parts)
+    parts: Parts = {}
+    for number, region in enumerate(("north", "east", "south", "west")):
+        own = [lines[i] for i in rng.permutation(np.flatnonzero(where == number))]
+        parts[region] = (own[len(own) // 3 :], own[: len(own) // 3])
+    return parts
 
 
 def _tables(
     folder: Path,
     id: str,
     columns: list[dict[str, Any]],
-    parts: dict[str, tuple[list[list[str]], list[list[str]]]],
+    parts: Parts,
 ) -> Tables:
     train = {name: _write(folder / name, name, id, columns, one) for name, (one, _) in parts.items()}
     test = {name: _write(folder / f"{name}-test", name, id, columns, one) for name, (_, one) in parts.items()}

@@ -26,8 +26,11 @@ KEYS = ("name", "value", "unit", "limit", "direction", "floor", "ratio", "seeds"
 @click.argument("name", required=False)
 @click.option("--list", "listed", is_flag=True, help="Name every benchmark.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--ctgan", type=click.Path(path_type=Path), help="Of gan-second: the Python that has ctgan and lifelines."
+)
 @common
-def bench(name: str | None, listed: bool, seed: int, as_json: bool) -> int:
+def bench(name: str | None, listed: bool, seed: int, ctgan: Path | None, as_json: bool) -> int:
     """Run benchmark NAME, or 'all'. Exit code 1 if a limit is missed."""
     known = benchmarks()
     name = name.replace("_", "-") if name is not None else None
@@ -45,11 +48,14 @@ def bench(name: str | None, listed: bool, seed: int, as_json: bool) -> int:
             ", ".join(known) or "a checkout with benchmarks/",
             "landsting bench --list",
         )
+    if ctgan is not None and name not in ("gan-second", "all"):
+        raise Refusal("FILE", f"--ctgan with '{name}'", "--ctgan with gan-second only", "Leave it out.")
     figures: list[dict[str, Any]] = []
     for one in known if name == "all" else [name]:
+        given = {"ctgan": ctgan} if one == "gan-second" else {}
         if not as_json:
             note(f"{one}: {about(known[one])}")
-        found = [_filled(figure, one, seed) for figure in _load(one, known[one]).run(seed)]
+        found = [_filled(figure, one, seed) for figure in _load(one, known[one]).run(seed, **given)]
         figures += found
         if not as_json:
             say(in_words(found))
