@@ -73,13 +73,14 @@ class Repeated:
 
     Attributes:
         seq: The entry ``round.train`` with the commitment.
-        same: To the bit.
-        off: Distance of the two results, in lengths of the update; None where they are the same.
+        same: To the bit; None where it cannot be trained again, since what the task keeps to itself (a discriminator,
+            moments) is no longer here as it was before that round.
+        off: Distance of the two results, in lengths of the update; None where they are the same or there is one only.
     """
 
     round: int
     seq: int
-    same: bool
+    same: bool | None
     off: float | None
 
 
@@ -125,23 +126,33 @@ def _repeated(
         with tempfile.TemporaryDirectory(prefix="landsting-repeat-") as name:
             folder = Path(name)
             fields = open_fields(home.path, home.name, plan, manifest)
-            for key, source in (("state", home.path / "state" / "private"), ("ledger", home.path / "ledger.jsonl")):
-                if source.is_dir():
-                    shutil.copytree(source, folder / key)
-                elif source.exists():
-                    shutil.copyfile(source, folder / key)
-                fields[key] = str(folder / key)
+            private, ledger = home.path / "state" / "private" / plan.study.hex(), home.path / "ledger.jsonl"
+            fields |= {"state": str(folder / "state"), "ledger": str(folder / "ledger")}
+            if ledger.exists():
+                shutil.copyfile(ledger, folder / "ledger")
+            _fresh(private, folder / "state" / plan.study.hex())
+            saved = [int(path.stem) for path in private.glob("*.safetensors") if path.stem.isdigit()]
             worker.ask("open", **{**fields, "budget_u": None, "samples": None})
             for round, seq in kept:
                 base, delta = vault.opening(seq, "base"), vault.opening(seq, "delta")
                 if base is None or delta is None:
                     continue
                 _check(reader, seq, delta)
+                if saved and min(saved) >= round != plan.first_round:
+                    found.append(Repeated(round, seq, None, None))
+                    continue
+                _fresh(private, folder / "state" / plan.study.hex())  # not what the round repeated before left there
                 answer, _ = worker.ask("train", round=round, vector=base[32:], totals=totals)
                 found.append(_compared(round, seq, base[32:], delta[32:], answer["vector"]))
     finally:
         worker.close()
     return found
+
+
+def _fresh(source: Path, copy: Path) -> None:
+    shutil.rmtree(copy, ignore_errors=True)
+    if source.is_dir():
+        shutil.copytree(source, copy)
 
 
 def _check(reader: StoreReader, seq: int, delta: bytes) -> None:

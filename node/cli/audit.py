@@ -184,7 +184,7 @@ def repeat(home: Path, study: bytes, rounds: str | None, as_json: bool) -> None:
     """Train kept rounds again, inside the region, and compare with what was committed to.
 
     Nothing is paid, sent or changed. Exit code: 0 if every round gives the same model to the bit, 2 if one does
-    not, 4 if none was kept open.
+    not, 4 if none was kept open or none can be repeated.
     """
     from node.cli.log_export import span
     from node.errors import NodeError
@@ -208,11 +208,16 @@ def repeat(home: Path, study: bytes, rounds: str | None, as_json: bool) -> None:
         click.echo(json.dumps({"study": study.hex(), "rounds": rows}, indent=2))
     else:
         for one in found:
-            words = "the same to the bit" if one.same else f"another result, {one.off:.2g} of the update's length away"
+            words = (
+                "the same to the bit" if one.same else f"another result, {one.off or 0:.2g} of the update's length away"
+            )
+            if one.same is None:
+                words = "cannot be repeated: what the task keeps to itself is here of the last rounds only"
             click.echo(f"round {one.round} (entry {one.seq}): {words}")
         if not found:
             click.echo("No round of this study is kept open: the plan draws none (retention.sample_bp), or none yet.")
-    sys.exit(4 if not found else 0 if all(one.same for one in found) else 2)
+    trained = [one for one in found if one.same is not None]
+    sys.exit(4 if not trained else 0 if all(one.same for one in trained) else 2)
 
 
 @audit.command()

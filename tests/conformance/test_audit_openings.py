@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.numpy import save
 
 from crypto.note import open_note
 from node.audit import Severity, verify
@@ -123,6 +125,18 @@ def test_rounds_trained_once_more_give_what_was_committed_to(opened: Kept, folde
     done = landsting("audit", "repeat", "--home", folder / "homes" / LIAR, "--study", opened.study.hex(), "--json")
     assert done.returncode == 0, done.stderr
     assert [(row["round"], row["same"]) for row in json.loads(done.stdout)["rounds"]] == [(2, True), (3, True)]
+
+
+def test_a_round_from_before_what_the_task_keeps_to_itself_is_not_called_another_result(
+    opened: Kept, folder: Path, tmp_path: Path
+) -> None:
+    home = shutil.copytree(folder / "homes" / LIAR, tmp_path / LIAR)
+    private = home / "state" / "private" / opened.study.hex()
+    private.mkdir(parents=True, exist_ok=True)
+    (private / "9.safetensors").write_bytes(save({}))
+    done = landsting("audit", "repeat", "--home", home, "--study", opened.study.hex(), "--json")
+    assert done.returncode == 0, done.stderr
+    assert [(row["round"], row["same"]) for row in json.loads(done.stdout)["rounds"]] == [(2, True), (3, None)]
 
 
 def test_openings_leave_only_with_yes_and_with_their_payloads(opened: Kept, folder: Path, tmp_path: Path) -> None:
