@@ -196,6 +196,20 @@ def held_by(net: Network, name: str) -> int:
     return net.peer(name).mailbox.newest_of("region-a")["simulated.example/region-a/1"]
 
 
+def test_who_has_lost_its_own_log_as_well_does_not_know_what_it_heard(make_network: Make) -> None:
+    net, _, _ = make_network(4, rounds=30, round_min_s=2, witness=MIRRORED, masking={"mode": "recoverable"})
+    until_round(net, "region-a", 5)
+    for name in ("region-a", "region-c"):
+        lose(net, name, int(len(net.regions[name].store.leaves) * 0.7))
+    restore(net, "region-a")
+    net.start("region-c")
+    pass_time(net, 6_000)
+    assert net.peer("region-c").state == "rolled-back"
+    net.start("region-a")
+    pass_time(net, 8_000)
+    assert net.peer("region-a").reentry.answered == {"region-b", "region-d"}
+
+
 def test_what_was_given_up_stays_given_up_after_a_further_restart(make_network: Make) -> None:
     """Its log tells the next run as well which rounds it may have spoken in: their answers are late, not wrong."""
     net, _, _ = make_network(4, rounds=14, round_min_s=2, witness=MIRRORED, masking={"mode": "recoverable"})
