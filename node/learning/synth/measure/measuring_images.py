@@ -18,6 +18,8 @@ from node.learning.synth.measure.measuring import Found, Sides, judged, shown
 from node.learning.synth.measure.tables import FEWEST, Doubles, Integers
 
 MOST = 5_000  # images of each side that are looked at
+MEAN_OF = 30  # patients that a class needs for its mean image to be shown
+LEVELS = 16  # of grey in a mean image: two reports, one patient apart, show next to nothing of that patient
 GRID = (4, 10)  # rows and columns of synthetic images that a page shows of each class
 
 
@@ -129,10 +131,10 @@ def _classes(real: _Side, some: _Side, count: int) -> tuple[int, int]:
 
 
 def _block(name: str, k: int, real: _Side, some: _Side) -> dict[str, Any]:
-    """Return a class: a grid of synthetic images, and mean images where at least 10 patients have it."""
+    """Return a class: a grid of synthetic images, and coarse mean images where ``MEAN_OF`` patients have it."""
     made = some.images[some.y == k]
     owners = len(np.unique(real.patients[real.y == k]))
-    mean_real = _mean(real.images[real.y == k]) if owners >= FEWEST else None
+    mean_real = _mean(real.images[real.y == k]) if owners >= MEAN_OF else None
     return {
         "name": name, "grid": _grid(made), "mean_real": mean_real,
         "mean_synthetic": _mean(made) if len(made) else None,
@@ -140,7 +142,8 @@ def _block(name: str, k: int, real: _Side, some: _Side) -> dict[str, Any]:
 
 
 def _mean(some: Images) -> str:
-    return _png(np.round(some.astype(np.float64).mean(axis=0)).astype(np.uint8))
+    step = 255 / (LEVELS - 1)
+    return _png(np.round(np.round(some.astype(np.float64).mean(axis=0) / step) * step).astype(np.uint8))
 
 
 def _grid(made: Images) -> str:

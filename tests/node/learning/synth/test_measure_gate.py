@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from node.learning import ConfigError
 from node.learning.data.rows import Rows
@@ -343,6 +346,15 @@ def test_images_of_the_same_source_pass_and_noise_does_not() -> None:
 
 def _outcomes(tests: tuple[Outcome, ...]) -> dict[str, bool]:
     return {one.name: one.passed for one in tests}
+
+
+@pytest.mark.parametrize(("rows", "is_shown"), [(58, False), (60, True)])
+def test_a_mean_image_is_of_thirty_patients_and_coarse(rows: int, is_shown: bool) -> None:
+    sides = Sides(_drawn(rows, 1), _drawn(60, 2), _drawn(60, 3), SCHEMA)
+    for block in measure_images(sides, steps=1).pictures["images"]:
+        assert (block["mean_real"] is not None) == is_shown
+        if is_shown:
+            assert len(np.unique(np.asarray(Image.open(BytesIO(b64decode(block["mean_real"])))))) <= 16
 
 
 def test_one_image_again_and_again_is_refused_for_its_variety() -> None:
