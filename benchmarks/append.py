@@ -17,12 +17,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gossip.events import Commit
-from gossip.network import SeededEntropy
-from node.database import PRAGMAS
+from gossip.effects import Commit
+from gossip.memory import SeededEntropy
 from node.home import Home
 from node.region import Region
-from node.storage import Store
+from node.store.database import PRAGMAS
+from node.store.storage import Store
 from protocol.log import Log
 
 LIMIT = 0.8

@@ -37,7 +37,7 @@ class Joint:
 
 
 class InProcess:
-    """A ``gossip.network.Worker`` that runs the trainer of each region's worker process."""
+    """A ``gossip.memory.Worker`` that runs the trainer of each region's worker process."""
 
     def __init__(self, manifests: Mapping[str, Path], folder: Path, seed: int) -> None:
         self._manifests, self._folder, self._seed = manifests, folder, seed

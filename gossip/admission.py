@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from crypto.errors import CryptoError
 from gossip.blame import Blame
-from gossip.events import Suspect
+from gossip.effects import Suspect
 from gossip.membership import Membership
 from gossip.step import Step
 from protocol.envelope import Envelope, parse, verify

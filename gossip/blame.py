@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gossip.effects import CloseLink, Suspect
 from gossip.errors import RemoteError
-from gossip.events import CloseLink, Suspect
 from gossip.mailbox import Contradiction, Mailbox
 from gossip.step import Step
 from protocol.entries import Entry

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from crypto.merkle import leaf_hash
 from crypto.note import checkpoint_body
+from gossip.effects import HeadRow, MirrorRow, Suspect
 from gossip.errors import RemoteError
-from gossip.events import HeadRow, MirrorRow, Suspect
 from gossip.holdings import Seen
 from gossip.mirror import Mirror
 from gossip.step import Step

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from gossip.context import StudyContext
 from gossip.early import Announcement, Early
+from gossip.effects import Suspect
 from gossip.errors import RemoteError, SessionRefused
-from gossip.events import Buffer, Suspect
+from gossip.events import Buffer
 from gossip.network_round import NetworkRound
 from gossip.round import TrainingRound
 from gossip.sender import Sender

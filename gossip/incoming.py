@@ -13,8 +13,9 @@ from crypto.errors import CryptoError
 from gossip.admission import Admission, is_signed
 from gossip.blame import UNTIMELY
 from gossip.carried import most_bytes
+from gossip.effects import Admit, Suspect
 from gossip.errors import RemoteError
-from gossip.events import Admit, Arrived, Buffer, Payload, PayloadFailed, Suspect
+from gossip.events import Arrived, Buffer, Payload, PayloadFailed
 from gossip.mailbox import Contradiction
 from gossip.step import Step
 from gossip.study import Study

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from crypto.keys import PrivateKeys
 from crypto.words import words
 from gossip.blame import UNTIMELY
+from gossip.effects import Links
 from gossip.epochs import Epochs, is_anew
 from gossip.errors import Refusal, RemoteError
-from gossip.events import Links
 from gossip.keyring import KeyRing
 from gossip.step import Step
 from protocol.envelope import Envelope

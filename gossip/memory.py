@@ -1,17 +1,26 @@
-"""What a home holds, in memory: for networks of real peers in one process (``network``)."""
+"""What a region has on its machine, in memory: store, chance, worker; for real peers in one process (``network``)."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from crypto.merkle import leaf_hash
 from crypto.note import Checkpoint, parse_note
-from gossip.events import Commit, CosigRow, Deposit, ErasedRow, HeadRow, MirrorRow, Retain, Sift
+from gossip.context import Columns
+from gossip.effects import Commit, CosigRow, Deposit, ErasedRow, HeadRow, MirrorRow, Retain, Sift
+from gossip.events import TrainReport
 from gossip.holdings import Records
 from gossip.mirror import Mirror
 from gossip.witness import Witness
 from protocol.cosignature import Cosignature
 from protocol.epochs import epoch_of
+from protocol.plan import Plan
 
 
 @dataclass(slots=True)
@@ -86,3 +95,38 @@ class MemoryStore:
         """First entries of others' later epochs that were verified: origin, leaf."""
         rows = [(origin, copy[0][0]) for origin, copy in self.mirrors.items() if 0 in copy and epoch_of(origin) > 1]
         return [(origin, leaf) for origin, leaf in rows if leaf is not None]
+
+
+class Worker(Protocol):
+    """What trains: a toy in tests, the real tasks in simulations. A ``ValueError`` is a worker that could not."""
+
+    def open(self, region: str, plan: Plan) -> NDArray[np.float32]:
+        """Return the initial model, float32 (dim,)."""
+        ...
+
+    def measure(
+        self, region: str, plan: Plan, stage: str, totals: Sequence[NDArray[np.int64]]
+    ) -> tuple[NDArray[np.int64], Columns]:
+        """Return one stage's integers and their columns."""
+        ...
+
+    def train(
+        self, region: str, plan: Plan, round: int, vector: NDArray[np.float32], totals: Sequence[NDArray[np.int64]]
+    ) -> tuple[NDArray[np.float32], TrainReport]:
+        """Return the local update of one round."""
+        ...
+
+
+class SeededEntropy:
+    """Reproducible bytes for tests and simulations: SHA-256 in counter mode over a seed. Never for real keys."""
+
+    def __init__(self, *parts: object) -> None:
+        self._seed = repr(parts).encode()
+        self._count = 0
+
+    def __call__(self, n: int) -> bytes:
+        out = b""
+        while len(out) < n:
+            out += hashlib.sha256(self._seed + self._count.to_bytes(8, "big")).digest()
+            self._count += 1
+        return out[:n]

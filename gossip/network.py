@@ -9,52 +9,50 @@ as real daemons.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import heapq
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crypto.keys import PrivateKeys
-from gossip.context import Columns
-from gossip.events import (
+from gossip.effects import (
     Admit,
     Adopt,
-    Arrived,
-    Asked,
     Commit,
     Deposit,
     Effect,
     Ended,
-    Event,
-    Failed,
     Forget,
-    LinkDown,
     Links,
-    LinkUp,
     Measure,
-    Measured,
     Open,
-    Opened,
-    Payload,
     Rekeyed,
     Reply,
     Retain,
     Send,
     SetTimer,
     Sift,
-    Started,
     Suspect,
-    Tick,
     Train,
-    Trained,
-    TrainReport,
 )
-from gossip.memory import MemoryStore
+from gossip.events import (
+    Arrived,
+    Asked,
+    Event,
+    Failed,
+    LinkDown,
+    LinkUp,
+    Measured,
+    Opened,
+    Payload,
+    Started,
+    Tick,
+    Trained,
+)
+from gossip.memory import MemoryStore, SeededEntropy, Worker
 from gossip.peer import Peer
 from protocol.codec import Value
 from protocol.epochs import Previous
@@ -64,41 +62,6 @@ from protocol.roster import Card, Roster, card_line, make_card
 
 EPOCH_MS = 1_700_000_000_000
 SOFTWARE: dict[str, Value] = {"name": "landsting", "version": "0", "source_sha256": bytes(32)}
-
-
-class Worker(Protocol):
-    """What trains: a toy in tests, the real tasks in simulations. A ``ValueError`` is a worker that could not."""
-
-    def open(self, region: str, plan: Plan) -> NDArray[np.float32]:
-        """Return the initial model, float32 (dim,)."""
-        ...
-
-    def measure(
-        self, region: str, plan: Plan, stage: str, totals: Sequence[NDArray[np.int64]]
-    ) -> tuple[NDArray[np.int64], Columns]:
-        """Return one stage's integers and their columns."""
-        ...
-
-    def train(
-        self, region: str, plan: Plan, round: int, vector: NDArray[np.float32], totals: Sequence[NDArray[np.int64]]
-    ) -> tuple[NDArray[np.float32], TrainReport]:
-        """Return the local update of one round."""
-        ...
-
-
-class SeededEntropy:
-    """Reproducible bytes for tests and simulations: SHA-256 in counter mode over a seed. Never for real keys."""
-
-    def __init__(self, *parts: object) -> None:
-        self._seed = repr(parts).encode()
-        self._count = 0
-
-    def __call__(self, n: int) -> bytes:
-        out = b""
-        while len(out) < n:
-            out += hashlib.sha256(self._seed + self._count.to_bytes(8, "big")).digest()
-            self._count += 1
-        return out[:n]
 
 
 @dataclass(slots=True)

@@ -17,25 +17,21 @@ from gossip.admission import Admission, is_signed
 from gossip.agreement import Agreement
 from gossip.blame import Blame, Surroundings
 from gossip.context import StudyContext
+from gossip.effects import Effect, Links, Reply, SetTimer, Suspect
 from gossip.errors import FrozenLog, Refusal, RemoteError
 from gossip.events import (
     Arrived,
     Asked,
-    Effect,
     Event,
     Failed,
     LinkDown,
-    Links,
     LinkUp,
     Measured,
     Opened,
     Payload,
     PayloadFailed,
-    Reply,
-    SetTimer,
     Started,
     Stopping,
-    Suspect,
     Tick,
     Trained,
 )

@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from crypto.errors import CryptoError
 from crypto.hashing import tagged_hash
 from gossip.context import StudyContext
+from gossip.effects import Suspect
 from gossip.errors import RemoteError
-from gossip.events import Buffer, Suspect
+from gossip.events import Buffer
 from gossip.exchange import Exchange
 from gossip.receiver import Receiver
 from gossip.recoverable_receiver import RecoverableReceiver

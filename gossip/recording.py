@@ -21,7 +21,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from crypto.merkle import Tree, leaf_hash
-from gossip.events import Buffer, Deposit, Retain, Sift
+from gossip.effects import Deposit, Retain, Sift
+from gossip.events import Buffer
 from gossip.step import Step
 from protocol.beacon import is_drawn
 from protocol.codec import Value

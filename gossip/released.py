@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from crypto.errors import CryptoError
 from gossip.admission import is_signed
-from gossip.events import Suspect
+from gossip.effects import Suspect
 from gossip.step import Step
 from protocol.codec import Value
 from protocol.entries import Entry, decode_entry

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from gossip.admission import is_signed
 from gossip.blame import UNTIMELY
+from gossip.effects import OpeningRow
 from gossip.epochs import is_anew
 from gossip.errors import Refusal, RemoteError
-from gossip.events import OpeningRow
 from gossip.released import KINDS, ReleasedElsewhere
 from gossip.step import Step
 from protocol.codec import Value

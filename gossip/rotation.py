@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from crypto.errors import CryptoError
 from crypto.keys import PrivateKeys
+from gossip.effects import Rekeyed, Suspect
 from gossip.errors import Refusal
-from gossip.events import Rekeyed, Suspect
 from gossip.step import Step
 from protocol.entries import Entry, decode_entry
 from protocol.epochs import epoch_of

@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from crypto.hashing import tagged_hash
 from gossip.context import StudyContext
 from gossip.early import Announcement
-from gossip.events import Adopt, Buffer, Suspect, Train, TrainReport
+from gossip.effects import Adopt, Suspect, Train
+from gossip.events import Buffer, TrainReport
 from gossip.mixing import model_hash
 from gossip.receiver import Receiver, StrictReceiver
 from gossip.receiver_recoverable import SurvivingReceiver, member_ends_ms

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from crypto.note import checkpoint_body
-from gossip.events import ErasedRow, Suspect
+from gossip.effects import ErasedRow, Suspect
 from gossip.holdings import Holdings, Seen
 from gossip.redaction import carriers_leave
 from gossip.step import Step

@@ -13,8 +13,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Sequence
 
+from gossip.effects import Blob, Commit, Effect, Forget, Row, Send
 from gossip.errors import FrozenLog
-from gossip.events import Blob, Buffer, Commit, Effect, Forget, Row, Send
+from gossip.events import Buffer
 from gossip.mailbox import Mailbox
 from protocol.codec import Value
 from protocol.entries import Entry

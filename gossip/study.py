@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from gossip import pace
 from gossip.choice import exchange_for
 from gossip.context import Columns, StudyContext
-from gossip.events import Buffer, Ended, Open, TrainReport
+from gossip.effects import Ended, Open
+from gossip.events import Buffer, TrainReport
 from gossip.hearing import Hearing
 from gossip.inbox import Inbox
 from gossip.mixing import model_hash

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from crypto.hashing import tagged_hash
 from gossip.context import Columns, Opened, StudyContext
-from gossip.events import Buffer, Measure
+from gossip.effects import Measure
+from gossip.events import Buffer
 from gossip.sender import Sender
 from gossip.session import ReceiverSession, ReceiverState, receipt
 from gossip.step import Step

@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from crypto.merkle import Tree, leaf_hash
+from gossip.effects import Erase, OpeningRow
 from gossip.errors import Refusal
-from gossip.events import Erase, OpeningRow
 from gossip.redaction import carriers_leave
 from gossip.step import Step
 from protocol.entries import Entry, decode_entry

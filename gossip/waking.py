@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 from crypto.errors import CryptoError
 from crypto.merkle import Tree
 from crypto.note import Checkpoint, parse_checkpoint, parse_note
+from gossip.effects import Suspect
 from gossip.errors import RemoteError
-from gossip.events import Arrived, Buffer, Event, Payload, Suspect
+from gossip.events import Arrived, Buffer, Event, Payload
 from gossip.mirror import MAX_COMING, MAX_COMING_BYTES, Item, weight
 from gossip.step import Step
 from gossip.witness import is_witnessed, neighbours_of, quorum_of

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 from crypto.errors import CryptoError
 from crypto.note import Checkpoint
 from gossip.copying import Copying
+from gossip.effects import CosigRow, HeadRow, MirrorRow, Suspect
 from gossip.errors import RemoteError
-from gossip.events import Buffer, CosigRow, HeadRow, MirrorRow, Suspect
+from gossip.events import Buffer
 from gossip.holdings import Holdings, Records, Seen
 from gossip.mirror import Mirror
 from gossip.standing import Standing

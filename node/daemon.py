@@ -26,43 +26,37 @@ from types import FrameType
 
 import zmq
 
-from gossip.events import (
+from gossip.effects import (
     Admit,
     Adopt,
-    Arrived,
-    Asked,
     CloseLink,
     Deposit,
     Effect,
     Ended,
     Erase,
-    Event,
     Forget,
     Links,
     Measure,
     Open,
-    Payload,
     Rekeyed,
     Reply,
     Retain,
     Send,
     SetTimer,
     Sift,
-    Started,
-    Stopping,
     Suspect,
-    Tick,
     Train,
 )
+from gossip.events import Arrived, Asked, Event, Payload, Started, Stopping, Tick
 from gossip.requests import status as peer_status
 from node.clock import Clock
 from node.config import listening_address
 from node.control_socket import ControlSocket, Request
 from node.errors import NodeError
+from node.links.transport import Transport
 from node.region import Region, words_of
 from node.status import Disk, Traffic, completed
 from node.training import Training
-from node.transport import Transport
 from node.worker import TrainingWorker
 
 logger = logging.getLogger(__name__)

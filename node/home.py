@@ -1,6 +1,6 @@
 """A region's home: one folder with its keys, its log and its settings, and one owner at a time.
 
-Knows where things lie; ``node.storage`` knows what is in the log. The layout is in README.md.
+Knows where things lie; ``node.store.storage`` knows what is in the log. The layout is in README.md.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class Home:
     def epoch(self) -> int:
         """Epoch of its log: 1, or more where it was begun anew."""
         if self._epoch is None:
-            from node.epochs import epoch_in
+            from node.store.epochs import epoch_in
 
             self._epoch = epoch_in(self.path)
         return self._epoch
@@ -139,7 +139,7 @@ class Home:
     def serial(self) -> int:
         """Serial of the key set in use: that of the log's last ``key.rotate``, 1 where there is none."""
         if self._serial is None:
-            from node.database import last_rotation
+            from node.store.database import last_rotation
 
             self._serial = last_rotation(self.path) if self._files().keys() - {1} else 1
         return self._serial
@@ -224,8 +224,8 @@ class Home:
         )
 
     def _begin_log(self) -> None:
-        from gossip.events import Commit
-        from node.storage import Store
+        from gossip.effects import Commit
+        from node.store.storage import Store
 
         log = self.log()
         self.first_entry(log, time.time_ns() // 10**6)

@@ -75,7 +75,7 @@ def held_model(home: Path, study: str, *, manifest: Path | None = None) -> Held:
     from node.home import Home
     from node.learning.trainer import Agreed, Trainer
     from node.policy import Policy
-    from node.storage import StoreReader
+    from node.store.storage import StoreReader
     from node.training import first_model
     from protocol.plan import Plan
 

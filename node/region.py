@@ -15,32 +15,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from gossip.events import (
-    Asked,
-    Commit,
-    Deposit,
-    Effect,
-    Ended,
-    Erase,
-    Event,
-    Forget,
-    Open,
-    Rekeyed,
-    Reply,
-    Retain,
-    Sift,
-)
+from gossip.effects import Commit, Deposit, Effect, Ended, Erase, Forget, Open, Rekeyed, Reply, Retain, Sift
+from gossip.events import Asked, Event
 from gossip.holdings import Records
 from gossip.peer import Peer
 from node.errors import NodeError, Refused, StoreError
 from node.files import disk_error, sync_folder, write
 from node.home import Home, Lock
-from node.paid import check_ledger, pay_lost
 from node.policy import Policy
 from node.software import software
-from node.soundness import check_clock, check_log, erased, stopped_cleanly
-from node.storage import Store
-from node.vault import Vault
+from node.store.paid import check_ledger, pay_lost
+from node.store.soundness import check_clock, check_log, erased, stopped_cleanly
+from node.store.storage import Store
+from node.store.vault import Vault
 
 
 def wall_ms() -> int:

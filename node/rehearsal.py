@@ -21,8 +21,8 @@ import numpy as np
 
 from node.errors import NodeError
 from node.policy import Policy
+from node.store.vault import forecast_bytes
 from node.training import open_fields
-from node.vault import forecast_bytes
 from node.worker import COMMAND, environment
 from protocol.plan import Plan
 

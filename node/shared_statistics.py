@@ -26,7 +26,7 @@ def opened(home: Path, plan: Plan, schema: Schema) -> GlobalStats:
     from node.learning.accounting import MICRO
     from node.learning.preprocessing import global_stats
     from node.learning.privacy import Terms
-    from node.storage import StoreReader
+    from node.store.storage import StoreReader
 
     study, totals = plan.study.hex(), []
     with StoreReader(Home.open(home)) as reader:

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gossip.events import Adopt, Ended, Event, Failed, Measure, Measured, Open, Opened, Train, Trained, TrainReport
+from gossip.effects import Adopt, Ended, Measure, Open, Train
+from gossip.events import Event, Failed, Measured, Opened, Trained, TrainReport
 from node.policy import Policy
 from node.worker import Answer, Job, TrainingWorker
 from protocol.plan import Plan

@@ -15,7 +15,7 @@ from protocol.plan import Plan
 
 
 class Trainers:
-    """A ``gossip.network.Worker`` that asks the trainer which a region's worker process runs."""
+    """A ``gossip.memory.Worker`` that asks the trainer which a region's worker process runs."""
 
     def __init__(self, manifests: Mapping[str, Path], state: Path | None = None) -> None:
         self._manifests = manifests

@@ -158,8 +158,8 @@ def _inside(home: Path, note: Path | None, run: Callable[[Inside], Report]) -> R
     """Run the audit with a home's own vault; write the region's note on what came of it."""
     from node.errors import NodeError
     from node.home import Home
-    from node.vault import Vault
-    from node.vault_inside import inside, report_bytes, signed_note
+    from node.store.vault import Vault
+    from node.store.vault_inside import inside, report_bytes, signed_note
 
     try:
         opened = Home.open(home)
@@ -190,8 +190,8 @@ def repeat(home: Path, study: bytes, rounds: str | None, as_json: bool) -> None:
     from node.errors import NodeError
     from node.home import Home
     from node.region import manifest_of
-    from node.storage import StoreReader
-    from node.vault_inside import repeat as run
+    from node.store.storage import StoreReader
+    from node.store.vault_inside import repeat as run
     from protocol.plan import Plan
 
     try:

@@ -131,7 +131,7 @@ NAMED = 8
 
 def brief(findings: list[dict[str, Any]]) -> list[str]:
     """Return findings as lines: of a check that notes the same of many columns one line for all of them."""
-    from node.annex_words import CHECKS
+    from node.pages.annex_words import CHECKS
 
     notes: dict[str, list[dict[str, Any]]] = {}
     lines = []

@@ -62,8 +62,8 @@ def _kills(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...])
 def _tamper(_ctx: click.Context, _param: click.Parameter, text: str | None) -> str | None:
     if text is None:
         return None
-    from node.tamper import ALL  # brings the auditor: not for --help
-    from node.tamper_ways import WAYS
+    from node.tamper.teaching import ALL  # brings the auditor: not for --help
+    from node.tamper.ways import WAYS
 
     if text not in (*WAYS, ALL):
         raise click.UsageError(f"--tamper is one of {', '.join(WAYS)}, or {ALL}; found {text!r}")
@@ -148,7 +148,7 @@ def demo(
     from node.demo import Wish, show  # brings numpy and the rest: not for --help
 
     if tamper is not None:
-        from node.tamper import DP, is_private
+        from node.tamper.teaching import DP, is_private
 
         dp = dp or (DP if is_private(tamper) else None)
         if _is_default("rounds"):

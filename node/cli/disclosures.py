@@ -14,8 +14,8 @@ from node.cli.output import Refusal, emit, note, say, table
 from node.cli.root import common, home_option
 
 if TYPE_CHECKING:
-    from node.disclosures import Disclosures, Line
-    from node.disclosures_groups import Part
+    from node.pages.disclosures import Disclosures, Line
+    from node.pages.disclosures_groups import Part
 
 WIDTH = 100
 
@@ -45,8 +45,8 @@ def disclosures(
     One line for each thing and receiver, read from the log; works beside a running node. The counts and bytes
     are those of the log's entries.
     """
-    from node.disclosures_page import to_csv, to_html
-    from node.disclosures_words import PAGE
+    from node.pages.disclosures_page import to_csv, to_html
+    from node.pages.disclosures_words import PAGE
 
     whole = _read(home)
     found = whole.only(to=to, since_ms=None if since is None else int(since.timestamp() * 1000))
@@ -67,9 +67,9 @@ def disclosures(
 
 
 def _read(home: Path) -> Disclosures:
-    from node.disclosures import disclosed
     from node.home import Home
-    from node.storage import StoreReader
+    from node.pages.disclosures import disclosed
+    from node.store.storage import StoreReader
 
     with StoreReader(Home.open(home)) as reader:
         return disclosed((leaf for leaf, _ in reader.whole()), reader.kept)
@@ -85,7 +85,7 @@ def _write(path: Path, text: str) -> None:
 
 def in_json(found: Disclosures, lang: str) -> dict[str, Any]:
     """Return the JSON of the command: lines, and totals by form."""
-    from node.disclosures import totals
+    from node.pages.disclosures import totals
 
     sums = {form: {"count": total.count, "bytes": total.size} for form, total in totals(found.lines).items()}
     return {
@@ -98,8 +98,8 @@ def in_json(found: Disclosures, lang: str) -> dict[str, Any]:
 
 
 def _line_value(line: Line, lang: str) -> dict[str, Any]:
-    from node.disclosures_page import when
-    from node.disclosures_words import learns
+    from node.pages.disclosures_page import when
+    from node.pages.disclosures_words import learns
 
     return {
         "at": line.at,
@@ -119,9 +119,9 @@ def _line_value(line: Line, lang: str) -> dict[str, Any]:
 
 def in_words(found: Disclosures, lang: str, chosen: list[str]) -> str:
     """Return the list as plain text, no wider than a terminal: by study and approval, then the sums."""
-    from node.disclosures import totals
-    from node.disclosures_groups import parts
-    from node.disclosures_words import FORMS, PAGE
+    from node.pages.disclosures import totals
+    from node.pages.disclosures_groups import parts
+    from node.pages.disclosures_words import FORMS, PAGE
 
     words = PAGE[lang]
     title = ", ".join([words["title"].format(region=found.region), *chosen])
@@ -144,8 +144,8 @@ def in_words(found: Disclosures, lang: str, chosen: list[str]) -> str:
 
 def _part_words(part: Part, found: Disclosures, lang: str) -> Iterator[str]:
     """Yield the lines of one part: what each group could tell its receivers, and who they were."""
-    from node.disclosures_page import figures, title_of
-    from node.disclosures_words import FORMS, PAGE, approved, group_learns
+    from node.pages.disclosures_page import figures, title_of
+    from node.pages.disclosures_words import FORMS, PAGE, approved, group_learns
 
     words = PAGE[lang]
     yield ""

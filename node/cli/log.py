@@ -53,7 +53,7 @@ def show(
     With --json each line is the reading view of one entry, as it stands in a bundle.
     """
     from node.home import Home
-    from node.storage import StoreReader
+    from node.store.storage import StoreReader
     from protocol.entries import KINDS, view
 
     if kind is not None and kind not in KINDS:
@@ -139,7 +139,7 @@ def in_words(at: int, entry: dict[str, Any]) -> str:
 def head(home: Path, as_json: bool) -> None:
     """Print the newest signed checkpoint, and who confirmed the log last, up to where."""
     from node.home import Home
-    from node.storage import StoreReader
+    from node.store.storage import StoreReader
 
     opened = Home.open(home)
     with StoreReader(opened) as reader:

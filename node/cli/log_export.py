@@ -123,8 +123,8 @@ def export_bundle(
     from crypto.note import Checkpoint, checkpoint_body, sign_note
     from node.audit.bundle import UnmaskableError, write_bundle
     from node.home import Home
-    from node.storage import StoreReader
-    from node.vault import Vault
+    from node.store.storage import StoreReader
+    from node.store.vault import Vault
 
     if not output.parent.is_dir():
         raise Refusal("FILE", f"there is no folder {output.parent}", "one that exists", f"mkdir -p {output.parent}")
@@ -185,7 +185,7 @@ def _from_vault(
     """Return the openings that go along, and what is said before they do."""
     if payloads != "all":
         return {}, []
-    from node.vault_export import Outline, openings_of, warnings
+    from node.store.vault_export import Outline, openings_of, warnings
     from protocol.entries import decode_entry
     from protocol.plan import Plan
 

@@ -28,7 +28,7 @@ def list_(home: Path, as_json: bool) -> None:
     """List the studies of which this home holds a model."""
     from node.cli.asking import ask
     from node.home import Home
-    from node.storage import StoreReader
+    from node.store.storage import StoreReader
     from protocol.plan import Plan
 
     rows = []

@@ -42,7 +42,7 @@ def restore(
     this region takes no part in the rounds in which it may have signed something that is lost.
     """
     from node.cli.start import check_installation
-    from node.restoring import restore as ask_back
+    from node.store.restoring import restore as ask_back
 
     check_installation()
     found = ask_back(home, wait_s=wait_s, anew=reason if new_epoch else None, without=without)

@@ -14,8 +14,8 @@ from node.cli.output import Refusal, emit, say
 from node.cli.root import common
 
 if TYPE_CHECKING:
-    from node.annex import Data
     from node.datasets import Datasets
+    from node.pages.annex import Data
     from protocol.plan import Plan
 
 
@@ -44,10 +44,10 @@ def annex(
     exceptions that were granted, approvals with diary numbers. No count of patients is on it.
     """
     from crypto.words import words
-    from node.annex import annex_of
-    from node.annex_page import to_html
     from node.files import write
     from node.home import Home
+    from node.pages.annex import annex_of
+    from node.pages.annex_page import to_html
 
     plan, answers = _plan(home, study)
     region, data = None, None
@@ -105,9 +105,9 @@ def _plan(home: Path | None, study: str) -> tuple[Plan, dict[str, str]]:
 
 def _data(home: Path, plan: Plan, name: str | None) -> Data | None:
     """Return the data set that the study was accepted with, or is named, or alone has the plan's schema."""
-    from node.annex import data_of
     from node.cli.data import bound_to, datasets
     from node.learning.task import json_hash
+    from node.pages.annex import data_of
 
     store = datasets(home)
     name = name or bound_to(home, plan.study)
@@ -128,8 +128,8 @@ def _accepted(store: Datasets, name: str, home: Path, plan: Plan) -> int | None:
 
     A study that takes up new versions goes by the newest.
     """
-    from node.annex import consents_at
     from node.learning.task import json_hash
+    from node.pages.annex import consents_at
 
     if plan.data_update != "keep":
         return None

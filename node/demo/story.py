@@ -17,7 +17,6 @@ from shutil import rmtree
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from node import tamper
 from node.cli.output import Refusal, emit, note, say
 from node.demo.faults import Faults
 from node.demo.following import follow
@@ -28,6 +27,7 @@ from node.demo.progress import Progress, progress_for
 from node.demo.table import in_words, result_of
 from node.demo.wish import PACED_S, PRIVATE_TIMEOUT_S, TIMEOUT_S, Wish, check, kills
 from node.home import Home
+from node.tamper import teaching
 from protocol.errors import PlanError
 from protocol.plan import Plan
 
@@ -62,7 +62,7 @@ def show(wish: Wish, *, as_json: bool) -> int:
             say(in_words(played.result, wish, played.plan, played.nodes))
             if lessons:
                 say()
-                say(tamper.in_words(lessons))
+                say(teaching.in_words(lessons))
         if wish.keep or wish.stay:
             where = f"homes, data, models and bundles are in {played.nodes[0].home.parent.parent}"
             note(where if wish.keep or wish.directory else f"{where}; they are removed at the end (--keep keeps them)")
@@ -72,19 +72,19 @@ def show(wish: Wish, *, as_json: bool) -> int:
     return 0 if good and all(lesson.is_as_expected for lesson in lessons) else 1
 
 
-def _lessons(wish: Wish, played: Played) -> list[tamper.Lesson]:
+def _lessons(wish: Wish, played: Played) -> list[teaching.Lesson]:
     """Let the first region cheat, if the wish says so, and return what the audit says of it."""
     if wish.tamper is None:
         return []
     folder = played.nodes[0].home.parent.parent
-    run = tamper.Run(
+    run = teaching.Run(
         study=bytes.fromhex(played.result["study"]),
         bundles={node.name: folder / "bundles" / f"{node.name}.bundle" for node in played.nodes},
         keys={node.name: Home.open(node.home).keys() for node in played.nodes},
         liar=wish.names[0],
         private=wish.dp is not None,
     )
-    return tamper.teach(run, wish.tamper, folder / "tampered")
+    return teaching.teach(run, wish.tamper, folder / "tampered")
 
 
 @contextmanager

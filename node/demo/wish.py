@@ -38,7 +38,7 @@ class Wish:
         kills: (name or number from 1, round, round of return) as typed.
         dp: (epsilon, delta) as decimal strings.
         directory: Where the files go; None for a temporary place.
-        tamper: A way of ``node.tamper`` to cheat in copies of the logs, or "all"; None: nobody does.
+        tamper: A way of ``node.tamper.teaching`` to cheat in copies of the logs, or "all"; None: nobody does.
         draw: Share of rounds that each region opens to the audit.
     """
 

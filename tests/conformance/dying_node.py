@@ -13,9 +13,9 @@ import signal
 import sys
 from pathlib import Path
 
-from gossip.events import Commit
+from gossip.effects import Commit
 from node.__main__ import main as command
-from node.storage import Store
+from node.store.storage import Store
 from protocol.entries import decode_entry
 from protocol.envelope import parse
 from protocol.log import Leaf

@@ -1,6 +1,6 @@
 """Ways to be cheated, in the logs of five real daemons: vgr lies in one way, and signs what it hands over.
 
-The run is told again with the lie in it (``node.tamper_play``): what vgr says differently is what its
+The run is told again with the lie in it (``node.tamper.play``): what vgr says differently is what its
 neighbours hear, log and confirm. In no row does an honest region's name stand above info.
 """
 
@@ -17,8 +17,8 @@ import pytest
 from crypto.keys import PrivateKeys
 from crypto.merkle import Tree
 from node.audit import Severity, read_bundle
-from node.tamper_files import edited, rewrite
-from node.tamper_play import Play
+from node.tamper.files import edited, rewrite
+from node.tamper.play import Play
 from protocol.codec import encode
 from protocol.entries import decode_entry
 from protocol.keys import Revocation, rotation

@@ -19,7 +19,7 @@ from node.demo.network import agree, make_homes, start
 from node.demo.nodes import Node, stop_all
 from node.draft import Draft, draft_plan
 from node.home import Home
-from node.storage import StoreReader
+from node.store.storage import StoreReader
 from protocol.entries import Entry, decode_entry
 from protocol.envelope import parse
 from protocol.evidence import place_of

@@ -20,7 +20,7 @@ from node.demo.nodes import Node, stop_all
 from node.demo.outcome import export_bundles
 from node.draft import Draft, draft_plan
 from node.home import Home
-from node.storage import StoreReader
+from node.store.storage import StoreReader
 from protocol.entries import decode_entry
 from protocol.plan import Plan
 

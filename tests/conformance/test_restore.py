@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from node.home import Home
-from node.storage import StoreReader
+from node.store.storage import StoreReader
 from protocol.entries import decode_entry
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from gossip.network import Network
 from node.home import Home
-from node.storage import StoreReader
+from node.store.storage import StoreReader
 from protocol.plan import Plan
 
 

@@ -15,11 +15,11 @@ import pytest
 
 from node.__main__ import main
 from node.audit import read_bundle, verify
-from node.disclosures import disclosed
 from node.home import Home
-from node.storage import StoreReader
-from node.tamper import Lesson, in_words
-from node.tamper_ways import WAYS
+from node.pages.disclosures import disclosed
+from node.store.storage import StoreReader
+from node.tamper.teaching import Lesson, in_words
+from node.tamper.ways import WAYS
 from protocol.codec import MAX_HEADER, decode
 from protocol.entries import decode_entry
 

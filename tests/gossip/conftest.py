@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gossip.events import Admit, Arrived, Payload, Send, TrainReport
+from gossip.effects import Admit, Send
+from gossip.events import Arrived, Payload, TrainReport
 from gossip.network import Network
 from protocol.entries import decode_entry
 from protocol.envelope import Envelope, parse

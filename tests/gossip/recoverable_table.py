@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from crypto.agreement import x25519, x25519_public
 from crypto.signing import SigningKey
-from gossip.network import SeededEntropy
+from gossip.memory import SeededEntropy
 from gossip.recoverable_member import RecoverableMember
 from gossip.recoverable_receiver import RecoverableReceiver
 from gossip.session import ReceiverState, Statement, session_id

@@ -10,9 +10,11 @@ import pytest
 
 from crypto.keys import PrivateKeys
 from gossip.agreement import MAX_NEIGHBOURS, MAX_REGIONS
+from gossip.effects import Send
 from gossip.errors import Refusal
-from gossip.events import Arrived, Payload, Send
-from gossip.network import Network, SeededEntropy
+from gossip.events import Arrived, Payload
+from gossip.memory import SeededEntropy
+from gossip.network import Network
 from protocol.envelope import parse
 from protocol.plan import Plan
 from protocol.roster import Roster, card_line, make_card, parse_card, sign_roster

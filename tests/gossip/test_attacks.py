@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gossip.events import Admit, Arrived, CloseLink, Commit, Send, Suspect
+from gossip.effects import Admit, CloseLink, Commit, Send, Suspect
+from gossip.events import Arrived
 from gossip.session import ReceiverSession, session_id
 from protocol.entries import decode_entry
 from protocol.envelope import encode_carried, parse

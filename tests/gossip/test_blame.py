@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from gossip.events import Admit, Arrived, Payload, Send
+from gossip.effects import Admit, Send
+from gossip.events import Arrived, Payload
 from gossip.network import Network
 from gossip.session import session_id
 from protocol.entries import decode_entry

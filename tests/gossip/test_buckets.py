@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gossip.events import Send
+from gossip.effects import Send
 from gossip.exchange import Full
 from gossip.mixing import mix_median
 from gossip.network import Network

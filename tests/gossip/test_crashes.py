@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gossip.events import Commit, Send
+from gossip.effects import Commit, Send
 from gossip.network import Network
 from protocol.envelope import parse
 from protocol.evidence import place_of

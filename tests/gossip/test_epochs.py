@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gossip import following
-from gossip.events import Send
+from gossip.effects import Send
 from gossip.network import Network
 from protocol.cosignature import checkpoint_note
 from protocol.entries import decode_entry

@@ -12,7 +12,8 @@ import pytest
 from gossip import training
 from gossip.context import StudyContext
 from gossip.diff import Diff
-from gossip.events import Send, TrainReport
+from gossip.effects import Send
+from gossip.events import TrainReport
 from gossip.network import Network
 from gossip.study import Study
 from protocol.entries import decode_entry

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gossip.events import Send
+from gossip.effects import Send
 from gossip.network import Network
 from protocol.envelope import Envelope, encode_carried, parse
 from protocol.errors import LogError

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gossip.events import Send
+from gossip.effects import Send
 from gossip.network import Network
 from gossip.network_round import adopted, falls_back
 from gossip.tree import counts_rightly, root_of, tree_of

@@ -12,7 +12,7 @@ import pytest
 
 from crypto.hashing import tagged_hash
 from crypto.merkle import Tree, leaf_hash
-from gossip.events import Send
+from gossip.effects import Send
 from gossip.network import Network
 from gossip.recording import ALWAYS, Recording
 from gossip.upkeep import YEAR_MS

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gossip.events import Send
+from gossip.effects import Send
 from gossip.inbox import FROM_RECEIVERS
 from gossip.network import Network
 from gossip.recoverable_member import RecoverableMember

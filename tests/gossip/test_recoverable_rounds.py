@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gossip.events import Send
+from gossip.effects import Send
 from gossip.network import Network
 from protocol.envelope import parse
 from tests.gossip.exact import Codes, count_exact, entries

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gossip.events import Send
+from gossip.effects import Send
 from gossip.network import Network
 from protocol.entries import Entry, decode_entry
 from protocol.envelope import Envelope, parse

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gossip.events import Arrived, Send
+from gossip.effects import Send
+from gossip.events import Arrived
 from gossip.network import Network
 from gossip.session import session_id
 from protocol.entries import decode_entry

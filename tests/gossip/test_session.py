@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from crypto.keys import PrivateKeys
 from crypto.signing import SigningKey
-from gossip.network import SeededEntropy
+from gossip.memory import SeededEntropy
 from gossip.session import (
     Cohort,
     MemberSession,

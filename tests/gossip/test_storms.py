@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gossip.events import Commit, Send
-from gossip.network import MemoryStore
+from gossip.effects import Commit, Send
+from gossip.memory import MemoryStore
 from gossip.peer import Peer
 from protocol.entries import Entry, decode_entry
 from protocol.envelope import parse

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from crypto.merkle import leaf_hash
-from gossip.events import Asked, Erase, Forget
+from gossip.effects import Erase, Forget
+from gossip.events import Asked
 from gossip.network import Network
 from gossip.redaction import carriers_leave
 from gossip.step import Step

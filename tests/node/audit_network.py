@@ -17,9 +17,9 @@ from crypto.keys import PrivateKeys
 from crypto.merkle import Tree, leaf_hash
 from crypto.note import Checkpoint, checkpoint_body, parse_checkpoint, parse_note, sign_note
 from gossip.session import session_id
-from node import tamper_files
 from node.audit.bundle import manifest_body, write_bundle
-from node.tamper_files import contents, edited, records  # noqa: F401 (edited: for those who import from here)
+from node.tamper import files as tamper_files
+from node.tamper.files import contents, edited, records  # noqa: F401 (edited: for those who import from here)
 from protocol.codec import Value
 from protocol.envelope import Envelope, encode_carried
 from protocol.log import Log

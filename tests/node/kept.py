@@ -10,7 +10,7 @@ from pathlib import Path
 
 from crypto.keys import PrivateKeys
 from node.audit import Report, Severity, check_finding, read_bundle, verify
-from node.tamper_play import Play
+from node.tamper.play import Play
 from tests.node import court
 
 LIAR = "vgr"

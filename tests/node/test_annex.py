@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from node import annex_words
 from node.__main__ import main
-from node.annex import Annex, annex_of, routes_of
-from node.annex_page import to_html
-from node.disclosures_words import LEARNS as SENT
 from node.draft import Draft, draft_plan
+from node.pages import annex_words
+from node.pages.annex import Annex, annex_of, routes_of
+from node.pages.annex_page import to_html
+from node.pages.disclosures_words import LEARNS as SENT
 from node.plan_privacy import plan_report, plan_sentences
 from protocol.plan import Plan
 from tests.node.test_data_command import add, run, schema, table

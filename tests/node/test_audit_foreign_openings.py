@@ -25,7 +25,7 @@ def test_a_false_opening_in_anothers_bundle_accuses_nobody_whose_commitment_it_i
     def change(files: dict[str, bytes]) -> None:
         files[f"openings/vgr.1/{start}-init.bin"] = bytes(32) + b"not what vgr began with"
         if also_its_log:
-            from node.tamper_files import contents
+            from node.tamper.files import contents
 
             theirs = contents(tmp_path / "vgr.bundle")
             files.update({name: data for name, data in theirs.items() if name.startswith("logs/vgr.1/")})

@@ -15,7 +15,7 @@ import pytest
 from crypto.hashing import tagged_hash
 from crypto.note import Checkpoint, checkpoint_body, sign_note
 from gossip import tree_node
-from gossip.events import Send
+from gossip.effects import Send
 from gossip.exchange import Full
 from gossip.network import Network
 from gossip.round import TrainingRound

@@ -16,11 +16,11 @@ import zmq
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gossip.network import SeededEntropy
+from gossip.memory import SeededEntropy
 from node.control import MAX_LINE, SOCKET, Refused, ask, from_json, socket_path, to_json
 from node.control_socket import MAX_CONNECTIONS, ControlSocket
 from node.home import Home, Lock
-from node.storage import StoreReader
+from node.store.storage import StoreReader
 from protocol.roster import card_line
 
 

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gossip.events import Arrived, LinkUp, Payload, Send, Started
+from gossip.effects import Send
+from gossip.events import Arrived, LinkUp, Payload, Started
 from node.clock import Clock
 from node.control import Refused, ask
 from node.daemon import COMPLAINTS, Daemon, _log_file
@@ -26,7 +27,7 @@ from node.draft import Draft, draft_plan
 from node.errors import StoreError
 from node.home import Home
 from node.region import Region
-from node.storage import Store, StoreReader
+from node.store.storage import Store, StoreReader
 from protocol.entries import Entry, decode_entry
 from protocol.plan import Plan
 from protocol.roster import card_line

@@ -17,11 +17,11 @@ from gossip.network import Network
 from node.__main__ import main
 from node.audit import read_bundle
 from node.cli.disclosures import in_words
-from node.disclosures import FORMS, Approval, Disclosures, Line, disclosed, totals
-from node.disclosures_groups import parts
-from node.disclosures_page import cells, to_csv, to_html
-from node.disclosures_words import FORMS as FORM_WORDS
-from node.disclosures_words import LANGUAGES, LEARNS, PAGE, ROLES, group_learns, learns
+from node.pages.disclosures import FORMS, Approval, Disclosures, Line, disclosed, totals
+from node.pages.disclosures_groups import parts
+from node.pages.disclosures_page import cells, to_csv, to_html
+from node.pages.disclosures_words import FORMS as FORM_WORDS
+from node.pages.disclosures_words import LANGUAGES, LEARNS, PAGE, ROLES, group_learns, learns
 from protocol.codec import MAX_HEADER, decode
 from protocol.entries import ROLES as WRITTEN_ROLES
 from protocol.entries import decode_entry

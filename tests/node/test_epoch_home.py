@@ -13,16 +13,16 @@ from click.testing import CliRunner
 
 from crypto.merkle import leaf_hash
 from crypto.note import Checkpoint
-from gossip.events import Commit, Deposit
+from gossip.effects import Commit, Deposit
 from node.audit import verify
 from node.cli.log_export import export_bundle
 from node.cli.root import cli
 from node.errors import StoreError
 from node.home import Home
 from node.region import Region
-from node.restoring import Survey, restore
-from node.storage import Store, StoreReader
-from node.vault import Vault
+from node.store.restoring import Survey, restore
+from node.store.storage import Store, StoreReader
+from node.store.vault import Vault
 from protocol.entries import decode_entry
 from protocol.epochs import Previous
 

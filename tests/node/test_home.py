@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from crypto.keys import PrivateKeys
-from gossip.network import SeededEntropy
+from gossip.memory import SeededEntropy
 from node.config import bind_for, read_config
 from node.errors import BusyError, ConfigError
 from node.home import Home, Lock
-from node.storage import StoreReader
+from node.store.storage import StoreReader
 from protocol.entries import decode_entry
 from protocol.errors import RosterError
 

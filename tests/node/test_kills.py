@@ -21,13 +21,14 @@ import numpy as np
 import pytest
 
 from crypto.merkle import Tree, leaf_hash
-from gossip.events import Commit
+from gossip.effects import Commit
 from gossip.holdings import Records
-from gossip.network import MemoryStore, Network, SeededEntropy
+from gossip.memory import MemoryStore, SeededEntropy
+from gossip.network import Network
 from node.audit import Severity, verify
 from node.home import Home
 from node.region import Region
-from node.storage import Store
+from node.store.storage import Store
 from protocol.plan import Plan
 from protocol.roster import Roster
 from tests.node.test_audit_networks import NAMES, Still, export

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-import node.listener
-import node.transfer
+import node.links.listener
+import node.links.transfer
 from node import config
 from node.config import Limits, Links, read_config
 from node.home import FOLDERS
 
-FOLDER = Path(node.listener.__file__).parent
+FOLDER = Path(node.__file__).parent
 TEXT = (FOLDER / "README.md").read_text(encoding="utf-8")
 
 
@@ -46,7 +46,8 @@ def test_the_settings_are_all_there_and_are_read(tmp_path: Path) -> None:
 
 def test_every_module_has_its_story() -> None:
     story = TEXT[TEXT.index("| module |") : TEXT.index("## Three regions")]
-    modules = {path.stem for path in FOLDER.glob("*.py")} - {"__init__", "__main__", "errors"}
+    rooms = [FOLDER, *(FOLDER / room for room in ("links", "store", "pages", "tamper"))]
+    modules = {path.stem for room in rooms for path in room.glob("*.py")} - {"__init__", "__main__", "errors"}
     assert {one for one in modules if f"`{one}`" not in story} == set()
 
 
@@ -56,7 +57,7 @@ def test_every_folder_of_a_home_is_described() -> None:
 
 
 def test_sizes_are_those_of_the_code() -> None:
-    assert f"1 to {node.transfer.MAX_HEADER} bytes" in TEXT
-    assert node.transfer.CHUNK == 2 * 2**20
-    assert node.transfer.MAX_CHUNK == 4 * 2**20
-    assert f"for which {node.transfer.MAX_QUEUED} messages wait" in TEXT
+    assert f"1 to {node.links.transfer.MAX_HEADER} bytes" in TEXT
+    assert node.links.transfer.CHUNK == 2 * 2**20
+    assert node.links.transfer.MAX_CHUNK == 4 * 2**20
+    assert f"for which {node.links.transfer.MAX_QUEUED} messages wait" in TEXT

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from gossip.events import Ended, Tick
+from gossip.effects import Ended
+from gossip.events import Tick
 from node.errors import StoreError
 from node.home import Home
 from node.learning.accounting import Spent, statistics_sigma_u
 from node.learning.privacy import Ledger
-from node.paid import check_ledger, pay_lost, recover
 from node.region import Region
+from node.store.paid import check_ledger, pay_lost, recover
 from protocol.codec import Value
 from protocol.entries import Entry, encode_entry
 from protocol.plan import Plan

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from gossip.network import Network
-from node.disclosures import Approval, Disclosures, disclosed
-from node.disclosures_page import to_csv, to_html
-from node.disclosures_words import LANGUAGES, LEARNS, approved
+from node.pages.disclosures import Approval, Disclosures, disclosed
+from node.pages.disclosures_page import to_csv, to_html
+from node.pages.disclosures_words import LANGUAGES, LEARNS, approved
 from protocol.entries import decode_entry
 from protocol.release import written
 from tests.node.test_audit_networks import agreed

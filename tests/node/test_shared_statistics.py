@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from gossip.context import Opened
-from node import storage
 from node.cli.output import Refusal
 from node.draft import Draft, draft_plan
 from node.home import Home
@@ -18,6 +17,7 @@ from node.learning.data.manifest import load, to_toml
 from node.learning.preprocessing import GlobalStats
 from node.learning.trainer import Agreed, Trainer
 from node.shared_statistics import inner_knots, opened
+from node.store import storage
 from protocol.plan import Plan
 from tests.node.data_tables import LABEL, column, write
 

@@ -13,18 +13,18 @@ from pathlib import Path
 import pytest
 
 import node.files
-import node.storage
+import node.store.storage
 from crypto.merkle import leaf_hash
 from crypto.note import open_note, parse_checkpoint
 from crypto.signing import SigningKey
-from gossip.events import Blob, Commit, CosigRow, HeadRow, MirrorRow, Row
-from gossip.network import SeededEntropy
+from gossip.effects import Blob, Commit, CosigRow, HeadRow, MirrorRow, Row
+from gossip.memory import SeededEntropy
 from node.errors import ConfigError, StoreError
 from node.home import Home
-from node.payloads import SMALL
 from node.region import Region
-from node.soundness import check_clock, check_log, stopped_cleanly
-from node.storage import Store, StoreReader
+from node.store.payloads import SMALL
+from node.store.soundness import check_clock, check_log, stopped_cleanly
+from node.store.storage import Store, StoreReader
 from protocol.codec import Value
 from protocol.cosignature import Cosignature, checkpoint_note
 from protocol.log import Log
@@ -188,12 +188,12 @@ CRASHES = {
     "before its folder is on disk": (crash_at(node.files, "sync_folder", True), False),
     "after the kept payload": (crash_at(node.files.Files, "put_kept", False), False),
     "after the state file": (crash_at(node.files.Files, "put_blob", False), False),
-    "before the transaction": (crash_at(node.storage.Store, "_append", True), False),
-    "inside the transaction": (crash_at(node.storage, "_round", True), False),
-    "before the transaction ends": (crash_at(node.storage.Store, "_end", True, 2), False),
-    "after the transaction": (crash_at(node.storage.Store, "_end", False, 2), True),
-    "before HEAD is replaced": (crash_at(node.storage, "write", True), True),
-    "after HEAD is replaced": (crash_at(node.storage.Store, "_publish", False), True),
+    "before the transaction": (crash_at(node.store.storage.Store, "_append", True), False),
+    "inside the transaction": (crash_at(node.store.storage, "_round", True), False),
+    "before the transaction ends": (crash_at(node.store.storage.Store, "_end", True, 2), False),
+    "after the transaction": (crash_at(node.store.storage.Store, "_end", False, 2), True),
+    "before HEAD is replaced": (crash_at(node.store.storage, "write", True), True),
+    "after HEAD is replaced": (crash_at(node.store.storage.Store, "_publish", False), True),
 }
 
 

@@ -17,15 +17,16 @@ import pytest
 import zmq
 
 from crypto.keys import PrivateKeys, z85_encode
-from gossip.events import Arrived, Event, LinkDown, LinkUp, Payload, PayloadFailed, Send
-from gossip.network import SeededEntropy
+from gossip.effects import Send
+from gossip.events import Arrived, Event, LinkDown, LinkUp, Payload, PayloadFailed
+from gossip.memory import SeededEntropy
 from node.config import Limits
 from node.errors import ConfigError
-from node.listener import MAX_SILENT
-from node.memory import resident_bytes
-from node.resolving import Lookup
-from node.transfer import CHUNK, Inbox, Outbox
-from node.transport import Transport
+from node.links.listener import MAX_SILENT
+from node.links.memory import resident_bytes
+from node.links.resolving import Lookup
+from node.links.transfer import CHUNK, Inbox, Outbox
+from node.links.transport import Transport
 from protocol.roster import Card, Roster, found, make_card
 
 MIB = 2**20
@@ -339,7 +340,7 @@ def test_a_flood_of_strangers_does_not_keep_the_loop_busy(ends: list[End]) -> No
     strangers = [socket.create_connection(("127.0.0.1", b.port)) for _ in range(400)]
     shut: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("node.memory.shut", shut.append)
+        patch.setattr("node.links.memory.shut", shut.append)
         run([b], lambda: len(listener.open_fds) == 400)
         run([b], lambda: len(shut) >= 400 - MAX_SILENT)
         b.step()

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gossip.events import Deposit, Retain, Sift
-from node.vault import KEY, NAME, Vault
+from gossip.effects import Deposit, Retain, Sift
+from node.store.vault import KEY, NAME, Vault
 
 STUDY, OTHER = bytes(32), bytes([1]) * 32
 

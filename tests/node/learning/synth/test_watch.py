@@ -93,7 +93,7 @@ def test_weights_that_are_not_finite_never_leave(demo: DemoData, monkeypatch: py
 def test_what_the_watch_says_reaches_status_journal_and_follow_and_a_sheet_lies_in_the_home(
     demo: DemoData, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from gossip.events import Open, Train
+    from gossip.effects import Open, Train
     from node.cli import status
     from node.learning.describe import describe
     from node.learning.worker import Worker

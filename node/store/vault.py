@@ -25,7 +25,7 @@ from typing import Self
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from gossip.events import Deposit, Retain, Sift
+from gossip.effects import Deposit, Retain, Sift
 from node.files import sync_folder
 from protocol.plan import Plan
 

@@ -19,13 +19,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from crypto.note import Checkpoint
-from gossip.events import Commit
+from gossip.effects import Commit
 from gossip.mirror import Item
 from node.daemon import COMMANDS_S, Daemon
 from node.errors import Refused, StoreError
-from node.paid import recover
 from node.region import Region, wall_ms
-from node.vault import Vault
+from node.store.paid import recover
+from node.store.vault import Vault
 from protocol.codec import Value
 from protocol.entries import decode_entry
 from protocol.envelope import parse

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from node.disclosures import FORMS, Approval, Disclosures, Line
+from node.pages.disclosures import FORMS, Approval, Disclosures, Line
 
 
 @dataclass(frozen=True, slots=True)

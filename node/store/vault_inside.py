@@ -35,9 +35,9 @@ from node.audit.openings import Inside, Place
 from node.errors import NodeError
 from node.home import Home
 from node.rehearsal import AskedWorker
-from node.storage import StoreReader
+from node.store.storage import StoreReader
+from node.store.vault import Vault
 from node.training import open_fields
-from node.vault import Vault
 from protocol.entries import decode_entry
 from protocol.plan import Plan
 

@@ -8,12 +8,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from crypto.note import checkpoint_body, note_with
-from node.copies import Copies
-from node.database import checkpoint_of, connect, entries_of, leaves_of, rotation_of, unreadable
-from node.epochs import Past, past_of
 from node.errors import StoreError
 from node.files import Files
-from node.payloads import Payloads
+from node.store.copies import Copies
+from node.store.database import checkpoint_of, connect, entries_of, leaves_of, rotation_of, unreadable
+from node.store.epochs import Past, past_of
+from node.store.payloads import Payloads
 from protocol.entries import decode_entry
 
 if TYPE_CHECKING:

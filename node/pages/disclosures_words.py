@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from node.disclosures import Approval, Line
-from node.disclosures_groups import Group, Row
+from node.pages.disclosures import Approval, Line
+from node.pages.disclosures_groups import Group, Row
 
 LANGUAGES = ("sv", "en")
 

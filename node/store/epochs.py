@@ -15,8 +15,8 @@ from pathlib import Path
 
 from crypto.merkle import Tree
 from crypto.note import Checkpoint, checkpoint_body, note_with
-from node.database import connect, entries_of, unreadable
 from node.errors import StoreError
+from node.store.database import connect, entries_of, unreadable
 from protocol.codec import MAX_ENTRY, decode
 from protocol.entries import decode_entry
 from protocol.epochs import epoch_of

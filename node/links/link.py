@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from node import memory
-from node.dialler import Dialler
-from node.listener import Connection, Listener
-from node.transfer import Inbox, Outbox
+from node.links import memory
+from node.links.dialler import Dialler
+from node.links.listener import Connection, Listener
+from node.links.transfer import Inbox, Outbox
 
 # Bytes that an honest connection may hold unread: its receive queue of chunks, and the kernel's buffer.
 UNREAD_BYTES = 64 * 2**20

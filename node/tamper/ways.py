@@ -13,8 +13,8 @@ from shutil import copy
 from typing import Any
 
 from node.audit import read_bundle
-from node.tamper_files import Files, edited, records, rewrite
-from node.tamper_play import Play, Step
+from node.tamper.files import Files, edited, records, rewrite
+from node.tamper.play import Play, Step
 from protocol.codec import encode
 from protocol.entries import decode_entry
 

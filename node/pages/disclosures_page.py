@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 
-from node.disclosures import Disclosures, Line, totals
-from node.disclosures_groups import Group, Part, Row, parts
-from node.disclosures_words import FORMS, PAGE, approved, group_learns, learns, receiver
+from node.pages.disclosures import Disclosures, Line, totals
+from node.pages.disclosures_groups import Group, Part, Row, parts
+from node.pages.disclosures_words import FORMS, PAGE, approved, group_learns, learns, receiver
 
 COLUMNS = ("at", "when", "to", "form", "type", "bytes", "study", "round", "approval", "learns")
 _SHOWN = ("at", "when", "to", "bytes", "round")  # what a group on the page does not say for all

@@ -17,7 +17,7 @@ import zmq
 
 from crypto.keys import z85_encode
 from node.config import Links, is_loopback, split_address
-from node.resolving import Lookup
+from node.links.resolving import Lookup
 
 logger = logging.getLogger(__name__)
 

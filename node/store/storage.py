@@ -23,9 +23,11 @@ from typing import TYPE_CHECKING, Self
 
 from crypto.errors import CryptoError
 from crypto.note import Checkpoint, checkpoint_body, note_with, open_note, parse_checkpoint, parse_note
-from node.copies import OPENING, Copies
-from node.copies import SCHEMA as COPIES
-from node.database import (
+from node.errors import StoreError
+from node.files import Files, disk_error, sync_folder, write
+from node.store.copies import OPENING, Copies
+from node.store.copies import SCHEMA as COPIES
+from node.store.database import (
     checkpoint_of,
     connect,
     entries_of,
@@ -33,18 +35,16 @@ from node.database import (
     unreadable,
     unwritable,
 )
-from node.epochs import Past, past_of, set_aside
-from node.errors import StoreError
-from node.files import Files, disk_error, sync_folder, write
-from node.log_reader import StoreReader
-from node.payloads import SCHEMA as PAYLOADS
-from node.payloads import Payloads
+from node.store.epochs import Past, past_of, set_aside
+from node.store.log_reader import StoreReader
+from node.store.payloads import SCHEMA as PAYLOADS
+from node.store.payloads import Payloads
 from protocol.entries import decode_entry
 from protocol.epochs import Origin, epoch_of, read_origin
 from protocol.errors import CodecError
 
 if TYPE_CHECKING:
-    from gossip.events import Commit
+    from gossip.effects import Commit
     from node.home import Home
 
 __all__ = ["Store", "StoreReader"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from crypto.note import Checkpoint, parse_note
-from gossip.events import CosigRow, ErasedRow, HeadRow, MirrorRow, OpeningRow, Row
+from gossip.effects import CosigRow, ErasedRow, HeadRow, MirrorRow, OpeningRow, Row
 from gossip.mirror import Mirror
 from protocol.cosignature import Cosignature
 from protocol.epochs import epoch_of

@@ -14,8 +14,8 @@ from typing import Any
 from crypto.keys import PrivateKeys
 from node.audit import Finding, Report, Severity, verify
 from node.cli.output import table
-from node.tamper_play import Play
-from node.tamper_ways import WAYS, Case, Way
+from node.tamper.play import Play
+from node.tamper.ways import WAYS, Case, Way
 
 ALL = "all"
 DP = ("3", "0.001")

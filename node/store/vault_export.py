@@ -15,9 +15,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from node.copies import Copies
 from node.plan_privacy import plan_report
-from node.vault import Vault
+from node.store.copies import Copies
+from node.store.vault import Vault
 from protocol.beacon import is_drawn
 from protocol.entries import Entry
 from protocol.plan import Plan

@@ -20,14 +20,15 @@ from dataclasses import replace
 import zmq
 
 from crypto.keys import PrivateKeys, z85_encode
-from gossip.events import Arrived, Event, LinkDown, LinkUp, Payload, PayloadFailed, Send
-from node import memory
-from node.admission import Admission
+from gossip.effects import Send
+from gossip.events import Arrived, Event, LinkDown, LinkUp, Payload, PayloadFailed
 from node.config import Limits, Links
-from node.dialler import Change, Dialler, receive
-from node.link import UNREAD_BYTES, Link, most_unread, region_of
-from node.listener import Connection, Listener
-from node.transfer import MAX_CHUNK, MAX_HEADER, Buffer, Inbox, wire_bytes
+from node.links import memory
+from node.links.admission import Admission
+from node.links.dialler import Change, Dialler, receive
+from node.links.link import UNREAD_BYTES, Link, most_unread, region_of
+from node.links.listener import Connection, Listener
+from node.links.transfer import MAX_CHUNK, MAX_HEADER, Buffer, Inbox, wire_bytes
 from protocol.roster import Card, Roster
 
 logger = logging.getLogger(__name__)

@@ -1,6 +1,6 @@
 """Where this node listens: one ROUTER socket for all regions that dial it.
 
-A connection is known by its key (User-Id, set by ``node.admission``) and by the route that libzmq gives it. Which
+A connection is known by its key (User-Id, set by ``node.links.admission``) and by the route that libzmq gives it. Which
 connection has gone is known by its descriptor: the monitor names it, and so does each message.
 """
 
@@ -16,11 +16,11 @@ import zmq
 
 from crypto.errors import CryptoError
 from crypto.keys import z85_decode
-from node import memory
-from node.admission import DOMAIN
 from node.config import Links, check_bind, split_address
-from node.dialler import MAX_FRAMES, configure, next_event, receive, times_for
 from node.errors import ConfigError
+from node.links import memory
+from node.links.admission import DOMAIN
+from node.links.dialler import MAX_FRAMES, configure, next_event, receive, times_for
 
 logger = logging.getLogger(__name__)
 

@@ -194,7 +194,7 @@ def consents_of(leaves: Iterable[bytes | None], study: bytes) -> tuple[Consent, 
 def consents_at(home: Path, study: bytes) -> tuple[Consent, ...]:
     """Return ``consents_of`` a home's log."""
     from node.home import Home
-    from node.storage import StoreReader
+    from node.store.storage import StoreReader
 
     with StoreReader(Home.open(home)) as reader:
         return consents_of((leaf for leaf, _ in reader.whole()), study)

@@ -10,10 +10,10 @@ from html import escape
 
 from crypto.words import words
 from node import privacy_words, privacy_words_sv
-from node.annex import Annex, Data, Route
-from node.annex_words import CHECKS, COLUMN_ROLES, LEARNS, PAGE, PURPOSES, STAGES
-from node.disclosures_words import FORMS, ROLES
-from node.disclosures_words import LEARNS as SENT
+from node.pages.annex import Annex, Data, Route
+from node.pages.annex_words import CHECKS, COLUMN_ROLES, LEARNS, PAGE, PURPOSES, STAGES
+from node.pages.disclosures_words import FORMS, ROLES
+from node.pages.disclosures_words import LEARNS as SENT
 from node.plan_privacy import plan_sentences
 
 # Characters that turn the direction of what is read after them, and what no page shows.

@@ -14,7 +14,7 @@ from crypto.errors import CryptoError
 from crypto.merkle import Tree
 from crypto.note import checkpoint_body, note_with, open_note
 from node.errors import ConfigError, StoreError
-from node.storage import Store
+from node.store.storage import Store
 from protocol.entries import decode_entry
 from protocol.envelope import parse
 from protocol.epochs import epoch_of

@@ -1,0 +1,1 @@
+"""Links between regions over ZeroMQ: who gets in, and how bytes travel."""

@@ -1,0 +1,1 @@
+"""What a data protection officer reads: what left, and what would leave."""

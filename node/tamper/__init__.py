@@ -1,0 +1,1 @@
+"""A run told again with a lie in it, and what the audit says."""
