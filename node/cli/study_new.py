@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from node.cli.root import common, home_option
 if TYPE_CHECKING:
     from protocol.errors import PlanError
 
+PRIVATE_LR = 0.1  # below it a clipped step of a tabvae is lost in its noise: measured, node/learning/synth/README.md
+
 
 @click.command()
 @home_option
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     "--task",
     default="classifier",
     show_default=True,
-    help="classifier, regression, survival, tabgan, imagegan, idle, or one's own module:factory.",
+    help="classifier, regression, survival, tabgan, tabvae, imagegan, idle, or one's own module:factory.",
 )
 @click.option("--data", "data_name", help="A data set bound with 'data add'.")
 @click.option("--rounds", type=click.IntRange(1, 10**6), default=20, show_default=True)
@@ -212,9 +215,28 @@ def new(
         say(line)
     if columns is not None:
         say(f"{columns}: the columns; where another region's do not fit: landsting data compare NAME {columns.name}")
-    if "share" in plan.settings and not plan.settings["test_share"]:  # a generator
-        say("No rows are kept back, so nothing that it makes up can be measured or released: --set test_share=0.3")
+    for line in advice(task, plan.settings, private=dp is not None):
+        say(line)
     say(f"Next: landsting study propose {output} --home {home}")
+
+
+def advice(task: str, settings: Mapping[str, Any], *, private: bool) -> list[str]:
+    """Return what a generator's plan had better say, in sentences; nothing for other tasks."""
+    if "share" not in settings:
+        return []
+    lines = []
+    if not settings["test_share"]:
+        lines.append(
+            "No rows are kept back, so nothing that it makes up can be measured or released: --set test_share=0.3"
+        )
+    if private and task == "tabgan":
+        lines.append("Under privacy --task tabvae makes better tables (figures are in node/learning/synth/README.md)")
+    if private and task == "tabvae" and float(settings["lr"]) < PRIVATE_LR:
+        lines.append(
+            f"Under privacy every gradient is clipped, and steps of lr {settings['lr']} lead nowhere: "
+            "--set lr=1 --set hidden=16 --set noise=8 --set full_patients=200"
+        )
+    return lines
 
 
 def keep_columns(manifest: Path, path: Path) -> Path:

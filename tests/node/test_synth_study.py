@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from node.cli.output import Refusal
+from node.cli.study_new import advice
 from node.learning.accounting import Spent, epsilon
 from node.learning.baselines import own_totals
 from node.learning.privacy import plan_values
@@ -124,3 +125,22 @@ def test_a_study_that_kept_nothing_back_asks_for_rows(tmp_path: Path, monkeypatc
 
 def test_the_defaults_here_are_those_by_which_everybody_judges_a_release() -> None:
     assert {name: None if v is None else round(v * 1e6) for name, v in asdict(Thresholds()).items()} == THRESHOLDS
+
+
+@pytest.mark.parametrize(
+    ("task", "settings", "private", "said"),
+    [
+        ("tabgan", {"test_share": 0.3}, False, []),
+        ("imagegan", {"test_share": 0.0}, False, ["--set test_share=0.3"]),
+        ("tabgan", {"test_share": 0.3}, True, ["--task tabvae"]),
+        ("tabvae", {"test_share": 0.3, "lr": "0.002"}, True, ["--set lr=1 "]),
+        ("tabvae", {"test_share": 0.3, "lr": "1"}, True, []),
+    ],
+)
+def test_a_generators_plan_is_told_what_it_had_better_say(
+    task: str, settings: dict[str, Any], private: bool, said: list[str]
+) -> None:
+    lines = advice(task, {"share": "generator"} | settings, private=private)
+    assert len(lines) == len(said)
+    assert all(part in line for part, line in zip(said, lines, strict=True))
+    assert advice("classifier", {"lr": "0.1"}, private=private) == []
