@@ -89,6 +89,7 @@ def _load(name: str, path: Path) -> Any:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses of a benchmark look their module up there
     spec.loader.exec_module(module)
     return module
 

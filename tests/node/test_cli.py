@@ -13,6 +13,7 @@ import click
 import pytest
 
 from node.__main__ import main
+from node.cli import bench as bench_command
 from node.cli.output import CODES, Refusal, size_words, table
 from node.cli.root import FAMILIES, cli
 
@@ -185,3 +186,8 @@ def test_table_is_aligned_and_figures_stand_right():
 )
 def test_sizes_in_words(count, words):
     assert size_words(count) == words
+
+
+def test_every_benchmark_opens_as_the_command_opens_it() -> None:
+    for name, path in bench_command.benchmarks().items():
+        assert callable(bench_command._load(name, path).run), name
