@@ -36,6 +36,7 @@ from node.learning.synth.image_networks import (
 )
 from node.learning.synth.image_sampling import sample, sheet
 from node.learning.synth.image_watch import watched
+from node.learning.synth.sharing import check_share
 from node.learning.task import Arrays, Encoded, Local, Shapes, SharePolicy, stream
 
 BETAS = (0.5, 0.99)
@@ -114,13 +115,7 @@ class ImageGan:
         Raises:
             ConfigError: ``share = "both"`` without ``disclose``.
         """
-        if settings["share"] == "both" and not settings["disclose"]:
-            raise ConfigError(
-                "share = \"both\": a neighbour with the discriminator's weights can test whether a patient's image was "
-                "in training",
-                'share = "generator", or disclose = true in the settings of the plan',
-                "Keep the discriminator at home.",
-            )
+        check_share(settings, "discriminator", private=False, what="a patient's image")
 
     def initial(self, schema: Schema | None, settings: Mapping[str, Any], seed: int) -> Arrays:
         """Return the first weights; the average begins as the generator does."""

@@ -29,6 +29,7 @@ from node.learning.supervised import batches
 from node.learning.synth import judge, tables, watch
 from node.learning.synth.coding import SUMS, TableCoding
 from node.learning.synth.figures import figures, sheet
+from node.learning.synth.sharing import check_share
 from node.learning.task import Arrays, Encoded, Floats, Local, Shapes, SharePolicy
 
 if TYPE_CHECKING:
@@ -79,13 +80,7 @@ class TabGan:
         Raises:
             ConfigError: ``share = "both"`` without privacy and without ``disclose``, or a width of nothing.
         """
-        if settings["share"] == "both" and not private and not settings["disclose"]:
-            raise ConfigError(
-                'share = "both" without differential privacy: a neighbour with the discriminator\'s weights can test'
-                " whether a patient was in training",
-                'share = "generator", a study with --dp, or disclose = true',
-                "Leave share out: rows are as good, and the discriminator never leaves the region.",
-            )
+        check_share(settings, "discriminator", private=private)
         if not (settings["hidden"] and settings["noise"] and settings["batch"]) or not settings["ema"] < 1:
             found = "hidden, noise or batch of 0, or ema of 1 or more"
             raise ConfigError(found, "hidden, noise and batch above 0, ema below 1", "Leave them out.")

@@ -30,6 +30,7 @@ from node.learning.supervised import batches
 from node.learning.synth import judge, tables
 from node.learning.synth.coding import SUMS, TableCoding
 from node.learning.synth.figures import figures, sheet
+from node.learning.synth.sharing import check_share
 from node.learning.task import Arrays, Encoded, Floats, Local, Shapes, SharePolicy
 
 if TYPE_CHECKING:
@@ -75,13 +76,7 @@ class TabVae:
         Raises:
             ConfigError: ``share = "both"`` without privacy and without ``disclose``, or a width of nothing.
         """
-        if settings["share"] == "both" and not private and not settings["disclose"]:
-            raise ConfigError(
-                'share = "both" without differential privacy: a neighbour with the encoder\'s weights can test'
-                " whether a patient was in training",
-                'share = "generator", a study with --dp, or disclose = true',
-                "Leave share out: the encoder then never leaves the region.",
-            )
+        check_share(settings, "encoder", private=private)
         if not (settings["hidden"] and settings["noise"] and settings["batch"]):
             raise ConfigError("hidden, noise or batch of 0", "all above 0", "Leave them out.")
 
