@@ -17,8 +17,9 @@ demo: $(VENV)/.ok     ## four real regions train together, one is killed and com
 test: $(VENV)/.dev    ## the whole test suite
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
-check: $(VENV)/.dev   ## lint, types, import contracts
+check: $(VENV)/.dev   ## lint, format, types, import contracts
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

@@ -19,7 +19,13 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def measure(
-    names: Sequence[str], dim: int, rounds: int, seed: int, *, topology: str, masking: str,
+    names: Sequence[str],
+    dim: int,
+    rounds: int,
+    seed: int,
+    *,
+    topology: str,
+    masking: str,
     values: Mapping[str, Any] | None = None,
 ) -> tuple[float, float, float]:
     """Return CPU s, wall s and bytes sent a round, over all nodes.

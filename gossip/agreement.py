@@ -91,8 +91,9 @@ class Agreement:
             Refusal: The plan breaks a rule, or no roster is in force.
         """
         if roster is None:
-            raise Refusal("ROSTER", "no roster is in force here", "a roster that all regions have signed",
-                          "landsting roster show")
+            raise Refusal(
+                "ROSTER", "no roster is in force here", "a roster that all regions have signed", "landsting roster show"
+            )
         plan = self._read(encoded, roster)
         if plan.study in self.proposals:
             self._open(plan.study)
@@ -109,23 +110,38 @@ class Agreement:
             plan.check()
             check_min_coalition(plan)
         except CodecError as error:
-            raise Refusal("PLAN", f"the plan cannot be read: {error}", "a plan made by `landsting study new`",
-                          "landsting study new --help") from error
+            raise Refusal(
+                "PLAN",
+                f"the plan cannot be read: {error}",
+                "a plan made by `landsting study new`",
+                "landsting study new --help",
+            ) from error
         except PlanError as error:
             code = "UNMASKABLE" if error.rule == "unmaskable" else "PLAN"
             raise Refusal(code, error.found, error.expected, error.fix) from error
         if plan.roster != roster.hash:
-            raise Refusal("ROSTER", "the plan names another roster than the one in force",
-                          f"roster {roster.hash.hex()[:16]}", "landsting study new fills in the roster in force")
+            raise Refusal(
+                "ROSTER",
+                "the plan names another roster than the one in force",
+                f"roster {roster.hash.hex()[:16]}",
+                "landsting study new fills in the roster in force",
+            )
         strangers = [r for r in plan.regions if r not in roster.names]
         if strangers or self._me not in plan.regions:
-            raise Refusal("ROSTER", f"the plan's regions do not fit: {strangers or self._me}",
-                          "regions of the roster, this one among them", "landsting roster show")
+            raise Refusal(
+                "ROSTER",
+                f"the plan's regions do not fit: {strangers or self._me}",
+                "regions of the roster, this one among them",
+                "landsting roster show",
+            )
         most = max(around.degree for graph in plan.turn for around in graph.values())
         if plan.n > MAX_REGIONS or most > MAX_NEIGHBOURS:
-            raise Refusal("PLAN", f"{plan.n} regions, up to {most} neighbours of one",
-                          f"at most {MAX_REGIONS} regions and {MAX_NEIGHBOURS} neighbours",
-                          "Choose a topology with fewer neighbours: landsting topology list")
+            raise Refusal(
+                "PLAN",
+                f"{plan.n} regions, up to {most} neighbours of one",
+                f"at most {MAX_REGIONS} regions and {MAX_NEIGHBOURS} neighbours",
+                "Choose a topology with fewer neighbours: landsting topology list",
+            )
         return plan
 
     def accept(
@@ -138,12 +154,19 @@ class Agreement:
         """
         proposal = self._open(study)
         if roster is None or proposal.plan.roster != roster.hash:
-            raise Refusal("ROSTER", "the plan names another roster than the one in force", "a plan for this roster",
-                          "A changed plan is a new study: landsting study new, study propose.")
+            raise Refusal(
+                "ROSTER",
+                "the plan names another roster than the one in force",
+                "a plan for this roster",
+                "A changed plan is a new study: landsting study new, study propose.",
+            )
         if self._code_sha256 not in proposal.plan.code_sha256s:
-            raise Refusal("CODE", "this region's training code is not one that the plan names",
-                          f"code {proposal.plan.code_sha256s[0].hex()[:16]}, here {self._code_sha256.hex()[:16]}",
-                          "Install the same version of landsting everywhere, and propose a new plan.")
+            raise Refusal(
+                "CODE",
+                "this region's training code is not one that the plan names",
+                f"code {proposal.plan.code_sha256s[0].hex()[:16]}, here {self._code_sha256.hex()[:16]}",
+                "Install the same version of landsting everywhere, and propose a new plan.",
+            )
         if role not in proposal.roles:
             step.add("study.accept", {"plan": study, "role": role, "decision_ref": ref, "sheet": sheet}, study)
             proposal.roles.add(role)
@@ -159,8 +182,12 @@ class Agreement:
         """
         proposal = self._open(study)
         if self._me in proposal.answers:
-            raise Refusal("STUDY", "this region has accepted this study, and others count on it", "one answer a region",
-                          "A changed plan is a new study: landsting study new, study propose.")
+            raise Refusal(
+                "STUDY",
+                "this region has accepted this study, and others count on it",
+                "one answer a region",
+                "A changed plan is a new study: landsting study new, study propose.",
+            )
         step.add("study.reject", {"plan": study, "role": role, "decision_ref": ref, "reason": reason}, study)
         self._answer(step, proposal, "REJECT", {"reason": reason})
         return self.describe(study)
@@ -172,17 +199,27 @@ class Agreement:
     def _open(self, study: bytes) -> Proposal:
         proposal = self.proposals.get(study)
         if proposal is None:
-            raise Refusal("STUDY", f"study {study.hex()[:16]} is not known here", "one that was proposed",
-                          "landsting study list")
+            raise Refusal(
+                "STUDY", f"study {study.hex()[:16]} is not known here", "one that was proposed", "landsting study list"
+            )
         if proposal.rejected_by:
-            raise Refusal("STUDY", f"{', '.join(proposal.rejected_by)} has rejected this study", "an open proposal",
-                          "A changed plan is a new study: landsting study new, study propose.")
+            raise Refusal(
+                "STUDY",
+                f"{', '.join(proposal.rejected_by)} has rejected this study",
+                "an open proposal",
+                "A changed plan is a new study: landsting study new, study propose.",
+            )
         if proposal.has_ended:
-            raise Refusal("STUDY", "this study has ended", "a new one",
-                          "A plan with another seed or title is a new study: landsting study new, study propose.")
+            raise Refusal(
+                "STUDY",
+                "this study has ended",
+                "a new one",
+                "A plan with another seed or title is a new study: landsting study new, study propose.",
+            )
         if self._me not in proposal.plan.regions:
-            raise Refusal("STUDY", "this region does not take part in that study", "a study that names it",
-                          "landsting study list")
+            raise Refusal(
+                "STUDY", "this region does not take part in that study", "a study that names it", "landsting study list"
+            )
         return proposal
 
     # ---------------------------------------------------------------- the others
@@ -236,9 +273,7 @@ class Agreement:
 
     def startable(self) -> Proposal | None:
         """A study that everybody has accepted and that has not begun here; the first by id."""
-        ready = [
-            p for p in self.proposals.values() if p.is_agreed and not p.has_started and self._me in p.plan.regions
-        ]
+        ready = [p for p in self.proposals.values() if p.is_agreed and not p.has_started and self._me in p.plan.regions]
         return min(ready, key=lambda p: p.plan.study, default=None)
 
     def describe(self, study: bytes) -> dict[str, object]:
@@ -246,14 +281,34 @@ class Agreement:
         p = self.proposals[study]
         answers = {n: e.fields.type.lower() for n, e in sorted(p.answers.items())}
         state = (
-            "rejected" if p.rejected_by else "ended" if p.has_ended else "running" if p.has_started
-            else "agreed" if p.is_agreed else "proposed"
+            "rejected"
+            if p.rejected_by
+            else "ended"
+            if p.has_ended
+            else "running"
+            if p.has_started
+            else "agreed"
+            if p.is_agreed
+            else "proposed"
         )
         return {
-            "study": study.hex(), "words": words(study), "title": p.plan.title, "purpose": p.plan.purpose,
-            "lab": p.plan.lab, "proposer": p.envelope.fields.sender, "regions": list(p.plan.regions),
-            "topology": p.plan.topology, "rounds": p.plan.rounds, "masking": p.plan.masking["mode"],
-            "task": dict(p.plan.task), "state": state,
-            "outcome": p.outcome, "reason": p.reason, "answers": answers, "waiting_for": p.missing,
-            "rejected_by": p.rejected_by, "accepted_here": sorted(p.roles), "roles_needed": list(self._roles),
+            "study": study.hex(),
+            "words": words(study),
+            "title": p.plan.title,
+            "purpose": p.plan.purpose,
+            "lab": p.plan.lab,
+            "proposer": p.envelope.fields.sender,
+            "regions": list(p.plan.regions),
+            "topology": p.plan.topology,
+            "rounds": p.plan.rounds,
+            "masking": p.plan.masking["mode"],
+            "task": dict(p.plan.task),
+            "state": state,
+            "outcome": p.outcome,
+            "reason": p.reason,
+            "answers": answers,
+            "waiting_for": p.missing,
+            "rejected_by": p.rejected_by,
+            "accepted_here": sorted(p.roles),
+            "roles_needed": list(self._roles),
         }

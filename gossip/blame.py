@@ -102,8 +102,12 @@ class Blame:
         )
         around = self._surroundings()
         envelope = step.seal(
-            "EVIDENCE", {"region": region, "code": contradiction.code}, to=[n for n in around.others if n != region],
-            study=around.study, round=around.round, payload=payload,
+            "EVIDENCE",
+            {"region": region, "code": contradiction.code},
+            to=[n for n in around.others if n != region],
+            study=around.study,
+            round=around.round,
+            payload=payload,
         )
         self.evidence[region] = envelope, payload
 

@@ -31,9 +31,7 @@ class ChangeBudget:
         self._context = context
         self._windows: dict[str, deque[tuple[int, str, frozenset[str]]]] = {}
 
-    def allows(
-        self, receiver: str, round: int, members: Collection[str], excuses: Mapping[str, Spans]
-    ) -> bool:
+    def allows(self, receiver: str, round: int, members: Collection[str], excuses: Mapping[str, Spans]) -> bool:
         """Whether the set may be answered; ``excuses`` came with it and are not taken in yet."""
         window = [w for w in self._windows.get(self._key(receiver), ()) if w[0] > round - WINDOW_ROUNDS]
         seen = {frozenset[str](), *(self._shown(who, r, shown, excuses) for r, who, shown in window)}
@@ -58,7 +56,8 @@ class ChangeBudget:
         plan, me = self._context.plan, self._context.me
         planned = plan.part(receiver, round, plan.bucket_of(receiver, round, me)).names
         shown = {
-            k for k in planned
+            k
+            for k in planned
             if k in members
             or self._context.is_excused(k, round)
             or any(first <= round <= last for first, last in excuses.get(k, ()))

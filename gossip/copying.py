@@ -42,9 +42,7 @@ class Copying:
     def mirror_to(self, step: Step, name: str, since: int) -> None:
         """Send the own log's entries from ``since`` on, in pieces."""
         for first, items in self._pieces(self._items(name, since)):
-            step.seal(
-                "MIRROR", {"log": self._peer.log.origin}, to=[name], payload=encode_mirror(since + first, items)
-            )
+            step.seal("MIRROR", {"log": self._peer.log.origin}, to=[name], payload=encode_mirror(since + first, items))
 
     def _items(self, name: str, since: int) -> list[bytes]:
         log, items = self._peer.log, []

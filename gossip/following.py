@@ -217,4 +217,3 @@ def _round(envelope: Envelope) -> int:
     fields = envelope.fields
     last = fields.body["last"] if fields.type == "ABSENT" else fields.round
     return last if isinstance(last, int) else -1
-

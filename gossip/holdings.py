@@ -37,6 +37,7 @@ class Seen:
     checkpoint: Checkpoint
     signature: bytes
 
+
 MAX_READ = 1024
 
 

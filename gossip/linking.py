@@ -69,7 +69,9 @@ class Linking:
         body = self._peer.presence.ping_body(name, state, study.attempt if study else 0, step.now_ms)
         begun = study is not None and study.has_begun and not asking
         step.seal(
-            "PING", body, to=[name],
+            "PING",
+            body,
+            to=[name],
             study=study.id if study is not None and begun else None,
             round=study.round if study is not None and begun else None,
         )

@@ -139,13 +139,17 @@ class Membership:
         if len(sound) > 1:
             listed = "; ".join(f"{r.hash.hex()[:16]} ({words(r.hash)})" for r in sound)
             raise Refusal(
-                "ROSTER", f"{len(sound)} rosters wait for this region's signature: {listed}", "one of them",
+                "ROSTER",
+                f"{len(sound)} rosters wait for this region's signature: {listed}",
+                "one of them",
                 "Compare the words with the others, and found the right one from its cards.",
             )
         if not sound:
             raise Refusal(
-                "ROSTER", (named and self._problem(named[0])) or "no roster waits for this region's signature",
-                "a sound one that was founded here or came from a member", "landsting roster found *.card",
+                "ROSTER",
+                (named and self._problem(named[0])) or "no roster waits for this region's signature",
+                "a sound one that was founded here or came from a member",
+                "landsting roster found *.card",
             )
         return self._sign(step, sound[0], role, ref)
 
@@ -162,8 +166,12 @@ class Membership:
         ours = [h for h, c in self.candidates.items() if c.is_ours and h != in_force]
         named = [h for h in ours if wanted and h.hex().startswith(wanted)]
         if len(named) != 1:
-            raise Refusal("ROSTER", f"{len(named)} rosters that are not in force begin with {wanted!r}",
-                          "the first digits of one", "landsting roster show --json")
+            raise Refusal(
+                "ROSTER",
+                f"{len(named)} rosters that are not in force begin with {wanted!r}",
+                "the first digits of one",
+                "landsting roster show --json",
+            )
         self.candidates[named[0]].is_ours = False
         step.blob(withdrawn(named[0]), b"1", durable=True)
         following = self.newest.roster if self.newest is not None else self.in_force
@@ -210,15 +218,21 @@ class Membership:
 
     def show(self) -> dict[str, object]:
         """The rosters at hand, for people: hash as words, who has signed, who is missing."""
+
         def described(candidate: Candidate) -> dict[str, object]:
             roster = candidate.roster
             return {
-                "roster": roster.hash.hex(), "words": words(roster.hash), "network": roster.network,
-                "serial": roster.serial, "regions": list(roster.names), "signed": sorted(candidate.signed),
+                "roster": roster.hash.hex(),
+                "words": words(roster.hash),
+                "network": roster.network,
+                "serial": roster.serial,
+                "regions": list(roster.names),
+                "signed": sorted(candidate.signed),
                 "missing": [n for n in roster.names if n not in candidate.signed],
                 "in_force": self.in_force is not None and self.in_force.hash == roster.hash,
                 "founded_here": candidate.is_ours,
             }
+
         ordered = sorted(self.candidates.values(), key=lambda c: (-c.roster.serial, c.roster.hash))
         return {"rosters": [described(c) for c in ordered]}
 

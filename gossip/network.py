@@ -137,8 +137,12 @@ class Network:
 
     def _log(self, region: _Region) -> Log:
         return Log(
-            network=self._network, region=region.card.name, sign_key=region.keys.sign, log_key=region.keys.log,
-            leaves=list(region.store.leaves), epoch=region.store.epoch,
+            network=self._network,
+            region=region.card.name,
+            sign_key=region.keys.sign,
+            log_key=region.keys.log,
+            leaves=list(region.store.leaves),
+            epoch=region.store.epoch,
         )
 
     def _found(self, region: _Region, prev: Previous | None) -> None:
@@ -146,10 +150,15 @@ class Network:
         log.add(
             "log.genesis",
             {
-                "network": self._network, "region": card.name, "identity": card.identity, "keys": card.value()["keys"],
-                "software": dict(SOFTWARE), "prev": prev.value() if prev is not None else None,
+                "network": self._network,
+                "region": card.name,
+                "identity": card.identity,
+                "keys": card.value()["keys"],
+                "software": dict(SOFTWARE),
+                "prev": prev.value() if prev is not None else None,
             },
-            study=None, now_ms=self.now_ms,
+            study=None,
+            now_ms=self.now_ms,
         )
         leaves = log.pending()
         assert leaves is not None
@@ -177,9 +186,16 @@ class Network:
         """A peer that knows what the region's store holds, before any event."""
         region, store = self.regions[name], self.regions[name].store
         peer = Peer(
-            keys=region.keys, card=region.card, log=self._log(region), entropy=region.entropy,
-            code_sha256=code_sha256, software=dict(SOFTWARE), blob=store.blobs.get, kept=store.kept.get,
-            records=store.records(), key_sets=region.sets,
+            keys=region.keys,
+            card=region.card,
+            log=self._log(region),
+            entropy=region.entropy,
+            code_sha256=code_sha256,
+            software=dict(SOFTWARE),
+            blob=store.blobs.get,
+            kept=store.kept.get,
+            records=store.records(),
+            key_sets=region.sets,
         )
         peer.replay([*store.past, *store.leaves])
         peer.following.load(store.firsts())
@@ -393,4 +409,3 @@ class Network:
         for one, other in ((a, b), (b, a)):
             if self.regions[one].peer is not None:
                 self._later(one, 0, LinkDown(0, other))
-

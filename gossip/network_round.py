@@ -94,7 +94,10 @@ class NetworkRound(TrainingRound):
         self._receiver = ResultAwaited(context, self._exchange, number, opened_ms)
         mask = (SurvivingReceiver if recoverable else StrictReceiver).MASK_PERCENT
         self._node = context.trees[number] = TreeNode(
-            context, number, self.root, mask_ms=opened_ms + context.timeout_ms * mask // 100,
+            context,
+            number,
+            self.root,
+            mask_ms=opened_ms + context.timeout_ms * mask // 100,
             late_ms=context.timeout_ms * 15 // 100,
         )
         for old in [round for round in context.trees if round <= number - KEEP_TREES]:
@@ -142,9 +145,7 @@ class NetworkRound(TrainingRound):
         self._receiver.take(step, envelope, payload)
         if self._node is not None and envelope.fields.type == "RESULT":
             tree = self._node.tree
-            to = () if tree is None else tree.tells(
-                self._context.me, members_of(envelope), self._context.plan.regions
-            )
+            to = () if tree is None else tree.tells(self._context.me, members_of(envelope), self._context.plan.regions)
             self._tell(step, envelope, payload if envelope.fields.bytes else None, to)
             step.send(envelope, payload if envelope.fields.bytes else None, to)
 
@@ -192,7 +193,10 @@ class NetworkRound(TrainingRound):
             entry = step.add(
                 "session.sum",
                 {
-                    "session": receiver.sid, "receiver": context.me, "survivors": list(members), "sum": sum_hash,
+                    "session": receiver.sid,
+                    "receiver": context.me,
+                    "survivors": list(members),
+                    "sum": sum_hash,
                     "opened": receiver.opened(),
                 },
                 context.study,
@@ -240,8 +244,13 @@ class NetworkRound(TrainingRound):
         rows: list[Value] = sorted(members)  # type: ignore[assignment]
         sum_hash = hashlib.sha256(data).digest() if data is not None else None
         envelope = step.seal(
-            "RESULT", {"outcome": outcome, "reason": reason, "members": rows, "sum": sum_hash}, to=to,
-            study=context.study, round=self.number, session=receiver.sid, payload=data,
+            "RESULT",
+            {"outcome": outcome, "reason": reason, "members": rows, "sum": sum_hash},
+            to=to,
+            study=context.study,
+            round=self.number,
+            session=receiver.sid,
+            payload=data,
         )
         self._tell(step, envelope, data, to)
 

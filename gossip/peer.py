@@ -240,8 +240,11 @@ class Peer:
         step.add(
             "node.start",
             {
-                "software": dict(self._software), "config_sha256": event.config_sha256, "clean": event.clean,
-                "heard": heard, "alone": event.alone,
+                "software": dict(self._software),
+                "config_sha256": event.config_sha256,
+                "clean": event.clean,
+                "heard": heard,
+                "alone": event.alone,
             },
         )
         self._to_resume = self.current is not None and self.current.phase is not Phase.ENDED
@@ -296,8 +299,16 @@ class Peer:
             roster = candidate.roster
         assert roster is not None
         context = StudyContext(
-            self.me, proposal.plan, roster, self._code_sha256, self.presence, self.mailbox, self.blame,
-            self._entropy, self.blob, lambda name: x25519(self._of(roster).x25519, roster.card(name).keys.x25519),
+            self.me,
+            proposal.plan,
+            roster,
+            self._code_sha256,
+            self.presence,
+            self.mailbox,
+            self.blame,
+            self._entropy,
+            self.blob,
+            lambda name: x25519(self._of(roster).x25519, roster.card(name).keys.x25519),
         )
         context.ring = self.membership.ring
         study = Study(context)

@@ -28,9 +28,7 @@ def mixing_of(plan: Plan) -> Mixing:
         whole = Schedule(plan.n, [everybody])
         return uniform_mixing(whole, disclosed=_all_shown(plan, 1) if plan.masking["mode"] == "off" else None)
     schedule = Schedule(plan.n, plan.graphs)
-    shown = [
-        [i for i, name in enumerate(plan.regions) if around[name].disclosed] for around in plan.turn
-    ]
+    shown = [[i for i, name in enumerate(plan.regions) if around[name].disclosed] for around in plan.turn]
     if plan.masking["mode"] == "off":
         shown = _all_shown(plan, schedule.turn)
     if plan.weights == "metropolis":

@@ -45,9 +45,7 @@ class Receiver(ABC):
     ADV_PERCENT: ClassVar[int]
     LONGER_PERCENT: ClassVar[int] = 0
 
-    def __init__(
-        self, context: StudyContext, exchange: Exchange, round: int, opened_ms: int, bucket: int = 0
-    ) -> None:
+    def __init__(self, context: StudyContext, exchange: Exchange, round: int, opened_ms: int, bucket: int = 0) -> None:
         self.planned = context.plan.part(context.me, round, bucket).names
         self.kind = "mix"
         self.senders: tuple[str, ...] = ()
@@ -181,7 +179,12 @@ class Receiver(ABC):
     def say(self, step: Step, statement: Statement, to: tuple[str, ...]) -> Envelope:
         """Sign, log and send a statement of this session; it is kept for sending again."""
         envelope = step.seal(
-            statement.type, statement.body, to=to, study=self._context.study, round=self._round, session=self.sid,
+            statement.type,
+            statement.body,
+            to=to,
+            study=self._context.study,
+            round=self._round,
+            session=self.sid,
             payload=statement.payload,
         )
         if TYPES[statement.type].carrier:
@@ -202,9 +205,7 @@ class StrictReceiver(Receiver):
     ADV_PERCENT = 80
     MASK_PERCENT = 95
 
-    def __init__(
-        self, context: StudyContext, exchange: Exchange, round: int, opened_ms: int, bucket: int = 0
-    ) -> None:
+    def __init__(self, context: StudyContext, exchange: Exchange, round: int, opened_ms: int, bucket: int = 0) -> None:
         super().__init__(context, exchange, round, opened_ms, bucket)
         plan = context.plan
         self._is_disclosed = plan.is_disclosed(context.me, round)

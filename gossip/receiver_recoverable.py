@@ -52,9 +52,7 @@ class SurvivingReceiver(Receiver):
     SHARE_PERCENT = 20
     MASK_PERCENT = 80
 
-    def __init__(
-        self, context: StudyContext, exchange: Exchange, round: int, opened_ms: int, bucket: int = 0
-    ) -> None:
+    def __init__(self, context: StudyContext, exchange: Exchange, round: int, opened_ms: int, bucket: int = 0) -> None:
         super().__init__(context, exchange, round, opened_ms, bucket)
         self._adverts: dict[str, Envelope] = {}
         self._session: RecoverableReceiver | None = None
@@ -155,8 +153,13 @@ class SurvivingReceiver(Receiver):
         since, absents = self.asked()
         ring = self._exchange.ring(self.kind)
         session = self.MACHINE(
-            self.sid, self._round, self._bucket, context.me, replace(self._rules, ring=ring),
-            words=8 * self._exchange.payload_bytes(self._round) // ring, lasting=context.lasting,
+            self.sid,
+            self._round,
+            self._bucket,
+            context.me,
+            replace(self._rules, ring=ring),
+            words=8 * self._exchange.payload_bytes(self._round) // ring,
+            lasting=context.lasting,
             weights=plan.row(context.me, self._round).of,
         )
         for name, advert in self._adverts.items():

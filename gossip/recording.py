@@ -115,7 +115,7 @@ class Recording:
                     self.held[round] = frozenset()
             case "payload.prune", {"rounds": [int(first), int(last)]}:
                 self._drop(number for number in range(first, last + 1))
-            case ("model.release" | "data.release"), _ if isinstance(round, int):
+            case (("model.release" | "data.release"), _) if isinstance(round, int):
                 self._released.add(round)
 
     def _drop(self, rounds: Iterable[int]) -> None:

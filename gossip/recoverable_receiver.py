@@ -223,9 +223,7 @@ class RecoverableReceiver:
             CodecError: They are not what the cohort asks for; the member counts as lost.
         """
         self._expect(envelope)
-        self._shares[envelope.fields.sender] = read_shares(
-            envelope, bytes(payload), self._said["COHORT"], self.members
-        )
+        self._shares[envelope.fields.sender] = read_shares(envelope, bytes(payload), self._said["COHORT"], self.members)
 
     @property
     def has_all_shares(self) -> bool:

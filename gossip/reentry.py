@@ -115,8 +115,12 @@ class Reentry:
         round = max(study.round, 0) if study is not None else 0
         heads = Heads(round, note, 0, ()).encode()
         step.seal(
-            "HEADS", {}, to=[name], payload=heads,
-            study=study.id if study is not None else None, round=round if study is not None else None,
+            "HEADS",
+            {},
+            to=[name],
+            payload=heads,
+            study=study.id if study is not None else None,
+            round=round if study is not None else None,
         )
         step.seal("MIRROR", {"log": log.origin}, to=[name], payload=encode_mirror(0, [self._first]))
 

@@ -145,8 +145,12 @@ class Releasing:
         others = [n for n in proposal.plan.regions if n != self._peer.me]
         names = sorted({str(name) for name in to}) if isinstance(to, list) else []
         if not names or not set(names) <= set(others):
-            raise Refusal("GATE", f"handed to {', '.join(names) or 'nobody'}", f"some of {', '.join(others)}",
-                          f"landsting {_command(key)} offer FILE --card CARD --to REGION")
+            raise Refusal(
+                "GATE",
+                f"handed to {', '.join(names) or 'nobody'}",
+                f"some of {', '.join(others)}",
+                f"landsting {_command(key)} offer FILE --card CARD --to REGION",
+            )
         if one is None or self._peer.me not in one.approvals:
             raise self._unsigned(key, one)
         body = self._body(key, args, str(args.get("role") or "technical"))
@@ -167,13 +171,21 @@ class Releasing:
         one = self._known.get(key)
         failed = failing(proposal.plan, key[1], args["tests"])
         if failed is not None:
-            raise Refusal("GATE", failed, "a file that passes every test of the plan",
-                          f"landsting {_command(key)} report shows all figures; nothing was written")
+            raise Refusal(
+                "GATE",
+                failed,
+                "a file that passes every test of the plan",
+                f"landsting {_command(key)} report shows all figures; nothing was written",
+            )
         if one is None or self._peer.me not in one.approvals:
             raise self._unsigned(key, one)
         if self._peer.me in one.released:
-            raise Refusal("GATE", f"this file is released already, as entry {one.released[self._peer.me]}",
-                          "a file that is not", "landsting synth requests")
+            raise Refusal(
+                "GATE",
+                f"this file is released already, as entry {one.released[self._peer.me]}",
+                "a file that is not",
+                "landsting synth requests",
+            )
         counted = sorted(name for name, envelope in one.approvals.items() if self._counts(proposal, envelope))
         rows: list[Value] = [{"region": name, "eid": one.approvals[name].eid} for name in counted]
         body: dict[str, Value] = {
@@ -213,8 +225,12 @@ class Releasing:
         if key[1] not in ("data", "model") or not isinstance(key[2], bytes) or not isinstance(key[3], bytes):
             raise Refusal("VALUE", "no file or no card", "the SHA-256 of both", "landsting synth approve --help")
         if self._peer.me not in proposal.plan.regions or not proposal.is_agreed:
-            raise Refusal("STUDY", "this study has not begun here", "one that all its regions have accepted",
-                          "landsting study list")
+            raise Refusal(
+                "STUDY",
+                "this study has not begun here",
+                "one that all its regions have accepted",
+                "landsting study list",
+            )
         return (key[0], key[1], key[2], key[3]), proposal
 
     def _body(self, key: Key, args: dict[str, Any], role: str) -> dict[str, Value]:
@@ -226,8 +242,12 @@ class Releasing:
 
     def _unsigned(self, key: Key, one: Candidate | None) -> Refusal:
         roles = sorted(set(self._needed) - (one.roles if one is not None else set()))
-        return Refusal("GATE", "this region has not signed this file with this card itself",
-                       f"its own approval ({', '.join(roles)})", f"landsting {_command(key)} approve FILE --card CARD")
+        return Refusal(
+            "GATE",
+            "this region has not signed this file with this card itself",
+            f"its own approval ({', '.join(roles)})",
+            f"landsting {_command(key)} approve FILE --card CARD",
+        )
 
     def _counts(self, proposal: Proposal, envelope: Envelope) -> bool:
         """Whether an APPROVE that was taken in still counts: its key may have been revoked since."""

@@ -29,7 +29,9 @@ def answer(peer: Peer, step: Step, op: str, args: dict[str, object]) -> dict[str
         return _answer(peer, step, op, args)
     except LogError as error:
         raise Refusal(
-            "VALUE", str(error), "a diary number of letters, digits and ./:-, and no person's number or address",
+            "VALUE",
+            str(error),
+            "a diary number of letters, digits and ./:-, and no person's number or address",
             "Give the diary number of the decision.",
         ) from error
 
@@ -38,13 +40,25 @@ def _answer(peer: Peer, step: Step, op: str, args: dict[str, object]) -> dict[st
     if peer.waking.is_asking and op not in READING:
         waits = ", ".join(peer.waking.waits_for) or "neighbours"
         if peer.waking.mode is Mode.NEW_EPOCH:
-            raise Refusal("QUIET", f"this region's log was begun anew, and waits to be confirmed by {waits}",
-                          "confirmed by enough neighbours", "landsting status --home HOME")
+            raise Refusal(
+                "QUIET",
+                f"this region's log was begun anew, and waits to be confirmed by {waits}",
+                "confirmed by enough neighbours",
+                "landsting status --home HOME",
+            )
         if peer.waking.mode is Mode.QUIET:
-            raise Refusal("QUIET", f"this node still asks whether its log is the newest; it waits for {waits}",
-                          "answers of enough neighbours", "landsting status --home HOME")
-        raise Refusal("ROLLED_BACK", "this region's log has been put back to an earlier state; nothing is appended",
-                      "the log as it was", "Stop the node, then: landsting restore --home HOME")
+            raise Refusal(
+                "QUIET",
+                f"this node still asks whether its log is the newest; it waits for {waits}",
+                "answers of enough neighbours",
+                "landsting status --home HOME",
+            )
+        raise Refusal(
+            "ROLLED_BACK",
+            "this region's log has been put back to an earlier state; nothing is appended",
+            "the log as it was",
+            "Stop the node, then: landsting restore --home HOME",
+        )
     role, ref = str(args.get("role") or "technical"), args.get("ref")
     diary = str(ref) if ref is not None else None
     membership, agreement = peer.membership, peer.agreement
@@ -113,7 +127,8 @@ def _answer(peer: Peer, step: Step, op: str, args: dict[str, object]) -> dict[st
                 {
                     "requester_ref": str(requester) if requester is not None else None,
                     "study": wanted if isinstance(wanted, bytes) else None,
-                    "payloads": str(args.get("payloads") or "kept"), "mirrors": args.get("mirrors") is True,
+                    "payloads": str(args.get("payloads") or "kept"),
+                    "mirrors": args.get("mirrors") is True,
                 },
             )
             step.publish()
@@ -136,8 +151,12 @@ def _study(peer: Peer, args: dict[str, object]) -> bytes:
     found = [s for s in peer.agreement.proposals if s.hex().startswith(prefix)]
     if len(found) != 1 or not prefix:
         what = "no study" if not found else f"{len(found)} studies"
-        raise Refusal("STUDY", f"{what} beginning with {prefix!r}", "the id of one study, or its first digits",
-                      "landsting study list")
+        raise Refusal(
+            "STUDY",
+            f"{what} beginning with {prefix!r}",
+            "the id of one study, or its first digits",
+            "landsting study list",
+        )
     return found[0]
 
 
@@ -166,7 +185,8 @@ def status(peer: Peer, now_ms: int) -> dict[str, object]:
     if study is not None and study.alone and running:
         alarms.append(
             {
-                "code": "ALONE", "since": None,
+                "code": "ALONE",
+                "since": None,
                 "fix": "ALONE: too few neighbours to hide behind; training goes on and mixes again when they are back",
             }
         )
@@ -184,22 +204,32 @@ def status(peer: Peer, now_ms: int) -> dict[str, object]:
     ]
     if peer.waking.mode is Mode.ROLLED_BACK:
         size = peer.waking.larger.size if peer.waking.larger is not None else "more"
-        alarms.append({
-            "code": "ROLLED-BACK", "since": None,
-            "fix": f"this log has had {size} entries; nothing is appended. Stop the node, then: landsting restore",
-        })
+        alarms.append(
+            {
+                "code": "ROLLED-BACK",
+                "since": None,
+                "fix": f"this log has had {size} entries; nothing is appended. Stop the node, then: landsting restore",
+            }
+        )
     if peer.waking.mode is Mode.NEW_EPOCH:
         missing = ", ".join(peer.waking.waits_for) or "neighbours"
-        alarms.append({
-            "code": "NEW-EPOCH", "since": None,
-            "fix": f"this log was begun anew and goes on once enough neighbours confirm it; it waits for {missing}",
-        })
+        alarms.append(
+            {
+                "code": "NEW-EPOCH",
+                "since": None,
+                "fix": f"this log was begun anew and goes on once enough neighbours confirm it; it waits for {missing}",
+            }
+        )
     elif peer.reentry.is_new and study is not None and running and peer.reentry.waits_for(study):
         missing = ", ".join(peer.reentry.waits_for(study))
-        alarms.append({
-            "code": "NEW-EPOCH", "since": None,
-            "fix": f"this log was begun anew; the study goes on once {missing} has said what it holds of the last one",
-        })
+        alarms.append(
+            {
+                "code": "NEW-EPOCH",
+                "since": None,
+                "fix": f"this log was begun anew; the study goes on once {missing} has said "
+                "what it holds of the last one",
+            }
+        )
     if study is not None and study.words:
         alarms.append({"code": "STOPPED", "since": None, "fix": study.words})
     if study is not None:
@@ -225,7 +255,8 @@ def status(peer: Peer, now_ms: int) -> dict[str, object]:
         "rounds": study.history if study is not None else [],
         "waiting_for": [
             {
-                "region": w["region"], "what": w["what"],
+                "region": w["region"],
+                "what": w["what"],
                 "since_s": (now_ms - int(str(w["since_ms"]))) / 1000,
                 "until_s": (int(str(w["until_ms"])) - now_ms) / 1000 if w["until_ms"] is not None else None,
             }

@@ -57,8 +57,12 @@ class Rotation:
             Refusal: It is not the next set of this region.
         """
         if card.keys.serial != self.serial + 1 or card.name != self._peer.me:
-            raise Refusal("KEYS", f"key set {card.keys.serial} after {self.serial}", "the next set of this region",
-                          "landsting keys rotate")
+            raise Refusal(
+                "KEYS",
+                f"key set {card.keys.serial} after {self.serial}",
+                "the next set of this region",
+                "landsting keys rotate",
+            )
         self._offered = card, keys
         self.sets[card.keys.serial] = keys
         self._peer.membership.offer(card)
@@ -150,8 +154,12 @@ class Rotation:
             else:
                 said = self._said(args, self._peer.me)
                 if said.serial == self.serial:
-                    raise Refusal("KEYS", f"key set {said.serial} is in use", "one that another has followed",
-                                  "landsting keys rotate, and a roster with the new card; then revoke the old set")
+                    raise Refusal(
+                        "KEYS",
+                        f"key set {said.serial} is in use",
+                        "one that another has followed",
+                        "landsting keys rotate, and a roster with the new card; then revoke the old set",
+                    )
                 body = said.by_identity(self._peer.keys.identity)
             roster = self._peer.membership.in_force
             if roster is None:
@@ -159,8 +167,12 @@ class Rotation:
             check_revocation(body, roster)
             self._believe(step.add("key.revoke", body))
         except (RosterError, CryptoError) as error:
-            raise Refusal("KEYS", str(error), "the identity key's word, or that of two thirds of the members",
-                          "landsting keys approve") from error
+            raise Refusal(
+                "KEYS",
+                str(error),
+                "the identity key's word, or that of two thirds of the members",
+                "landsting keys approve",
+            ) from error
         return {"region": said.region, "serial": said.serial, "size": said.size, "by": str(body["by"])}
 
     def approve(self, args: dict[str, object]) -> dict[str, object]:
@@ -175,8 +187,9 @@ class Rotation:
         serial, size = args.get("serial"), args.get("size")
         chosen = serial if isinstance(serial, int) else max((s for s in serials if s != self.serial), default=0)
         if chosen not in serials:
-            raise Refusal("KEYS", f"no key set {chosen} of {region} is known here", f"one of {serials}",
-                          "landsting roster show")
+            raise Refusal(
+                "KEYS", f"no key set {chosen} of {region} is known here", f"one of {serials}", "landsting roster show"
+            )
         if region == self._peer.me:
             place = size if isinstance(size, int) else log.size
             root = log.tree.root_at(place) if 0 < place <= log.size else b""
@@ -186,6 +199,10 @@ class Rotation:
             place = size if isinstance(size, int) else mirror.size if mirror is not None else 0
             root = (mirror.root_at(place) if mirror is not None else None) or b""
         if len(root) != 32:
-            raise Refusal("KEYS", f"no verified head of {region} at size {place} is held here", "a size that is",
-                          f"landsting log show --kind round.heads, for the sizes that were seen of {region}")
+            raise Refusal(
+                "KEYS",
+                f"no verified head of {region} at size {place} is held here",
+                "a size that is",
+                f"landsting log show --kind round.heads, for the sizes that were seen of {region}",
+            )
         return Revocation(region, chosen, place, root, str(args.get("reason") or "stolen"))

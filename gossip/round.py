@@ -224,9 +224,7 @@ class TrainingRound:
             for name in far:
                 step.do(Suspect(name, "LIMIT", "its update is more than ten times clip away: not counted"))
         else:
-            mixed = self._exchange.mix(
-                step, self.number, receiver.kind, self.value, receiver.total(), receiver.senders
-            )
+            mixed = self._exchange.mix(step, self.number, receiver.kind, self.value, receiver.total(), receiver.senders)
         if mixed is None:
             context.warn("a sum was more than ten times clip long: some neighbour sent false values; it was not used")
             self.keep(step, "clip")
@@ -242,8 +240,11 @@ class TrainingRound:
             entry = step.add(
                 "session.sum",
                 {
-                    "session": receiver.sid, "receiver": context.me, "survivors": list(receiver.senders),
-                    "sum": sum_hash, "opened": receiver.opened(),
+                    "session": receiver.sid,
+                    "receiver": context.me,
+                    "survivors": list(receiver.senders),
+                    "sum": sum_hash,
+                    "opened": receiver.opened(),
                 },
                 context.study,
             )

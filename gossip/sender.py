@@ -57,9 +57,7 @@ class Sender:
         else:
             session = MemberSession(context.sid(round, receiver, bucket), round, bucket, context.me, receiver)
             body = session.advert(context.entropy, stats, needs_state)
-            envelope = step.seal(
-                "ADVERT", body, to=[receiver], study=context.study, round=round, session=session.sid
-            )
+            envelope = step.seal("ADVERT", body, to=[receiver], study=context.study, round=round, session=session.sid)
             session.sent.append((envelope, None))
         self._sessions[key] = session
         self._deadlines[key] = deadline_ms
@@ -78,8 +76,13 @@ class Sender:
         context = self._context
         payload = code.data.cast("B")
         envelope = step.seal(
-            "DELTA", {}, to=[receiver], study=context.study, round=round,
-            session=context.sid(round, receiver), payload=payload,
+            "DELTA",
+            {},
+            to=[receiver],
+            study=context.study,
+            round=round,
+            session=context.sid(round, receiver),
+            payload=payload,
         )
         self._disclosed[(round, receiver)] = (deadline_ms, envelope, payload)
 

@@ -53,8 +53,14 @@ class SurvivingMembers:
         """A session with a receiver in a round."""
         context = self._context
         return RecoverableMember(
-            context.sid(round, receiver, bucket), round, bucket, context.me, receiver,
-            rules_of(context.plan, receiver, round, bucket), lasting=context.lasting, check=self._check,
+            context.sid(round, receiver, bucket),
+            round,
+            bucket,
+            context.me,
+            receiver,
+            rules_of(context.plan, receiver, round, bucket),
+            lasting=context.lasting,
+            check=self._check,
             weight=context.plan.row(receiver, round).of[context.me],
         )
 
@@ -66,8 +72,13 @@ class SurvivingMembers:
     def say(self, step: Step, session: RecoverableMember, statement: Statement) -> None:
         """Sign, log and send what the machine states; it is kept for sending again until the session ends."""
         envelope = step.seal(
-            statement.type, statement.body, to=[session.receiver], study=self._context.study, round=session.round,
-            session=session.sid, payload=statement.payload,
+            statement.type,
+            statement.body,
+            to=[session.receiver],
+            study=self._context.study,
+            round=session.round,
+            session=session.sid,
+            payload=statement.payload,
         )
         session.sealed(envelope, statement.payload)
 

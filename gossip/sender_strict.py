@@ -57,8 +57,13 @@ class StrictMembers:
             session.sent.append(place.masked(step, statement))
             return
         masked = step.seal(
-            statement.type, statement.body, to=[session.receiver],
-            study=context.study, round=session.round, session=session.sid, payload=y,
+            statement.type,
+            statement.body,
+            to=[session.receiver],
+            study=context.study,
+            round=session.round,
+            session=session.sid,
+            payload=y,
         )
         session.sent.append((masked, y))
 

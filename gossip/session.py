@@ -271,7 +271,13 @@ class ReceiverSession:
     """
 
     def __init__(
-        self, sid: bytes, round: int, bucket: int, planned: Sequence[str], needed: int, ring: int,
+        self,
+        sid: bytes,
+        round: int,
+        bucket: int,
+        planned: Sequence[str],
+        needed: int,
+        ring: int,
         weights: Mapping[str, int] | None = None,
     ) -> None:
         self.sid = sid

@@ -50,8 +50,14 @@ class BadShare(Exception):
 
 
 def deal(
-    seed_c: bytes, seed_b: bytes, t: int, me: str, channels: Mapping[str, Channel], members: Sequence[str],
-    cohort: bytes, entropy: Entropy,
+    seed_c: bytes,
+    seed_b: bytes,
+    t: int,
+    me: str,
+    channels: Mapping[str, Channel],
+    members: Sequence[str],
+    cohort: bytes,
+    entropy: Entropy,
 ) -> tuple[Statement, Pair]:
     """Return SHARES, and the pair that stays here.
 

@@ -32,9 +32,7 @@ class Step:
         added: Entries of this step that are no messages, in their order.
     """
 
-    def __init__(
-        self, log: Log, mailbox: Mailbox, now_ms: int, may_append: Callable[[], bool] = lambda: True
-    ) -> None:
+    def __init__(self, log: Log, mailbox: Mailbox, now_ms: int, may_append: Callable[[], bool] = lambda: True) -> None:
         self.now_ms = now_ms
         self._may_append = may_append
         self._log = log

@@ -53,8 +53,11 @@ class Study(Whereabouts):
         step.add(
             "study.start",
             {
-                "roster": plan.roster, "regions": list(plan.regions), "init": plan.init,
-                "masking": plan.masking["mode"], "lab": plan.lab,
+                "roster": plan.roster,
+                "regions": list(plan.regions),
+                "init": plan.init,
+                "masking": plan.masking["mode"],
+                "lab": plan.lab,
                 "accepts": [{"region": name, "eid": eid} for name, eid in accepts],
             },
             self.id,
@@ -121,9 +124,7 @@ class Study(Whereabouts):
         past.lose(lost)
         return True
 
-    def opened(
-        self, step: Step, vector: NDArray[np.float32], layout: tuple[tuple[str, int], ...] = ()
-    ) -> None:
+    def opened(self, step: Step, vector: NDArray[np.float32], layout: tuple[tuple[str, int], ...] = ()) -> None:
         """The worker has built the initial model; ``layout``: (name, size) of its parameters."""
         if self.phase is not Phase.OPENING:
             return

@@ -123,8 +123,13 @@ class SumStage:
         if session.state is ReceiverState.OPEN and set(session.adverts) == set(context.others):
             body, payload = session.cohort(context.entropy, "sum", [])
             envelope = step.seal(
-                "COHORT", body, to=session.members, study=context.study, round=self.number,
-                session=session.sid, payload=payload,
+                "COHORT",
+                body,
+                to=session.members,
+                study=context.study,
+                round=self.number,
+                session=session.sid,
+                payload=payload,
             )
             step.keep(payload)
             session.sent = (envelope, payload)
@@ -156,8 +161,11 @@ class SumStage:
         step.add(
             "session.sum",
             {
-                "session": session.sid, "receiver": context.me, "survivors": list(session.members),
-                "sum": commitment, "opened": [],
+                "session": session.sid,
+                "receiver": context.me,
+                "survivors": list(session.members),
+                "sum": commitment,
+                "opened": [],
             },
             context.study,
         )
@@ -166,8 +174,11 @@ class SumStage:
         step.add(
             "stats.open",
             {
-                "round": self.number, "stage": self.stage, "session": session.sid,
-                "sum": hashlib.sha256(total.tobytes()).digest(), "stats": stats[:32],
+                "round": self.number,
+                "stage": self.stage,
+                "session": session.sid,
+                "sum": hashlib.sha256(total.tobytes()).digest(),
+                "stats": stats[:32],
             },
             context.study,
         )

@@ -180,4 +180,3 @@ class Training:
         self.own_absent = step.seal(
             "ABSENT", {"first": first, "last": last}, to=neighbours, study=plan.study, round=now
         )
-

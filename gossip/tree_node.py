@@ -37,9 +37,7 @@ class TreeNode:
         late_ms: What is left for values where members are named later than that.
     """
 
-    def __init__(
-        self, context: StudyContext, round: int, root: str, *, mask_ms: int, late_ms: int
-    ) -> None:
+    def __init__(self, context: StudyContext, round: int, root: str, *, mask_ms: int, late_ms: int) -> None:
         self.round = round
         self.root = root
         self.sid = context.sid(round, root)
@@ -90,8 +88,14 @@ class TreeNode:
         is_leaf = not tree.is_inner(context.me)
         bare = [self.root] if parent != self.root or not is_leaf else []
         envelope = step.seal(
-            statement.type, statement.body, to=sorted({self.root, parent} if is_leaf else {self.root}),
-            study=context.study, round=self.round, session=self.sid, payload=statement.payload, bare=bare,
+            statement.type,
+            statement.body,
+            to=sorted({self.root, parent} if is_leaf else {self.root}),
+            study=context.study,
+            round=self.round,
+            session=self.sid,
+            payload=statement.payload,
+            bare=bare,
         )
         self._own = (envelope, statement.payload)
         context.recording.heard(step, envelope, statement.payload)
@@ -124,7 +128,11 @@ class TreeNode:
         statement = receipt_of(envelope)
         if statement is not None:
             step.seal(
-                statement.type, statement.body, to=[child], study=self._context.study, round=self.round,
+                statement.type,
+                statement.body,
+                to=[child],
+                study=self._context.study,
+                round=self.round,
                 session=self.sid,
             )
         self.progress(step)
@@ -143,8 +151,13 @@ class TreeNode:
             members |= names_in(envelope)
         data = added([payload for _, payload in parts], self._context.plan.ring_at(self.round))
         envelope = step.seal(
-            "PARTIAL", partial_body(self._view, members), to=[tree.parent(me)], study=self._context.study,
-            round=self.round, session=self.sid, payload=data,
+            "PARTIAL",
+            partial_body(self._view, members),
+            to=[tree.parent(me)],
+            study=self._context.study,
+            round=self.round,
+            session=self.sid,
+            payload=data,
         )
         self._up = (envelope, data)
 

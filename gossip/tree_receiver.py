@@ -63,8 +63,10 @@ class TreeMachine(RecoverableReceiver):
 
     def is_bare(self, envelope: Envelope) -> bool:
         """Whether the payload of this MASKED goes elsewhere."""
-        return self.tree is not None and envelope.fields.sender in self.tree.order[1:] and not is_direct(
-            self.tree, envelope.fields.sender
+        return (
+            self.tree is not None
+            and envelope.fields.sender in self.tree.order[1:]
+            and not is_direct(self.tree, envelope.fields.sender)
         )
 
     def hear(self, envelope: Envelope, payload: Buffer) -> Statement | None:
@@ -166,8 +168,10 @@ class StrictTreeRoot(StrictReceiver):
     def is_bare(self, envelope: Envelope) -> bool:
         """Whether the payload of this MASKED goes elsewhere."""
         tree = self.tree
-        return tree is not None and envelope.fields.sender in tree.order[1:] and not is_direct(
-            tree, envelope.fields.sender
+        return (
+            tree is not None
+            and envelope.fields.sender in tree.order[1:]
+            and not is_direct(tree, envelope.fields.sender)
         )
 
     def awaits(self, envelope: Envelope) -> bool:

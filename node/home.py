@@ -200,7 +200,12 @@ class Home:
 
         keys = self.keys()
         return Log(
-            network=self.network, region=self.name, sign_key=keys.sign, log_key=keys.log, leaves=leaves, hashes=hashes,
+            network=self.network,
+            region=self.name,
+            sign_key=keys.sign,
+            log_key=keys.log,
+            leaves=leaves,
+            hashes=hashes,
             epoch=self.epoch,
         )
 

@@ -60,7 +60,15 @@ def _regions(axes: Axes) -> None:
         axes.text(x, y + 0.07, name, ha="center", va="center", color=INK, fontsize=12.5, zorder=3)
         axes.text(x, y - 0.15, "data, model, log", ha="center", va="center", color=INK, fontsize=8, zorder=3)
     axes.text(
-        0, 0.1, "nobody\nhere", ha="center", va="center", color=INK, fontsize=10.5, style="italic", zorder=3,
+        0,
+        0.1,
+        "nobody\nhere",
+        ha="center",
+        va="center",
+        color=INK,
+        fontsize=10.5,
+        style="italic",
+        zorder=3,
         bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 3},
     )
     axes.text(0, -1.47, "lines: signed messages over ZeroMQ, encrypted", ha="center", color=INK, fontsize=9.5)
@@ -84,15 +92,27 @@ def _cycle(axes: Axes) -> None:
     for angle, (name, words) in zip(angles, STEPS, strict=True):
         x, y = at(angle)
         box = FancyBboxPatch(
-            (x - 0.62, y - 0.26), 1.24, 0.52, boxstyle="round,pad=0.02,rounding_size=0.12", facecolor=SOFT,
-            edgecolor=ACCENT, linewidth=1.6, zorder=2,
+            (x - 0.62, y - 0.26),
+            1.24,
+            0.52,
+            boxstyle="round,pad=0.02,rounding_size=0.12",
+            facecolor=SOFT,
+            edgecolor=ACCENT,
+            linewidth=1.6,
+            zorder=2,
         )
         axes.add_patch(box)
         axes.text(x, y + 0.14, name, ha="center", va="center", color=ACCENT, fontsize=12, weight="bold", zorder=3)
         axes.text(x, y - 0.1, words, ha="center", va="center", color=INK, fontsize=7.6, zorder=3, linespacing=1.25)
     axes.text(
-        0, 0, "what a neighbour learns:\nthe sum, and nothing\nof one region alone", ha="center", va="center",
-        color=INK, fontsize=10.5, style="italic",
+        0,
+        0,
+        "what a neighbour learns:\nthe sum, and nothing\nof one region alone",
+        ha="center",
+        va="center",
+        color=INK,
+        fontsize=10.5,
+        style="italic",
     )
 
 

@@ -57,8 +57,8 @@ def failing_value(report: PrivacyReport) -> dict[str, Any] | None:
         "change_budget": report.subject.budget,
         "left_out": {
             "exposed_to_one": found.lone_liar,
-            "example": lone and {"liar": names[lone[0]], "left_out": _these(lone[1], names),
-                                 "sees": _these(lone[2], names)},
+            "example": lone
+            and {"liar": names[lone[0]], "left_out": _these(lone[1], names), "sees": _these(lone[2], names)},
         },
         "two_in_league": pair and {"coalition": _these(pair[:2], names), "sees": [names[pair[2]]]},
         "thinned": found.thinned,
@@ -88,8 +88,11 @@ def failing_sentences(report: PrivacyReport) -> list[str]:
     fresh = report.fresh.least if report.fresh.least is not None else report.fresh.searched_to + 1
     if found.away_fresh is not None and found.away_fresh < fresh:
         word = "one region alone sees another's" if found.away_fresh == 1 else f"{found.away_fresh} together see one"
-        lines.append(f"While one region is away, {word} update." if found.away_fresh == 1
-                     else f"While one region is away, {word} region's update.")
+        lines.append(
+            f"While one region is away, {word} update."
+            if found.away_fresh == 1
+            else f"While one region is away, {word} region's update."
+        )
     if found.away_example is not None:
         curious, away, sees = found.away_example
         lines.append(
@@ -181,9 +184,13 @@ def _away_sentence(subject: Subject) -> str:
     if subject.away is None:
         return "It cannot be masked: daemons refuse it, unless the plan says disclose and has differential privacy."
     if subject.away:
-        some = "" if len(subject.critical) == subject.n else (
-            f"; one more missing around one receiver, of {_some(subject.critical, subject.names, MOST_NAMED)}, "
-            "and that one trains alone"
+        some = (
+            ""
+            if len(subject.critical) == subject.n
+            else (
+                f"; one more missing around one receiver, of {_some(subject.critical, subject.names, MOST_NAMED)}, "
+                "and that one trains alone"
+            )
         )
         return f"Any {subject.away} of the regions may be away, and all others go on mixing{some}."
     return "None may be away: one region absent, and its neighbours train alone until it is back."

@@ -4,6 +4,7 @@ Rules kept here, and nowhere else:
   * one request at a time; training goes before evaluation, and of evaluations only the newest is kept;
   * a worker that dies is started again after a pause, with its studies opened anew; one that takes too long
     is killed first: either is a failed request, never a failed node;
+  * a stop is the node's alone to hear: it ends the worker;
   * one worker a home: what an earlier daemon left running is ended before another starts;
   * its environment holds no secrets; it shuts itself off from the network and, where the system lets it, from
     the keys (``node.learning.seclusion``).
@@ -260,7 +261,7 @@ class TrainingWorker:
         lock = -1
         try:
             lock = _take_over(self._home / "worker.lock")
-            with _log(self._home / "worker.log") as log:
+            with _log(self._home / "worker.log") as log, _stop_signals_withheld():
                 process = subprocess.Popen(
                     self._command,
                     stdin=subprocess.PIPE,
@@ -331,6 +332,20 @@ def environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     root = str(Path(__file__).resolve().parents[1])
     return kept | dict.fromkeys(_ONE_THREAD, "1") | {"PYTHONPATH": root}
+
+
+@contextlib.contextmanager
+def _stop_signals_withheld() -> Iterator[None]:
+    """What starts here never hears SIGINT or SIGTERM, which a terminal or systemd sends to a node and its worker alike.
+
+    The node stops in good order and ends the worker itself (the system does, where the node is killed); a blocked
+    signal stays blocked over exec, so that there is no moment in which the worker could die first.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _log(path: Path) -> BinaryIO:

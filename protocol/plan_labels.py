@@ -63,7 +63,7 @@ def check_label(plan: Plan) -> None:
             rule="topology",
             found=f"topology = {label!r}, but {wrong}",
             expected="graphs that were drawn by that label",
-            fix=f"Draw them anew: `landsting study new --topology {label}`; or say topology = \"edges\".",
+            fix=f'Draw them anew: `landsting study new --topology {label}`; or say topology = "edges".',
         )
 
 

@@ -122,9 +122,7 @@ def _robustness(plan: Plan) -> None:
             expected="at most 32 bits, so that two values can be compared",
             fix="Set ring = 32.",
         )
-    if plan.robustness == "clip_sum" and plan.aggregation == "network" and (
-        plan.ring == 64 or len(plan.step_log2) > 1
-    ):
+    if plan.robustness == "clip_sum" and plan.aggregation == "network" and (plan.ring == 64 or len(plan.step_log2) > 1):
         raise PlanError(
             rule="network-clip",
             found='robustness = "clip_sum" with aggregation = "network" and '

@@ -193,9 +193,8 @@ def _maskable(plan: Plan) -> None:
         for name, around in graph.items():
             if around.is_maskable:
                 continue
-            found = (
-                f"{name} has {_count(around.degree, 'neighbour')} in round {plan.first_round + number}"
-                + (f" ({', '.join(around.names)})" if around.names else "")
+            found = f"{name} has {_count(around.degree, 'neighbour')} in round {plan.first_round + number}" + (
+                f" ({', '.join(around.names)})" if around.names else ""
             )
             raise PlanError(
                 rule="unmaskable",

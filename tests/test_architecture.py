@@ -70,7 +70,10 @@ def test_no_other_distribution_owns_our_names() -> None:
 def test_help_starts_without_any_heavy_import() -> None:
     result = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "node", "--help"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     loaded = {line.split("|")[-1].strip() for line in result.stderr.splitlines() if "|" in line}
     heavy = {"numpy", "networkx", "torch", "pandas", "zmq", "sklearn", "opacus", "rich", "pydantic", "cryptography"}

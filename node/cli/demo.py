@@ -79,7 +79,10 @@ def _tamper(_ctx: click.Context, _param: click.Parameter, text: str | None) -> s
 )
 @click.option("--masking", type=click.Choice(["on", "off"]), default="on", show_default=True)
 @click.option(
-    "--aggregation", type=click.Choice(["neighbourhood", "network"]), default="neighbourhood", show_default=True,
+    "--aggregation",
+    type=click.Choice(["neighbourhood", "network"]),
+    default="neighbourhood",
+    show_default=True,
     help="Sums at each neighbour, or one of all at a root that changes every round.",
 )
 @click.option(
@@ -101,14 +104,19 @@ def _tamper(_ctx: click.Context, _param: click.Parameter, text: str | None) -> s
     help="SIGKILL in ROUND, started again in BACK.",
 )
 @click.option(
-    "--tamper", metavar="WAY", callback=_tamper,
+    "--tamper",
+    metavar="WAY",
+    callback=_tamper,
     help="Afterwards cheat in copies of the logs: edit, drop, fork, backdate, omit … or all; what does the audit say?",
 )
 @click.option(
     "--dir", "directory", type=click.Path(file_okay=False, path_type=Path), help="Where to put the homes; kept."
 )
 @click.option(
-    "--draw", type=click.FloatRange(0, 1), default=0.0, show_default=True,
+    "--draw",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
     help="Share of rounds, drawn by nobody's choice, that each region opens to the audit.",
 )
 @click.option("--keep", is_flag=True, help="Keep homes, logs and bundles, and say where.")

@@ -48,7 +48,9 @@ def rotate(home: Path, output: Path, as_json: bool) -> None:
 @click.option("--reason", type=click.Choice(REASONS), default="stolen", show_default=True)
 @click.option("--size", type=click.IntRange(1), help="Entries that are still believed; all so far, if not said.")
 @click.option(
-    "--approvals", multiple=True, type=click.Path(dir_okay=False, path_type=Path),
+    "--approvals",
+    multiple=True,
+    type=click.Path(dir_okay=False, path_type=Path),
     help="A member's word (landsting keys approve); two thirds revoke the set of a region that cannot.",
 )
 @common

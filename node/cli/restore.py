@@ -28,9 +28,7 @@ from node.cli.root import common, home_option
 )
 @click.option("--without", multiple=True, metavar="REGION", help="Do not wait for this region's answer before that.")
 @common
-def restore(
-    home: Path, wait_s: float, new_epoch: bool, reason: str, without: tuple[str, ...], as_json: bool
-) -> None:
+def restore(home: Path, wait_s: float, new_epoch: bool, reason: str, without: tuple[str, ...], as_json: bool) -> None:
     """Bring back what was lost when a home was put back to an earlier state.
 
     The node must be stopped, and must not have run since: between studies a node does not ask whether its log is

@@ -99,11 +99,18 @@ PRIVATE_LR = 0.1  # below it a clipped step of a tabvae is lost in its noise: me
     help="A new version of a region's data (data update, data exclude): not for this study, or from its next round.",
 )
 @click.option(
-    "--keep-payloads", type=click.IntRange(0), default=0, show_default=True, metavar="N",
+    "--keep-payloads",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    metavar="N",
     help="Masked values of the last N rounds stay in each home, so that an audit can compute sums again.",
 )
 @click.option(
-    "--draw", type=click.FloatRange(0, 1), default=0.0, show_default=True,
+    "--draw",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
     help="Share of rounds, drawn by nobody's choice, whose values each region keeps open to an audit.",
 )
 @click.option("--lab", is_flag=True, help="A trial on data that is not real patients'; printed everywhere.")

@@ -84,7 +84,11 @@ def show(label: str, nodes: int, seed: int, as_json: bool) -> None:
 @_nodes
 @_seed
 @click.option(
-    "--min-coalition", type=click.IntRange(1, 5), default=1, show_default=True, metavar="K",
+    "--min-coalition",
+    type=click.IntRange(1, 5),
+    default=1,
+    show_default=True,
+    metavar="K",
     help="Recommend only what fewer than K regions cannot see through.",
 )
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Draw them (.svg, .png).")

@@ -211,9 +211,7 @@ class _Reader:
         round: int | None = None, *, among: int = 0, requester: str | None = None,
     ) -> Line:  # fmt: skip
         approvals = self._roster if type == "ROSTER" else self._approvals.get(entry.study or b"", [])
-        return Line(
-            at, entry.t_ms, to, requester, form, what, among, size, type, entry.study, round, tuple(approvals)
-        )
+        return Line(at, entry.t_ms, to, requester, form, what, among, size, type, entry.study, round, tuple(approvals))
 
     def _let_out(self, at: int, entry: Entry, to: str | None, kind: str, what: str, round: int | None) -> Line:
         """A file: released, or handed over before that; on the approvals of the study and of the file."""

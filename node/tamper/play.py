@@ -303,9 +303,7 @@ def _step(seq: int, leaf: bytes) -> Step:
     if entry.kind not in ("env.sent", "env.recv"):
         return Step(entry.kind, entry.study, entry.t_ms, body, was=seq)
     header: Any = decode(body["header"], max_bytes=MAX_HEADER)
-    return Step(
-        entry.kind, entry.study, entry.t_ms, body, header, tagged_hash(header["type"], body["header"]), was=seq
-    )
+    return Step(entry.kind, entry.study, entry.t_ms, body, header, tagged_hash(header["type"], body["header"]), was=seq)
 
 
 def steps_left(steps: Sequence[Step], at: int) -> str:

@@ -203,9 +203,7 @@ def test_two_histories_shown_to_two_neighbours_convict_without_the_log(kept: Kep
 
 @pytest.mark.attack("L10")
 @pytest.mark.parametrize(("is_hidden", "code"), [(True, "LS-OMITTED"), (False, "LS-HEAD-SELF")])
-def test_a_message_that_claims_another_place_is_found(
-    kept: Kept, tmp_path: Path, is_hidden: bool, code: str
-) -> None:
+def test_a_message_that_claims_another_place_is_found(kept: Kept, tmp_path: Path, is_hidden: bool, code: str) -> None:
     play = kept.play()
     at = len(play.steps[LIAR]) - 2
     body = {"about": "orebro", "masked": bytes(31) + b"1"}

@@ -49,8 +49,9 @@ def entries(node: Node) -> list[Entry]:
 
 
 def rounds_over(node: Node) -> list[tuple[int, str, str | None, int]]:
-    return [(e.body["round"], e.body["outcome"], e.body["reason"], e.t_ms) for e in entries(node)
-            if e.kind == "round.end"]  # type: ignore[misc]
+    return [
+        (e.body["round"], e.body["outcome"], e.body["reason"], e.t_ms) for e in entries(node) if e.kind == "round.end"
+    ]  # type: ignore[misc]
 
 
 def said(node: Node) -> list[tuple[str, int]]:
@@ -103,8 +104,17 @@ def nodes(tmp_path: Path) -> Iterator[list[Node]]:
         roster = start(made)
         plan = draft_plan(
             Draft(
-                roster=roster, regions=NAMES, task="idle", settings={"dim": 2000}, rounds=2000, topology="complete",
-                seed=1, masking="auto", lab=True, round_timeout_s=10, round_min_s=EACH_S,
+                roster=roster,
+                regions=NAMES,
+                task="idle",
+                settings={"dim": 2000},
+                rounds=2000,
+                topology="complete",
+                seed=1,
+                masking="auto",
+                lab=True,
+                round_timeout_s=10,
+                round_min_s=EACH_S,
             )
         )
         agree(made, made[0], plan, None)
@@ -118,7 +128,10 @@ def die(victim: Node, others: Sequence[Node], way: str, type: str, secrets: Path
     now = max((r for r, *_ in rounds_over(others[0])), default=0)
     victim.process = subprocess.Popen(
         [sys.executable, "-m", "tests.conformance.dying_node", str(victim.home), way, type, str(now + 4), str(secrets)],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
         cwd=Path(__file__).parents[2],
     )
     until(lambda: victim.process is not None and victim.process.poll() is not None)

@@ -22,8 +22,15 @@ from tests.gossip.exact import Codes
 
 CODE = bytes(32)
 DP_STATED: dict[str, int | str] = {
-    "q_u": 1, "sigma_u": 1, "steps": 1, "clip_u": 1, "delta_u12": 1, "accountant": "rdp", "eps_round_u": 1,
-    "eps_study_u": 1, "eps_data_u": 1,
+    "q_u": 1,
+    "sigma_u": 1,
+    "steps": 1,
+    "clip_u": 1,
+    "delta_u12": 1,
+    "accountant": "rdp",
+    "eps_round_u": 1,
+    "eps_study_u": 1,
+    "eps_data_u": 1,
 }
 Vector = NDArray[np.float32]
 
@@ -139,7 +146,10 @@ class Liar:
         """Go on from the log as it is, less its last entries."""
         leaves = self.net.regions[self.name].store.leaves
         self.log = Log(
-            network="simulated.example", region=self.name, sign_key=self.keys.sign, log_key=self.keys.log,
+            network="simulated.example",
+            region=self.name,
+            sign_key=self.keys.sign,
+            log_key=self.keys.log,
             leaves=leaves[: len(leaves) - drop],
         )
 
@@ -158,8 +168,9 @@ class Hostile:
     liar = Liar
 
     @staticmethod
-    def tell(net: Network, to: str, link: str, header: bytes, sig: bytes, payload: bytes | None = None,
-             eid: bytes = b"") -> list[Any]:
+    def tell(
+        net: Network, to: str, link: str, header: bytes, sig: bytes, payload: bytes | None = None, eid: bytes = b""
+    ) -> list[Any]:
         """Two frames arrive over a link, and, if admitted, their payload; returns the effects."""
         effects = net._handle(to, Arrived(0, link, header, sig))
         if payload is not None and any(isinstance(e, Admit) for e in effects):

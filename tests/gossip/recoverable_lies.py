@@ -138,6 +138,4 @@ def other_masked(table: Table, name: str, **change: Any) -> Said:
 def confirms(table: Table, sent: Said, names: list[str], **other: Body) -> Said:
     """A CONFIRMS with the signatures of these members."""
     signed = [envelope(n, "CONFIRM", other.get(n, {"survivors": sent[0].eid}), table.sid) for n in names]
-    return by_receiver(
-        table, "CONFIRMS", {"survivors": sent[0].eid}, encode_carried([(one, None) for one in signed])
-    )
+    return by_receiver(table, "CONFIRMS", {"survivors": sent[0].eid}, encode_carried([(one, None) for one in signed]))

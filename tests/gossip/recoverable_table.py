@@ -196,9 +196,7 @@ class Table:
         info = np.iinfo(f"i{self.rules.ring // 8}")
         bound = int(info.max) // max(1, sum(self.weights.get(name, 1) for name in self.names))
         rng = np.random.default_rng(seed)
-        values = {
-            name: rng.integers(-bound, bound, self.words, endpoint=True, dtype=info.dtype) for name in self.names
-        }
+        values = {name: rng.integers(-bound, bound, self.words, endpoint=True, dtype=info.dtype) for name in self.names}
         for value in values.values():
             value[0], value[-1] = bound, -bound
         return values

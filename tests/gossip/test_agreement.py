@@ -223,8 +223,10 @@ def test_a_region_that_has_ended_still_sends_its_last_value_again(make_network: 
 def test_more_regions_than_a_header_or_an_entry_can_name_are_refused_in_words(make_network: Make) -> None:
     net, _, plan = make_network(3, rounds=2)
     agreement = net.peer(net.names[0]).agreement
-    for n, graph in ((170, [[i, j] for i in range(170) for j in range(i + 1, 170)]),
-                     (420, sorted(sorted([i, (i + 1) % 420]) for i in range(420)))):
+    for n, graph in (
+        (170, [[i, j] for i in range(170) for j in range(i + 1, 170)]),
+        (420, sorted(sorted([i, (i + 1) % 420]) for i in range(420))),
+    ):
         names = sorted([net.names[0], *(f"region-{i:03d}" for i in range(n - 1))])
         topology = "complete" if n == 170 else "ring"
         wide = Plan.make(**{**plan.value(), "regions": names, "topology": topology, "graphs": [graph]})

@@ -112,16 +112,22 @@ def test_a_cohort_too_small_or_with_strangers_is_not_answered(make_network: Make
     adverts = hostile.last_sent(net, victim, "ADVERT")
     hostile.until_round(net, victim, 2)
     # The liar is killed, and speaks in its own name; it holds the victim's ADVERT of round 2 or later.
-    net.run(lambda: any(
-        s.link == liar_name and parse(s.header, s.signature).fields.round >= 2 for s in adverts))
+    net.run(lambda: any(s.link == liar_name and parse(s.header, s.signature).fields.round >= 2 for s in adverts))
     advert = [s for s in adverts if s.link == liar_name][-1]
     own = parse(advert.header, advert.signature)
     liar = hostile.liar(net, liar_name)
     net.kill(liar_name)
     body = {"members": [[victim, own.eid, None]], "eph": bytes(32), "kind": "mix", "variant": "strict"}
     masked = hostile.last_sent(net, victim, "MASKED")
-    liar.say(victim, "COHORT", body, encode_carried([(own, None)]),
-             study=plan.study, round=own.fields.round, session=own.fields.session)
+    liar.say(
+        victim,
+        "COHORT",
+        body,
+        encode_carried([(own, None)]),
+        study=plan.study,
+        round=own.fields.round,
+        session=own.fields.session,
+    )
     assert (liar_name, "LS-COHORT") in hostile.faults(net, victim)
     assert not [s for s in masked if s.link == liar_name]
 
@@ -205,8 +211,15 @@ def test_a_smaller_cohort_in_a_sum_round_is_refused(make_network: Make, hostile:
     own, other = (parse(found[n].header, found[n].signature) for n in (victim, third))
     members = [[e.fields.sender, e.eid, None] for e in sorted((own, other), key=lambda e: e.fields.sender)]
     body = {"members": members, "eph": bytes(32), "kind": "sum", "variant": "strict"}
-    liar.say(victim, "COHORT", body, encode_carried([(own, None), (other, None)]),
-             study=plan.study, round=0, session=own.fields.session)
+    liar.say(
+        victim,
+        "COHORT",
+        body,
+        encode_carried([(own, None), (other, None)]),
+        study=plan.study,
+        round=0,
+        session=own.fields.session,
+    )
     assert (liar_name, "LS-COHORT") in hostile.faults(net, victim)
 
 
@@ -219,8 +232,14 @@ def test_a_payload_of_another_size_than_the_plan_says_is_never_admitted(make_net
     sid = session_id(plan.study, 1, victim, plan.roster)
     for size in (1, 4 * plan.dim - 4, 4 * plan.dim + 4, 2**20):
         envelope = liar.log.seal(
-            "MASKED", {"view": bytes(32), "self_commit": b""}, to=[victim], now_ms=net.now_ms, payload=bytes(size),
-            study=plan.study, round=1, session=sid,
+            "MASKED",
+            {"view": bytes(32), "self_commit": b""},
+            to=[victim],
+            now_ms=net.now_ms,
+            payload=bytes(size),
+            study=plan.study,
+            round=1,
+            session=sid,
         )
         effects = net._handle(victim, Arrived(0, liar_name, envelope.header, envelope.signature))
         assert not any(isinstance(e, Admit) for e in effects)

@@ -175,8 +175,14 @@ def test_a_message_whose_round_is_not_its_sessions_is_refused(make_network: Make
     body = {"members": [[victim, own.eid, None]], "eph": bytes(32), "kind": "mix", "variant": "strict"}
     for round in (0, own.fields.round + 1):
         envelope = liar.log.seal(
-            "COHORT", body, to=[victim], now_ms=net.now_ms, payload=encode_carried([(own, None)]),
-            study=plan.study, round=round, session=own.fields.session,
+            "COHORT",
+            body,
+            to=[victim],
+            now_ms=net.now_ms,
+            payload=encode_carried([(own, None)]),
+            study=plan.study,
+            round=round,
+            session=own.fields.session,
         )
         effects = net._handle(victim, Arrived(0, name, envelope.header, envelope.signature))
         assert not any(isinstance(e, Admit) for e in effects), "not a byte of the payload is taken"
@@ -211,7 +217,9 @@ def test_a_value_that_comes_between_the_deadline_and_the_next_round_stops_nobody
     """Its session is void, its round still trains: the value finds nobody who waits for it."""
     busy = "region-b"
     net, _, _ = make_network(
-        4, rounds=3, round_timeout_s=10,
+        4,
+        rounds=3,
+        round_timeout_s=10,
         network={"train_ms": lambda region, round: 30_000 if (region, round) == (busy, 1) else 20},
     )
     held: list[tuple[str, Send]] = []
@@ -235,7 +243,9 @@ def test_a_value_that_comes_between_the_deadline_and_the_next_round_stops_nobody
 def test_a_worker_that_fails_after_all_values_are_in_costs_one_round(make_network: Make) -> None:
     unlucky = "region-b"
     net, worker, _ = make_network(
-        4, rounds=4, network={"train_ms": lambda region, round: 3_000 if (region, round) == (unlucky, 1) else 20},
+        4,
+        rounds=4,
+        network={"train_ms": lambda region, round: 3_000 if (region, round) == (unlucky, 1) else 20},
     )
     worker.failing[(unlucky, 1)] = "the worker died"
     assert net.run(limit_ms=300_000)

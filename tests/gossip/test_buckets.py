@@ -243,9 +243,7 @@ def test_a_region_killed_in_the_middle_comes_back_and_nothing_is_said_twice(
 
 
 def test_who_announces_itself_to_another_bucket_is_not_heard(make_network: Make, hostile: Any) -> None:
-    net, _, plan = make_network(
-        10, rounds=3, network={"train_ms": lambda _region, _round: 3000}, **BUCKETS
-    )
+    net, _, plan = make_network(10, rounds=3, network={"train_ms": lambda _region, _round: 3000}, **BUCKETS)
     hostile.until_round(net, "region-a", 0)
     net.kill(LIAR)
     liar = hostile.liar(net, LIAR)

@@ -251,10 +251,14 @@ def test_a_restart_follows_the_new_log_and_asks_nobody_twice(make_network: Make)
     assert all(len(eids) == 1 for eids in statements(net).values())
 
 
-@pytest.mark.parametrize("plan", [
-    {"exchange": "diff", "masking": {"mode": "strict"}},
-    {"aggregation": "network", "masking": {"mode": "strict"}},
-], ids=["diff", "network"])
+@pytest.mark.parametrize(
+    "plan",
+    [
+        {"exchange": "diff", "masking": {"mode": "strict"}},
+        {"aggregation": "network", "masking": {"mode": "strict"}},
+    ],
+    ids=["diff", "network"],
+)
 def test_other_kinds_of_rounds_go_on_as_well(make_network: Make, plan: dict[str, Any]) -> None:
     net, worker, _ = make_network(4, rounds=14, round_min_s=2, witness=MIRRORED, **plan)
     until_round(net, "region-a", 5)
@@ -380,8 +384,12 @@ def anew(net: Network, liar: Any, previous: Previous, epoch: int = 2) -> Log:
         network="simulated.example", region=liar.name, sign_key=liar.keys.sign, log_key=liar.keys.log, epoch=epoch
     )
     body: dict[str, Any] = {
-        "network": "simulated.example", "region": liar.name, "identity": card.identity, "keys": card.value()["keys"],
-        "software": {"name": "landsting", "version": "0", "source_sha256": bytes(32)}, "prev": previous.value(),
+        "network": "simulated.example",
+        "region": liar.name,
+        "identity": card.identity,
+        "keys": card.value()["keys"],
+        "software": {"name": "landsting", "version": "0", "source_sha256": bytes(32)},
+        "prev": previous.value(),
     }
     log.add("log.genesis", body, study=None, now_ms=net.now_ms)
     return log
@@ -429,8 +437,11 @@ def test_a_new_log_ends_no_suspension_and_hides_no_fork(make_network: Make, host
     two = []
     for first in (30, 31):
         liar.fork(0)
-        two.append(liar.log.seal("ABSENT", {"first": first, "last": first}, to=["region-a"], study=study, round=4,
-                                 now_ms=net.now_ms))
+        two.append(
+            liar.log.seal(
+                "ABSENT", {"first": first, "last": first}, to=["region-a"], study=study, round=4, now_ms=net.now_ms
+            )
+        )
     liar.deliver("region-a", two[0])
     largest = Previous(held.origin, two[0].fields.head_size, two[0].fields.head_root, "lost")
     show(net, liar, "region-a", anew(net, liar, largest))

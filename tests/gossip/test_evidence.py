@@ -66,9 +66,7 @@ def test_what_shows_nothing_blames_only_who_showed_it(make_network: Make, hostil
     net, _, plan = make_network(4, rounds=12, round_min_s=2)
     liar, honest, victim = net.names[:3]
     hostile.until_round(net, victim, 2)
-    said = [
-        e for leaf in net.regions[honest].store.leaves if (e := decode_entry(leaf)).kind == "env.sent"
-    ]
+    said = [e for leaf in net.regions[honest].store.leaves if (e := decode_entry(leaf)).kind == "env.sent"]
     first, second = (parse(e.body["header"], e.body["sig"]) for e in said[-2:])
     teller = hostile.liar(net, liar)
     net.kill(liar)
@@ -86,7 +84,10 @@ def two_faced_by_another(hostile: Any, net: Any, plan: Any, honest: str, teller:
     """Two contradicting statements in the name of an honest region, signed by another."""
     forger = hostile.liar(net, honest)
     forger.log = type(forger.log)(
-        network="simulated.example", region=honest, sign_key=teller.keys.sign, log_key=teller.keys.log,
+        network="simulated.example",
+        region=honest,
+        sign_key=teller.keys.sign,
+        log_key=teller.keys.log,
         leaves=net.regions[honest].store.leaves,
     )
     sid = session_id(plan.study, 3, teller.name, plan.roster)

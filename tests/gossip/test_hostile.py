@@ -124,7 +124,9 @@ class Babbler:
         payload = encode_carried(carried) if carried else b"\x90"
         body = {
             "members": [[n, e.eid, rng.choice([None, None, None, 3])] for n, e in sorted(adverts.items())],
-            "eph": self.bytes(), "kind": rng.choice(["mix", "sum", "state"]), "variant": "strict",
+            "eph": self.bytes(),
+            "kind": rng.choice(["mix", "sum", "state"]),
+            "variant": "strict",
         }
         return body, self.garble(payload) if rng.random() < 0.2 else payload
 

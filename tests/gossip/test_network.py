@@ -54,11 +54,13 @@ def test_masked_and_clear_give_each_region_the_same_bytes(make_network: Make) ->
 
 
 def test_sum_rounds_open_the_plain_sum_at_every_region(make_network: Make) -> None:
-    net, worker, _ = make_network(5, rounds=1, sums=["count", "moment"], topology="ring",
-                                  graphs=[[[0, 1], [0, 4], [1, 2], [2, 3], [3, 4]]])
+    net, worker, _ = make_network(
+        5, rounds=1, sums=["count", "moment"], topology="ring", graphs=[[[0, 1], [0, 4], [1, 2], [2, 3], [3, 4]]]
+    )
     assert net.run()
-    expected = [sum(int(worker.integers(n, s)[i]) for n in net.names) for s, i in
-                (("count", 0), ("moment", 0), ("moment", 1))]
+    expected = [
+        sum(int(worker.integers(n, s)[i]) for n in net.names) for s, i in (("count", 0), ("moment", 0), ("moment", 1))
+    ]
     assert {tuple(t) for _, t in worker.seen_totals} == {tuple(expected)}
 
 
@@ -143,7 +145,9 @@ def test_a_value_without_stated_noise_never_leaves_where_the_plan_asks_for_it(ma
 def test_a_region_that_trains_too_long_costs_nobody_a_session(make_network: Make) -> None:
     slow = "region-b"
     net, _, _ = make_network(
-        4, rounds=8, network={"train_ms": lambda r, _t: 40_000 if r == slow else 20},
+        4,
+        rounds=8,
+        network={"train_ms": lambda r, _t: 40_000 if r == slow else 20},
     )
     assert net.run()
     for name in net.names:

@@ -261,13 +261,14 @@ def test_a_root_that_sends_two_results_is_convicted(make_network: Make) -> None:
     liar = Hostile.liar(net, root)
     net.kill(root)
     first = net.peer(victim).mailbox.said(
-        plan.study, net.peer(victim).current.context.sid(0, root), "RESULT", root  # type: ignore[union-attr]
+        plan.study,
+        net.peer(victim).current.context.sid(0, root),
+        "RESULT",
+        root,  # type: ignore[union-attr]
     )
     assert first is not None
     body = {**first.fields.body, "sum": bytes(32)}
-    liar.say(
-        victim, "RESULT", body, b"x" * first.fields.bytes, study=plan.study, round=0, session=first.fields.session
-    )
+    liar.say(victim, "RESULT", body, b"x" * first.fields.bytes, study=plan.study, round=0, session=first.fields.session)
     assert root in net.peer(victim).blame.suspended
     assert (root, "LS-EQUIVOCATION") in Hostile.faults(net, victim)
 

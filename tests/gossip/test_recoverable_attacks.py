@@ -62,7 +62,9 @@ def survivors_without(net: Network, plan: Any, liar: str, left_out: str, round: 
     masked = {e.fields.sender: e for e in heard(net, liar, "MASKED") if e.fields.round == round}
     kept = [masked[n] for n in sorted(masked) if n != left_out]
     body = {
-        "view": routed.eid, "members": [[e.fields.sender, e.eid] for e in kept], "left_out": [[left_out, "lost"]],
+        "view": routed.eid,
+        "members": [[e.fields.sender, e.eid] for e in kept],
+        "left_out": [[left_out, "lost"]],
     }
     return body, encode_carried([(e, None) for e in kept])
 
@@ -78,7 +80,10 @@ def place(plan: Any, receiver: str, round: int) -> dict[str, Any]:
 def test_who_was_given_a_receipt_and_called_lost_shows_it_to_all(make_network: Make, hostile: Any) -> None:
     """One member is slower than the rest, so that the others have their RECEIPT long before the SURVIVORS."""
     net, _, plan = make_network(
-        5, rounds=6, round_min_s=1, masking=AUTO,
+        5,
+        rounds=6,
+        round_min_s=1,
+        masking=AUTO,
         network={"train_ms": lambda region, _round: 500 if region == "region-e" else 20},
     )
     liar, victim = net.names[:2]
@@ -108,8 +113,11 @@ def test_a_second_set_of_survivors_convicts_and_reveals_nothing(make_network: Ma
         return [] if sender == liar and head_of(send) == ("CONFIRMS", 1) else [send]
 
     net.on_send = watch
-    confirmed = lambda: any(e.fields.round == 1 and e.fields.session == place(plan, liar, 1)["session"]  # noqa: E731
-                            for e in said(net, victim, "CONFIRM"))
+
+    def confirmed() -> bool:
+        session = place(plan, liar, 1)["session"]
+        return any(e.fields.round == 1 and e.fields.session == session for e in said(net, victim, "CONFIRM"))
+
     assert net.run(confirmed)
     body, payload = survivors_without(net, plan, liar, net.names[5], 1)
     teller = hostile.liar(net, liar)
@@ -128,8 +136,10 @@ def test_a_receiver_that_comes_back_says_nothing_more_in_that_session(make_netwo
     net, _, plan = make_network(5, rounds=5, round_min_s=1, round_timeout_s=10, masking=AUTO)
     name = net.names[0]
     until_said(net, name, last, 1)
-    before = {t: [e.eid for e in said(net, name, t) if e.fields.round == 1] for t in
-              ("ADVERT", "COHORT", "ROUTED", "SURVIVORS", "CONFIRMS", "MASKED", "CONFIRM", "REVEAL", "RECEIPT")}
+    before = {
+        t: [e.eid for e in said(net, name, t) if e.fields.round == 1]
+        for t in ("ADVERT", "COHORT", "ROUTED", "SURVIVORS", "CONFIRMS", "MASKED", "CONFIRM", "REVEAL", "RECEIPT")
+    }
     net.kill(name)
     net.on_send = lambda _n, s: [s]
     net.start(name)
@@ -175,8 +185,11 @@ def test_a_receiver_that_loses_another_value_each_round_is_not_confirmed(make_ne
     assert [o for o, _ in outcomes(net, receiver)][:2] == ["mixed", "kept"]
     for name in others:
         assert (receiver, "STATE") in hostile.faults(net, name)
-        confirmed = [e for e in said(net, name, "CONFIRM") if e.fields.session in
-                     {place(plan, receiver, r)["session"] for r in range(6)}]
+        confirmed = [
+            e
+            for e in said(net, name, "CONFIRM")
+            if e.fields.session in {place(plan, receiver, r)["session"] for r in range(6)}
+        ]
         assert len(confirmed) <= 2
 
 
@@ -214,9 +227,7 @@ def test_a_dealer_of_bad_shares_is_complained_about_and_the_sum_is_exact(
 
 @pytest.mark.attack("S22")
 @pytest.mark.attack("S27")
-def test_nothing_that_is_kept_anywhere_opens_a_value(
-    make_network: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_that_is_kept_anywhere_opens_a_value(make_network: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """One value comes too late, its mask key is opened: no home holds that value, a seed, or what a seed is made of."""
     drawn: set[bytes] = set()
     opened: set[bytes] = set()
@@ -264,7 +275,11 @@ def test_a_group_is_left_out_as_a_whole(make_network: Make, codes: Codes) -> Non
     """Four open groups of two: who loses one value leaves out its twin's too, and the sum is over the rest."""
     edges = [[i, j] for i in range(8) for j in range(i + 1, 8) if i // 2 != j // 2]
     net, _, plan = make_network(
-        8, rounds=2, round_timeout_s=10, topology="edges", graphs=[edges],
+        8,
+        rounds=2,
+        round_timeout_s=10,
+        topology="edges",
+        graphs=[edges],
         masking={"mode": "auto", "survivors": "group_atomic"},
     )
     silent, twin = net.names[6:]
@@ -291,7 +306,10 @@ def test_who_waits_with_its_value_hears_nothing_of_the_others(make_network: Make
 
     def heard_by_it(shift: float) -> list[tuple[str, dict[str, Any]]]:
         net, worker, _ = make_network(
-            5, rounds=1, round_timeout_s=20, masking=AUTO,
+            5,
+            rounds=1,
+            round_timeout_s=20,
+            masking=AUTO,
             network={"train_ms": lambda region, _round: 5_000 if region == late else 20},
         )
         for name in net.names[:4]:

@@ -97,7 +97,10 @@ def test_a_slow_region_voids_nobody_and_is_mixed_when_it_is_there(make_network: 
     """It trains three times as long as T_adv in the clear; its shares are routed while it trains."""
     slow = "region-b"
     net, _, plan = make_network(
-        5, rounds=4, round_timeout_s=20, masking={"mode": "auto"},
+        5,
+        rounds=4,
+        round_timeout_s=20,
+        masking={"mode": "auto"},
         network={"train_ms": lambda region, round: 6_000 if region == slow else 500},
     )
     assert net.run(limit_ms=600_000)
@@ -110,7 +113,10 @@ def test_a_slow_region_voids_nobody_and_is_mixed_when_it_is_there(make_network: 
 def test_a_region_slower_than_the_timeout_costs_the_others_no_session(make_network: Make) -> None:
     slow = "region-b"
     net, _, _ = make_network(
-        6, rounds=8, round_timeout_s=4, masking={"mode": "auto"},
+        6,
+        rounds=8,
+        round_timeout_s=4,
+        masking={"mode": "auto"},
         network={"train_ms": lambda region, round: 9_000 if region == slow else 200},
     )
     assert net.run(limit_ms=600_000)
@@ -127,7 +133,11 @@ def test_two_hops_of_waiting_do_not_cascade(make_network: Make) -> None:
     )
     hung = "region-e"
     net, _, _ = make_network(
-        9, rounds=5, round_timeout_s=20, topology="torus:3x3", graphs=[[list(e) for e in edges]],
+        9,
+        rounds=5,
+        round_timeout_s=20,
+        topology="torus:3x3",
+        graphs=[[list(e) for e in edges]],
         masking={"mode": "auto"},
         network={"train_ms": lambda region, round: 60_000 if (region, round) == (hung, 1) else 200},
     )
@@ -189,10 +199,14 @@ def test_every_value_that_is_taken_in_has_its_receipt_in_both_variants(make_netw
         assert net.run()
         net.run(lambda: False, limit_ms=100)
         for name in net.names:
-            sent = {(h.fields.type, h.fields.session): h for e in entries(net, name, "env.sent")
-                    if (h := parse(e.body["header"], e.body["sig"])).fields.type == "MASKED"}
+            sent = {
+                (h.fields.type, h.fields.session): h
+                for e in entries(net, name, "env.sent")
+                if (h := parse(e.body["header"], e.body["sig"])).fields.type == "MASKED"
+            }
             got = {
-                (h.fields.session, h.fields.body["masked"]) for e in entries(net, name, "env.recv")
+                (h.fields.session, h.fields.body["masked"])
+                for e in entries(net, name, "env.recv")
                 if (h := parse(e.body["header"], e.body["sig"])).fields.type == "RECEIPT"
             }
             assert got == {(h.fields.session, h.eid) for h in sent.values()}

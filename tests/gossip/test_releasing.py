@@ -246,9 +246,7 @@ def said(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.attack("L27")
-def test_an_approval_of_another_file_is_no_approval_of_this_one(
-    trained: tuple[Network, bytes], hostile: Any
-) -> None:
+def test_an_approval_of_another_file_is_no_approval_of_this_one(trained: tuple[Network, bytes], hostile: Any) -> None:
     net, study = trained
     approve(net, A, study)
     net.kill(B)

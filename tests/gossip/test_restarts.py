@@ -74,7 +74,11 @@ def test_a_region_that_named_a_cohort_and_died_before_its_own_value_names_no_sec
     """In the first training round after sums, with a late member whose announcement comes after the restart."""
     slow, late = "region-a", "region-e"
     net, _, plan = make_network(
-        6, rounds=4, sums=["count"], round_timeout_s=10, masking={"mode": "strict", "colluders": 0},
+        6,
+        rounds=4,
+        sums=["count"],
+        round_timeout_s=10,
+        masking={"mode": "strict", "colluders": 0},
         network={"train_ms": lambda region, round: 60_000 if region == slow and round == 1 else 20},
     )
     cohorts: set[bytes] = set()
@@ -199,8 +203,11 @@ def test_a_region_that_the_others_left_behind_in_the_sums_stops_and_says_so(make
     victim, others = net.names[0], net.names[1:]
     # The others have the victim's part of the last sum; it dies before it opens that sum itself.
     net.on_send = lambda _n, s: (
-        [] if s.link == victim and parse(s.header, s.signature).fields.type == "MASKED"
-        and parse(s.header, s.signature).fields.round == 1 else [s]
+        []
+        if s.link == victim
+        and parse(s.header, s.signature).fields.type == "MASKED"
+        and parse(s.header, s.signature).fields.round == 1
+        else [s]
     )
     assert net.run(lambda: all(net.peer(n).current is not None and net.peer(n).current.round == 2 for n in others))
     net.kill(victim)

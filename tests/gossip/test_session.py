@@ -32,8 +32,17 @@ def envelope(sender: str, type: str, body: dict[str, object], sid: bytes, payloa
     key = SigningKey(hashlib.sha256(sender.encode()).digest())
     digest = hashlib.sha256(payload).digest() if payload else None
     fields = Header(
-        type=type, sender=sender, log=f"net.example/{sender}/1", head_size=1, head_root=bytes(32), study=STUDY,
-        round=0, session=sid, body=body, bytes=len(payload), sha256=digest,  # type: ignore[arg-type]
+        type=type,
+        sender=sender,
+        log=f"net.example/{sender}/1",
+        head_size=1,
+        head_root=bytes(32),
+        study=STUDY,
+        round=0,
+        session=sid,
+        body=body,
+        bytes=len(payload),
+        sha256=digest,  # type: ignore[arg-type]
     )
     return build(fields, key)
 
@@ -68,8 +77,11 @@ class Table:
 
 @settings(max_examples=120, deadline=None)
 @given(
-    members=st.integers(2, 12), ring=st.sampled_from([8, 16, 32, 64]), length=st.integers(1, 70),
-    seed=st.integers(0, 2**32), order=st.randoms(use_true_random=False),
+    members=st.integers(2, 12),
+    ring=st.sampled_from([8, 16, 32, 64]),
+    length=st.integers(1, 70),
+    seed=st.integers(0, 2**32),
+    order=st.randoms(use_true_random=False),
 )
 def test_the_masked_sum_is_the_plain_sum_to_the_bit(
     members: int, ring: int, length: int, seed: int, order: object
@@ -172,5 +184,3 @@ def test_a_cohort_with_an_exchanged_advert_is_unreadable() -> None:
     forged = envelope("r", "COHORT", {**body, "members": members}, table.sid, payload)
     with pytest.raises(CodecError, match="other members"):
         read_cohort(forged, payload)
-
-

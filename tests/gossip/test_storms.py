@@ -113,8 +113,10 @@ class Storm:
         if self.masking == "recoverable":
             n += 1
         plan: dict[str, Any] = {
-            "rounds": rng.choice([3, 5, 8]), "sums": rng.choice([[], ["count"], ["count", "moment"]]),
-            "round_min_s": rng.choice([0, 0, 1, 2]), "round_timeout_s": rng.choice([2, 10, 10]),
+            "rounds": rng.choice([3, 5, 8]),
+            "sums": rng.choice([[], ["count"], ["count", "moment"]]),
+            "round_min_s": rng.choice([0, 0, 1, 2]),
+            "round_timeout_s": rng.choice([2, 10, 10]),
             "masking": {"mode": self.masking},
         }
         if shape == "ring":
@@ -125,8 +127,16 @@ class Storm:
         elif shape == "pair":
             n = 2
             plan["masking"] |= {"on_unmaskable": "disclose"}
-            plan |= {"sums": [], "dp": {"eps_max_u": 3_000_000, "delta_u12": 10**9, "clip_u": 10**6, "q_u": 100_000,
-                                        "sigma_min_u": 10**6}}
+            plan |= {
+                "sums": [],
+                "dp": {
+                    "eps_max_u": 3_000_000,
+                    "delta_u12": 10**9,
+                    "clip_u": 10**6,
+                    "q_u": 100_000,
+                    "sigma_min_u": 10**6,
+                },
+            }
         network = {"seed": self.seed, "delay_ms": self._delay_ms, "train_ms": self._train_ms}
         self.net, self.worker, self.plan = self.make(n, dim=6, network=network, **plan)
         self.said: dict[tuple[Any, ...], bytes] = {}

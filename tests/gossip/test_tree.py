@@ -39,9 +39,7 @@ def test_an_inner_node_waits_longer_the_higher_it_stands() -> None:
 def test_places_are_those_of_a_second_computation() -> None:
     """SHA-256 of "landsting/v1/tree", a zero byte and canonical [study, round, name], in ascending order."""
     study, round, names = bytes(range(32)), 5, ["halland", "kalmar", "orebro", "skane", "uppsala", "vgr"]
-    keys = {
-        name: hashlib.sha256(b"landsting/v1/tree\0" + encode([study, round, name])).hexdigest() for name in names
-    }
+    keys = {name: hashlib.sha256(b"landsting/v1/tree\0" + encode([study, round, name])).hexdigest() for name in names}
     assert tree_key(study, round, "vgr").hex() == keys["vgr"]
     assert tree_of(study, round, "dalarna", names).order == ("dalarna", *sorted(names, key=keys.__getitem__))
     # Frozen: another order is another format.

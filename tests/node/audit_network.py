@@ -343,6 +343,7 @@ def rewrite(
     bundle: Path, change: Callable[[dict[str, bytes]], None], *, signer: Home | None = None, out: Path | None = None
 ) -> Path:
     """Change files of a bundle and write the manifest anew; with ``signer`` the note is signed anew too."""
+
     def note(files: dict[str, bytes], manifest: bytes) -> bytes:
         assert signer is not None
         body = manifest_body(signer.origin, None, files[f"logs/{signer.name}.1/checkpoint.note"], manifest)

@@ -47,8 +47,10 @@ def summed(bucket: int, names: list[str]) -> list[Item]:
     """A COHORT of a bucket, and the sum that was opened for it."""
     body = {"members": [[name, bytes(32), None] for name in names], "variant": "strict"}
     said: Any = Said("COHORT", ME, sid(bucket), body=body)
-    return [Item(7, "env.sent", {"to": names}, said),
-            Item(9, "session.sum", {"session": sid(bucket), "survivors": names, "opened": [], "sum": bytes(32)})]
+    return [
+        Item(7, "env.sent", {"to": names}, said),
+        Item(9, "session.sum", {"session": sid(bucket), "survivors": names, "opened": [], "sum": bytes(32)}),
+    ]
 
 
 def mix(buckets: list[int], senders: list[str], **changes: Any) -> Item:

@@ -191,8 +191,10 @@ def test_agreement_as_the_vectors_say() -> None:
 
 def test_canonical_bytes_as_the_vectors_say(monkeypatch: pytest.MonkeyPatch) -> None:
     told = vectors("protocol/codec")
-    with_library = [protocol.codec.decode(bytes.fromhex(r["bytes"]), max_bytes=2**20, wide_text=bool(r["wide"]))
-                    for r in told["values"]]
+    with_library = [
+        protocol.codec.decode(bytes.fromhex(r["bytes"]), max_bytes=2**20, wide_text=bool(r["wide"]))
+        for r in told["values"]
+    ]
     monkeypatch.setattr(protocol.codec, "msgpack", packing)
     for row, value in zip(told["values"], with_library, strict=True):
         data = bytes.fromhex(row["bytes"])

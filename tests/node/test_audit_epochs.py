@@ -73,8 +73,9 @@ class Run:
     def exported(self, name: str, epoch: int) -> list[bytes]:
         """The leaves with the hand-over behind them, as the owner of the log appends it."""
         leaves, keys = self.logs[name][epoch], self.keys(name)
-        log = Log(network="simulated.example", region=name, sign_key=keys.sign, log_key=keys.log, leaves=leaves,
-                  epoch=epoch)
+        log = Log(
+            network="simulated.example", region=name, sign_key=keys.sign, log_key=keys.log, leaves=leaves, epoch=epoch
+        )
         body: dict[str, Any] = {"requester_ref": None, "study": None, "payloads": "kept", "mirrors": False}
         log.add("audit.export", body, study=None, now_ms=self.net.now_ms)
         return [*leaves, log.pending_leaves[-1].leaf]
@@ -206,8 +207,12 @@ def test_a_new_log_after_another_history_is_a_fork(run: Run, tmp_path: Path) -> 
     body: dict[str, Any] = {**first.body, "prev": {**first.body["prev"], "size": 20, "root": bytes(32)}}  # type: ignore[dict-item]
     log = Log(network="simulated.example", region=A, sign_key=keys.sign, log_key=keys.log, epoch=2)
     log.add("log.genesis", body, study=None, now_ms=first.t_ms)
-    log.add("audit.export", {"requester_ref": None, "study": None, "payloads": "kept", "mirrors": False}, study=None,
-            now_ms=first.t_ms)
+    log.add(
+        "audit.export",
+        {"requester_ref": None, "study": None, "payloads": "kept", "mirrors": False},
+        study=None,
+        now_ms=first.t_ms,
+    )
     bundles = run.bundles(tmp_path, newest=[one.leaf for one in log.pending_leaves])
     report = run.audit(bundles)
     assert ("LS-FORK", A) in told(report)
@@ -236,11 +241,15 @@ def test_a_disk_that_is_found_again_accuses_nobody(run: Run, tmp_path: Path) -> 
     assert told(report) == {("LS-EPOCH-GAP", A)}
 
 
-@pytest.mark.parametrize("change", [
-    lambda prev: None,
-    lambda prev: {**prev, "origin": "simulated.example/region-b/1"},
-    lambda prev: {**prev, "origin": "simulated.example/region-a/2"},
-], ids=["none", "anothers", "itself"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda prev: None,
+        lambda prev: {**prev, "origin": "simulated.example/region-b/1"},
+        lambda prev: {**prev, "origin": "simulated.example/region-a/2"},
+    ],
+    ids=["none", "anothers", "itself"],
+)
 def test_a_later_epoch_names_an_earlier_one_of_its_own(
     run: Run, tmp_path: Path, change: Callable[[dict[str, Any]], dict[str, Any] | None]
 ) -> None:
@@ -248,8 +257,12 @@ def test_a_later_epoch_names_an_earlier_one_of_its_own(
     body: dict[str, Any] = {**first.body, "prev": change(dict(first.body["prev"]))}  # type: ignore[arg-type]
     log = Log(network="simulated.example", region=A, sign_key=keys.sign, log_key=keys.log, epoch=2)
     log.add("log.genesis", body, study=None, now_ms=first.t_ms)
-    log.add("audit.export", {"requester_ref": None, "study": None, "payloads": "kept", "mirrors": False}, study=None,
-            now_ms=first.t_ms)
+    log.add(
+        "audit.export",
+        {"requester_ref": None, "study": None, "payloads": "kept", "mirrors": False},
+        study=None,
+        now_ms=first.t_ms,
+    )
     report = run.audit(run.bundles(tmp_path, newest=[one.leaf for one in log.pending_leaves]))
     assert ("LS-ENTRY-SEQ", A) in told(report)
     rechecked(run, report, "LS-ENTRY-SEQ")
@@ -260,8 +273,9 @@ def test_a_round_that_is_not_looked_at_misses_nothing(run: Run, tmp_path: Path) 
     """With ``--as-of`` an early hand-over is whole, although others hold later checkpoints and messages of it."""
     name = "region-b"
     leaves = run.logs[name][1]
-    ends = [seq for seq, leaf in enumerate(leaves) if (e := decode_entry(leaf)).kind == "round.end"
-            and e.body["round"] == 3]
+    ends = [
+        seq for seq, leaf in enumerate(leaves) if (e := decode_entry(leaf)).kind == "round.end" and e.body["round"] == 3
+    ]
     early = leaves[: ends[0] + 1]
     mine = run.logs[name]
     run.logs[name] = {1: early}

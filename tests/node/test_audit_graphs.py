@@ -88,10 +88,14 @@ def test_neighbours_of_the_graph_are_no_finding(tmp_path: Path) -> None:
 
 
 @pytest.mark.attack("L23")
-@pytest.mark.parametrize(("survivors", "found"), [
-    (["kalmar", "orebro", "skane", "vgr"], set()),
-    (["kalmar", "orebro", "skane"], {("LS-COHORT", "halland")}),
-], ids=["whole", "cut"])
+@pytest.mark.parametrize(
+    ("survivors", "found"),
+    [
+        (["kalmar", "orebro", "skane", "vgr"], set()),
+        (["kalmar", "orebro", "skane"], {("LS-COHORT", "halland")}),
+    ],
+    ids=["whole", "cut"],
+)
 def test_a_group_that_was_cut_is_found(tmp_path: Path, survivors: list[str], found: set[tuple[str, str]]) -> None:
     net = Drawn(SEVEN, SIDES, {"mode": "strict", "survivors": "group_atomic"})
     net.begin()

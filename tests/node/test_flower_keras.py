@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-KERAS = '''
+KERAS = """
 import os
 os.environ["KERAS_BACKEND"] = "torch"
 import keras
@@ -46,8 +46,8 @@ class Client:
 
 def make(about):
     return Client(*about.train, about.seed)
-'''
-FLOWER = '''
+"""
+FLOWER = """
 from flwr.client import NumPyClient
 import numpy as np
 
@@ -70,8 +70,8 @@ class Client(NumPyClient):
 
 def make(about):
     return Client(*about.train)
-'''
-RUN = '''
+"""
+RUN = """
 import json, sys
 from pathlib import Path
 from node.learning.baselines import average
@@ -91,7 +91,7 @@ first = [node.evaluate(node.initial(), [])["train_accuracy"] for node in nodes]
 vector, totals = average(nodes, 3, ())
 last = [node.evaluate(vector, totals)["train_accuracy"] for node in nodes]
 print(json.dumps({"first": first, "last": last, "dim": facts["dim"]}))
-'''
+"""
 
 
 @pytest.mark.slow

@@ -101,6 +101,18 @@ def test_a_vector_of_millions_of_parameters_comes_back_whole(loop: Loop) -> None
     assert len(trained.reply["vector"]) == 4 * dim
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_that_reaches_node_and_worker_alike_is_the_node_s_to_hear(loop: Loop, number: int) -> None:
+    loop.put(open_job())  # from its first moment on: the interpreter still starts
+    assert loop.worker.pid is not None
+    os.kill(loop.worker.pid, number)
+    (opened,) = loop.until(1)
+    assert opened.reply is not None
+    os.kill(loop.worker.pid, number)
+    loop.put(train_job(0, np.frombuffer(opened.reply["vector"], "<f4")))
+    assert loop.until(2)[1].reply is not None
+
+
 def test_training_goes_before_evaluation_and_of_evaluations_only_the_newest_runs(loop: Loop) -> None:
     vector = np.zeros(1000, "<f4")
 

@@ -60,8 +60,9 @@ def test_each_bucket_has_its_own_thresholds_and_every_sender_is_in_one() -> None
     plan.check()
     parts = plan.parts("region-00", 1)
     assert sorted(part.degree for part in parts) == [3, 4, 4]
-    assert [(part.colluders, part.needed) for part in parts] == [((n - 1) // 3, 2 + (n - 1) // 3)
-                                                                 for n in (part.degree for part in parts)]
+    assert [(part.colluders, part.needed) for part in parts] == [
+        ((n - 1) // 3, 2 + (n - 1) // 3) for n in (part.degree for part in parts)
+    ]
     for bucket, part in enumerate(parts):
         assert {plan.bucket_of("region-00", 7, name) for name in part.names} == {bucket}
         assert plan.part("region-00", 1, bucket) == part

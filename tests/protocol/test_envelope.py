@@ -143,7 +143,11 @@ def test_types_are_those_of_the_table() -> None:
     assert [t.name for t in TYPES.values() if not t.logged] == service
     assert [t.name for t in TYPES.values() if t.flooded] == ["ROSTER", "PROPOSE", "ACCEPT", "REJECT", "APPROVE"]
     assert [t.name for t in TYPES.values() if t.carrier] == [
-        "COHORT", "ROUTED", "SURVIVORS", "CONFIRMS", "EVIDENCE",
+        "COHORT",
+        "ROUTED",
+        "SURVIVORS",
+        "CONFIRMS",
+        "EVIDENCE",
     ]
 
 

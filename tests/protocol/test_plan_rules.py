@@ -56,8 +56,10 @@ def refusal(plan: Plan) -> PlanError:
         pytest.param(plan_of(4, ring=64, step_log2=30), id="ring 64"),
         pytest.param(plan_of(4, ring=16, step_log2=12), id="ring 16"),
         pytest.param(plan_of(4, exchange="diff", ring=16, step_log2=12), id="differences in 16 bits"),
-        pytest.param(plan_of(4, exchange="diff", ring=8, step_log2=9, dp=DP, gamma_u=500_000, block_share_bp=2500),
-                     id="differences in 8 bits, some of the blocks, half the way"),
+        pytest.param(
+            plan_of(4, exchange="diff", ring=8, step_log2=9, dp=DP, gamma_u=500_000, block_share_bp=2500),
+            id="differences in 8 bits, some of the blocks, half the way",
+        ),
         pytest.param(plan_of(4, step_log2=[[0, "", 24], [5, "", 20], [5, "model.0.", 22]]), id="steps by tensor"),
         pytest.param(plan_of(4, weights="metropolis"), id="metropolis"),
         pytest.param(plan_of(4, clip=1.5), id="clip"),

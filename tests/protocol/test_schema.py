@@ -80,7 +80,12 @@ def test_a_check_takes_one_and_refuses_the_other(check: Check, good: Value, bad:
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (None, "nil"), (True, "true"), (7, "7"), ("a", "'a'"), (b"ab", "bytes of length 2"), ([], "an array of 0"),
+        (None, "nil"),
+        (True, "true"),
+        (7, "7"),
+        ("a", "'a'"),
+        (b"ab", "bytes of length 2"),
+        ([], "an array of 0"),
         ({}, "a map of 0"),
     ],
 )

@@ -55,7 +55,11 @@ def cards() -> dict[str, Any]:
     valid = [
         ("one address", "vgr", vgr),
         ("no address: this region can only dial out", "skane", card("skane", addresses=())),
-        ("two addresses, the best first", "halland", card("halland", addresses=("tcp://[2001:db8::7]:7700", "tcp://h:1"))),
+        (
+            "two addresses, the best first",
+            "halland",
+            card("halland", addresses=("tcp://[2001:db8::7]:7700", "tcp://h:1")),
+        ),
     ]
     small = replace(vgr, keys=replace(vgr.keys, x25519=bytes(32)))
     twice = replace(vgr, keys=replace(vgr.keys, log=vgr.keys.sign))

@@ -137,9 +137,7 @@ class Person:
         """Key of the share channel."""
         lo, hi = sorted((self, other), key=lambda one: one.name)
         keys = [r.x25519_public(one.eph) for one in (lo, hi)]
-        secrets = r.x25519(self.eph, r.x25519_public(other.eph)), r.x25519(
-            self.lasting, r.x25519_public(other.lasting)
-        )
+        secrets = r.x25519(self.eph, r.x25519_public(other.eph)), r.x25519(self.lasting, r.x25519_public(other.lasting))
         return kdf(secrets[0] + secrets[1], cohort, "share-channel", [lo.name, hi.name, *keys])
 
     def seal(self, other: Person, cohort: bytes, type: str, data: bytes) -> bytes:
