@@ -1,4 +1,8 @@
-"""What several folders of tests share."""
+"""What several folders of tests share.
+
+Properties draw the same examples every time (``--hypothesis-profile search`` draws new ones): whether a change lands
+does not depend on the day's luck. Nor does it depend on the machine's speed: no example has a time limit.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
 
 from gossip.events import TrainReport
 from node.learning.trainer import Agreed, Trainer
 from protocol.plan import Plan
+
+settings.register_profile("suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("search", settings.get_profile("suite"), derandomize=False, print_blob=True)
+settings.load_profile("suite")
 
 
 class Trainers:
