@@ -1,4 +1,8 @@
-"""Links between transports: real sockets, real CURVE, on loopback ports that the system gives."""
+"""Links between transports: real sockets, real CURVE, on loopback ports that the system gives.
+
+No heartbeat comes to an end here within the patience of a test, so that a machine that stands still for a while takes
+no link down, and a link that is down is down because its end was seen.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,7 @@ from crypto.keys import PrivateKeys, z85_encode
 from gossip.effects import Send
 from gossip.events import Arrived, Event, LinkDown, LinkUp, Payload, PayloadFailed
 from gossip.memory import SeededEntropy
-from node.config import Limits
+from node.config import Limits, Links
 from node.errors import ConfigError
 from node.links.listener import MAX_SILENT
 from node.links.memory import resident_bytes
@@ -32,6 +36,8 @@ from protocol.roster import Card, Roster, found, make_card
 MIB = 2**20
 _Kind = TypeVar("_Kind")
 SIGNATURE = bytes(64)
+PATIENCE_S = 60.0
+UNWATCHED = Links(heartbeat_s=5 * PATIENCE_S, silence_s=10 * PATIENCE_S)
 NAMES = ("a", "b", "c")
 
 
@@ -65,7 +71,7 @@ def now_ms() -> int:
     return time.monotonic_ns() // 10**6
 
 
-def run(ends: list[End], until: Callable[[], bool], limit_s: float = 15.0) -> None:
+def run(ends: list[End], until: Callable[[], bool], limit_s: float = PATIENCE_S) -> None:
     end = time.monotonic() + limit_s
     while not until():
         assert time.monotonic() < end, [(one.name, one.heard[-5:]) for one in ends]
@@ -79,7 +85,7 @@ _open: list[Transport] = []
 def make_end(name: str, limits: Limits | None = None, port: int = 0, seed: str = "") -> End:
     keys = PrivateKeys.generate(SeededEntropy("transport", name, seed))
     poller = zmq.Poller()
-    transport = Transport(name, keys, poller, limits=limits)
+    transport = Transport(name, keys, poller, links=UNWATCHED, limits=limits)
     _open.append(transport)
     return End(name, keys, transport, poller, transport.bind(f"tcp://127.0.0.1:{port}"))
 
@@ -259,10 +265,8 @@ def test_a_key_outside_the_roster_is_denied(ends: list[End]) -> None:
 def test_a_link_is_down_at_once_when_the_other_side_is_gone(linked: list[End], gone: str) -> None:
     lost = next(end for end in linked if end.name == gone)
     others = [end for end in linked if end.name != gone]
-    began = time.monotonic()
     lost.transport.close()
     run(others, lambda: all(any(e.region == gone for e in end.of(LinkDown)) for end in others))
-    assert time.monotonic() - began < 2.0
 
 
 def test_a_region_that_comes_back_is_linked_again(linked: list[End]) -> None:
@@ -379,23 +383,32 @@ def test_strangers_who_connect_and_say_nothing_do_not_keep_a_member_out(ends: li
 def test_a_process_that_slept_keeps_what_had_come_for_it(linked: list[End]) -> None:
     a, b, _ = linked
     say(a, "b", b"before")
-    a.step()
-    time.sleep(0.2)
-    ready = dict(b.poller.poll(100))
+    listener = b.transport._listener
+    assert listener is not None
+    run([a], lambda: listener.socket in dict(b.poller.poll(10)))
+    ready = dict(b.poller.poll(0))
     hour_ms = 3_600_000
     events = list(b.transport.events(ready, now_ms() + hour_ms))
     assert any(isinstance(e, Arrived) and e.header == b"before" for e in events)
 
 
-def test_a_name_that_does_not_resolve_holds_up_nobody(ends: list[End]) -> None:
+def test_a_name_whose_answer_does_not_come_holds_up_nobody(ends: list[End], monkeypatch: pytest.MonkeyPatch) -> None:
     a, b, c = ends
+    asked, answer = [], threading.Event()
+
+    def unanswered(host: str, *_: object, **__: object) -> list[object]:
+        asked.append(host)
+        answer.wait()
+        raise socket.gaierror(socket.EAI_NONAME, "no such name")
+
+    monkeypatch.setattr("node.links.resolving.socket.getaddrinfo", unanswered)
     nowhere = make_card("test.example", "c", ["tcp://nowhere.invalid:7700"], c.keys)
     roster = found([card(a), card(b), nowhere])
     a.transport.set_roster(roster, card(a))
     b.transport.set_roster(roster, card(b))
-    began = time.monotonic()
     run([a, b], lambda: bool(a.of(LinkUp) and b.of(LinkUp)))
-    assert time.monotonic() - began < 5.0
+    assert "nowhere.invalid" in asked
+    answer.set()
 
 
 @pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".example"])
@@ -403,7 +416,7 @@ def test_a_name_that_cannot_be_encoded_does_not_resolve(host: str) -> None:
     lookup = Lookup(f"tcp://{host}:7700")
     for thread in threading.enumerate():
         if thread.name == "resolve":
-            thread.join(5)
+            thread.join()
 
     assert lookup.is_done
     assert lookup.address is None
@@ -462,7 +475,7 @@ def test_a_member_that_sends_a_message_without_end_is_dropped_and_memory_stays_b
         most = max(most, resident_bytes() - before)
         return attacker.poll() is not None
 
-    run([a, c], lambda: watch(), limit_s=30)
+    run([a, c], watch)
     assert most < (limit + 200) * MIB
     assert not any(e.region == "b" for e in c.of(LinkUp))
     send_payload(a, "c", b"still here")
