@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from crypto.hashing import tagged_hash
 from node.cli.output import Refusal
 from protocol.codec import encode
-from protocol.release import DATA, MODEL, MODEL_TESTS, failing, shown
+from protocol.release import DATA, MODEL, MODEL_TESTS, USE, failing, shown
 
 if TYPE_CHECKING:
     from node.learning.synth.measure.gate import Report
@@ -148,7 +148,7 @@ def figures_of(report: Report) -> dict[str, int]:
         if one.value is None or (one.threshold is None and one.name not in ("dp", "frechet")):
             continue
         found[one.name] = round(one.value * MICRO)
-        if one.name in ("shapes", "tstr_auroc") and one.against is not None:
+        if (one.name == "shapes" or one.name in USE) and one.against is not None:
             found[f"{one.name}/real"] = round(one.against * MICRO)
         if one.name == "dcr_share" and one.upper is not None:
             found["dcr_share/upper"] = round(one.upper * MICRO)

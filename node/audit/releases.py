@@ -17,6 +17,8 @@ NAMES: Mapping[str, Mapping[str, str]] = {
     "en": {
         "shapes": "columns alike", "shapes/real": "the same of real rows", "pairs": "pairs of columns alike",
         "tstr_auroc": "use: model from synthetic rows", "tstr_auroc/real": "the same from real rows",
+        "tstr_r2": "use: model from synthetic rows, R²", "tstr_r2/real": "the same from real rows",
+        "tstr_c_index": "use: model from synthetic rows, C-index", "tstr_c_index/real": "the same from real rows",
         "exact_copies": "exact copies", "dcr_share": "nearer to training rows", "dcr_share/upper": "its upper bound",
         "mia_distance": "who was in training, by distance",
         "mia_discriminator": "who was in training, by the discriminator", "rare": "rare categories shown",
@@ -26,6 +28,8 @@ NAMES: Mapping[str, Mapping[str, str]] = {
     "sv": {
         "shapes": "kolumner lika", "shapes/real": "samma för verkliga rader", "pairs": "kolumnpar lika",
         "tstr_auroc": "nytta: modell ur syntetiska rader", "tstr_auroc/real": "samma ur verkliga rader",
+        "tstr_r2": "nytta: modell ur syntetiska rader, R²", "tstr_r2/real": "samma ur verkliga rader",
+        "tstr_c_index": "nytta: modell ur syntetiska rader, C-index", "tstr_c_index/real": "samma ur verkliga rader",
         "exact_copies": "exakta kopior", "dcr_share": "närmare träningsraderna", "dcr_share/upper": "dess övre gräns",
         "mia_distance": "vem som var med i träningen, efter avstånd",
         "mia_discriminator": "vem som var med i träningen, efter diskriminatorn",

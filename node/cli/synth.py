@@ -195,7 +195,8 @@ def compare(
 ) -> None:
     """Train the same models on real rows, on synthetic rows and on both; test all on the same real rows.
 
-    AUROC: median over repeats, least and largest. In each repeat patients are drawn anew, with repeats.
+    Median over repeats, least and largest: AUROC of a class or labels, R2 of a number, the C-index of survival.
+    In each repeat patients are drawn anew, with repeats.
     """
     from node.learning.synth.measure.comparing import compare as run
     from node.learning.synth.measure.words import WHY
@@ -217,5 +218,6 @@ def compare(
         )
         for one in values
     ]  # fmt: skip
-    say(table(lines, ["model", "trained on", "rows", "AUROC", f"over {repeats} repeats"], right=(2, 3)))
+    used = {"auroc": "AUROC", "r2": "R2", "c_index": "C-index"}[found[0].figure]
+    say(table(lines, ["model", "trained on", "rows", used, f"over {repeats} repeats"], right=(2, 3)))
     say(f"tested on {len(beside.held)} real rows that neither had")

@@ -15,6 +15,7 @@ from protocol.release import (
     MODEL_TESTS,
     TABLE,
     THRESHOLDS,
+    USE,
     Approved,
     failing,
     lacking,
@@ -101,6 +102,19 @@ def test_use_is_measured_against_real_rows_or_not_at_all() -> None:
     words = failing(plan(), "data", {key: value for key, value in GOOD.items() if key != "tstr_auroc/real"})
     assert words is not None
     assert "tstr_auroc" in words
+
+
+@pytest.mark.parametrize(("name", "gap"), [("tstr_c_index", 50_000), ("tstr_r2", 100_000)])
+def test_use_of_a_number_and_of_survival_is_asked_by_a_figure_of_its_own(name: str, gap: int) -> None:
+    others = {key: value for key, value in GOOD.items() if not key.startswith("tstr")}
+    real = {f"{name}/real": 620_000}
+    assert failing(plan(), "data", others | real | {name: 620_000 - gap}) is None
+    words = failing(plan(), "data", others | real | {name: 619_999 - gap})
+    assert words is not None
+    assert f"the test {name} gave" in words
+    assert f"the test {name} has no figure" in (failing(plan(), "data", others | {name: 700_000}) or "")
+    assert failing(plan(), "data", GOOD | real | {name: 0}) is not None  # a second figure hides no first one
+    assert failing(plan(tests={USE[name]: 620_000}), "data", others | real | {name: 0}) is None
 
 
 def test_the_discriminator_is_asked_about_where_it_was_shared() -> None:

@@ -6,19 +6,19 @@ model; all are tested on the same H. The spread over repeats is of those draws.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from node.learning.data.rows import Rows
-from node.learning.data.schema import Schema
+from node.learning.data.schema import Schema, Target
 from node.learning.errors import GateError
-from node.learning.metrics import auroc
-from node.learning.synth.measure import utility
+from node.learning.synth.measure import targets, utility
 from node.learning.synth.measure.images import Reference
 from node.learning.synth.measure.tables import Integers, table_of
+from node.learning.synth.measure.targets import FIGURES, Truth
 from node.learning.synth.measure.utility import Inputs
 
 SETS = ("real", "synthetic", "both")
@@ -31,20 +31,23 @@ class Compared:
 
     Attributes:
         rows: That it was trained on, in a repeat.
-        values: AUROC on H in each repeat; empty is undefined, ``why`` says the reason (``words.WHY``).
+        values: ``figure`` on H in each repeat; empty is undefined, ``why`` says the reason (``words.WHY``).
+        figure: What use is measured by: a key of ``targets.GUESS``.
     """
 
     model: str
     trained_on: str
     rows: int
     values: tuple[float, ...]
+    figure: str
     why: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values with median, least and largest."""
         some = sorted(self.values)
         return {
-            "model": self.model, "trained_on": self.trained_on, "rows": self.rows, "why": self.why,
+            "model": self.model, "trained_on": self.trained_on, "rows": self.rows, "figure": self.figure,
+            "why": self.why,
             "median": round(float(np.median(some)), 6) if some else None,
             "least": round(some[0], 6) if some else None, "largest": round(some[-1], 6) if some else None,
             "values": [round(one, 6) for one in self.values],
@@ -93,7 +96,7 @@ def compare(
                 else:
                     found[model, name].append(value)
     return [
-        Compared(model, name, sizes[name], tuple(values), "" if values else why)
+        Compared(model, name, sizes[name], tuple(values), FIGURES[schema.target], "" if values else why)
         for (model, name), values in found.items()
     ]
 
@@ -115,10 +118,10 @@ def _tables(real: Rows, held: Rows, synthetic: Rows, schema: Schema) -> Test:
         if inputs is None:
             return "no_label"
         r, h, s = inputs
-        if len(r.y) != len(real) or len(s.y) != len(synthetic):
-            return "no_label"  # a row without a class; the gate stops such data before
-        y, nobody = np.concatenate([r.y[a], s.y[b]]), np.zeros(len(a) + len(b), np.int64)
-        figure = utility.transfer(model, Inputs(np.concatenate([r.x[a], s.x[b]]), y, nobody, r.classes), h, None)
+        if len(r.x) != len(real) or len(s.x) != len(synthetic):
+            return "no_label"  # a row without a label; the gate stops such data before
+        truth, nobody = r.truth.take(a).joined(s.truth.take(b)), np.zeros(len(a) + len(b), np.int64)
+        figure = utility.transfer(model, Inputs(np.concatenate([r.x[a], s.x[b]]), truth, nobody), h, None)
         return figure.value if figure.value is not None else figure.why
 
     return test
@@ -128,18 +131,18 @@ def _images(held: Rows, schema: Schema) -> Test:
     classes = len(schema.classes)
     assert held.images is not None
     images = held.images
+    truth = Truth(Target.CLASSES, held.label[:, None].astype(np.float64), classes)
+    owners = np.unique(np.asarray(held.patients, dtype=object).astype(str), return_inverse=True)[1].reshape(-1)
+    patients = owners.astype(np.int64)
 
     def test(model: str, real: Rows, synthetic: Rows, a: Integers, b: Integers, repeat: int) -> float | str:
         assert real.images is not None
         assert synthetic.images is not None
+        if why := targets.lacking(truth, patients):
+            return why
         pixels = np.concatenate([real.images[a], synthetic.images[b]])
         y = np.concatenate([real.label[a], synthetic.label[b]])
-        present = np.unique(held.label)
-        if len(present) < 2:
-            return "one_class"
         said = Reference(pixels, y, classes, steps=STEPS, seed=repeat).probabilities(images)
-        of: Sequence[int] = [classes - 1] if classes == 2 else [int(k) for k in present]
-        areas = [auroc(said[:, k], held.label == k) for k in of]
-        return float(np.mean([area for area in areas if area is not None]))
+        return targets.score(said, truth, patients)
 
     return test

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ FORMAT = "landsting-synth-report/v1"
 MICRO = 1_000_000
 DIGITS = 6
 KINDS = ("table", "images")
+USE = {"tstr_auroc": "tstr_gap", "tstr_c_index": "tstr_gap", "tstr_r2": "tstr_r2_gap"}
+"""Figures of use, by what is learned, and which threshold says how far each may lie below that of real rows."""
 TABLE_TESTS = (
     "shapes", "pairs", "tstr_auroc", "exact_copies", "dcr_share", "mia_distance", "mia_discriminator", "rare", "dp",
 )  # fmt: skip
@@ -56,7 +58,9 @@ class Thresholds:
     Attributes:
         shapes, shapes_gap: At least this, and at least that of held-out real rows less the gap.
         pairs: At least this.
-        tstr_gap: AUROC of a model fitted on synthetic rows is at most this below that of one fitted on real rows.
+        tstr_gap: AUROC or C-index of a model fitted on synthetic rows is at most this below that of one fitted on real
+            rows.
+        tstr_r2_gap: The same of R2, of what is a number: it has twice the way from a guess to the truth.
         exact_copies: At most this many, for tables with a continuous column and for images.
         dcr_share, dcr_share_upper: At most this, and the upper bound at most that.
         mia_distance, mia_discriminator: At most this; the second where the discriminator was ever shared.
@@ -69,6 +73,7 @@ class Thresholds:
     shapes_gap: float = 0.12
     pairs: float = 0.78
     tstr_gap: float = 0.05
+    tstr_r2_gap: float = 0.10
     exact_copies: float = 0.0
     dcr_share: float = 0.55
     dcr_share_upper: float = 0.60
@@ -148,8 +153,15 @@ def judge(found: Mapping[str, Figure], asked: Thresholds, under: Circumstances) 
 
     A test whose figure is undefined, or missing from ``found``, fails unless nothing is asked.
     """
-    names = TABLE_TESTS if under.kind == "table" else IMAGE_TESTS
+    names = tests_of(under.kind, found)
     return tuple(_one(name, found.get(name, Figure(None, why="not_measured")), asked, under) for name in names)
+
+
+def tests_of(kind: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Return the tests of a kind of data, in order; of use the figure that is among these names."""
+    use = next((name for name in names if name in USE), "tstr_auroc")
+    tests = TABLE_TESTS if kind == "table" else IMAGE_TESTS
+    return tuple(use if name in USE else name for name in tests)
 
 
 def _limit(name: str, figure: Figure, asked: Thresholds, under: Circumstances) -> tuple[float | None, str]:
@@ -157,8 +169,8 @@ def _limit(name: str, figure: Figure, asked: Thresholds, under: Circumstances) -
     against = figure.against
     if name == "shapes":
         return (asked.shapes if against is None else max(asked.shapes, against - asked.shapes_gap)), "least"
-    if name == "tstr_auroc":
-        return (None if against is None else against - asked.tstr_gap), "least"
+    if name in USE:
+        return (None if against is None else against - getattr(asked, USE[name])), "least"
     if name in ("pairs", "diversity"):
         return getattr(asked, name), "least"
     if name == "exact_copies" and not under.continuous:
@@ -175,7 +187,7 @@ def _one(name: str, figure: Figure, asked: Thresholds, under: Circumstances) -> 
     default, _ = _limit(name, figure, Thresholds(), under)
     if name == "dp":
         figure = Figure(None if under.dp is None else float(under.dp["epsilon"]), why="" if under.dp else "no_dp")
-    asks = threshold is not None or name == "tstr_auroc"
+    asks = threshold is not None or name in USE
     passed = not asks or (
         threshold is not None and figure.value is not None and _holds(figure.value, threshold, direction)
     )
@@ -269,7 +281,7 @@ def read_report(path: Path) -> tuple[Report, str]:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"{path.name} is no report", FORMAT, "landsting synth report writes one.") from error
     wrong = [one.name for one in found.tests if one.passed is not _follows(one)]
-    names = TABLE_TESTS if found.kind == "table" else IMAGE_TESTS
+    names = tests_of(found.kind, [one.name for one in found.tests])
     if wrong or stated is not found.passed or tuple(one.name for one in found.tests) != names:
         raise ConfigError(
             f"the verdict of {path.name} does not follow from its figures"
@@ -283,7 +295,7 @@ def read_report(path: Path) -> tuple[Report, str]:
 def _follows(one: Outcome) -> bool:
     """Return whether a test holds by its own figures; the upper bound of dcr_share can only make it stricter."""
     if one.threshold is None:
-        return one.name != "tstr_auroc"  # always asked; without a figure on real rows it cannot hold
+        return one.name not in USE  # always asked; without a figure on real rows it cannot hold
     if one.value is None:
         return False
     holds = _holds(one.value, one.threshold, one.direction)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from node.learning.data.rows import Rows
-from node.learning.data.schema import Schema
+from node.learning.data.schema import Schema, Target
 from node.learning.errors import GateError
 from node.learning.synth.measure import attacks, distance, likeness, pictures, utility
 from node.learning.synth.measure.gate import Circumstances, Figure, Report, Thresholds, judge
@@ -135,22 +135,23 @@ def _use(out: Found, real: Table, held: Table, some: Table, seed: int) -> None:
     out.figures["detection_auroc"] = detected
     out.pictures["roc"] = {"detection": pictures.roc(scores, made)} if len(scores) else {}
     inputs = utility.inputs_of(real, held, some)
+    figure = inputs[0].truth.figure if inputs is not None else "auroc"
     for model in utility.MODELS:
-        end = "" if model == "logistic" else f"_{model}"
+        end = figure if model == "logistic" else f"{figure}_{model}"
         if inputs is None:
             none = Figure(None, why="no_label")
-            out.figures |= {f"tstr_auroc{end}": none, f"trtr_auroc{end}": none, f"trts_auroc{end}": none}
+            out.figures |= {f"tstr_{end}": none, f"trtr_{end}": none, f"trts_{end}": none}
             continue
         r, h, s = inputs
         trtr = utility.transfer(model, r, h, seed)
-        out.figures[f"trtr_auroc{end}"] = trtr
-        out.figures[f"tstr_auroc{end}"] = utility.transfer(model, s, h, seed, trtr.value)
-        out.figures[f"trts_auroc{end}"] = utility.transfer(model, r, s, seed, trtr.value)
-    if inputs is not None and inputs[0].classes == 2:
+        out.figures[f"trtr_{end}"] = trtr
+        out.figures[f"tstr_{end}"] = utility.transfer(model, s, h, seed, trtr.value)
+        out.figures[f"trts_{end}"] = utility.transfer(model, r, s, seed, trtr.value)
+    if inputs is not None and (inputs[0].truth.target, inputs[0].truth.width) == (Target.CLASSES, 2):
         for name, fitted_on in (("real", inputs[0]), ("synthetic", inputs[2])):
             said = utility.predictions("logistic", fitted_on, inputs[1])
             if said is not None:
-                out.pictures["roc"][name] = pictures.roc(said[:, 1], inputs[1].y == 1)
+                out.pictures["roc"][name] = pictures.roc(said[:, 1], inputs[1].truth.y[:, 0] == 1)
     label = real.label()
     theirs = some.label()
     if label is not None and theirs is not None:

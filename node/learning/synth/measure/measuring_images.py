@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from node.learning.data.schema import Target
 from node.learning.errors import GateError
-from node.learning.metrics import auroc
-from node.learning.synth.measure import distance, images, pictures
-from node.learning.synth.measure.bootstrap import bounds, weighted_auroc, weights
+from node.learning.synth.measure import distance, images, pictures, targets
+from node.learning.synth.measure.bootstrap import bounds, weights
 from node.learning.synth.measure.gate import Figure
 from node.learning.synth.measure.images import Images, Reference, pixels
 from node.learning.synth.measure.measuring import Found, Sides, judged, shown
 from node.learning.synth.measure.tables import FEWEST, Doubles, Integers
+from node.learning.synth.measure.targets import Truth
 
 MOST = 5_000  # images of each side that are looked at
 MEAN_OF = 30  # patients that a class needs for its mean image to be shown
@@ -85,17 +86,12 @@ def measure_images(sides: Sides, *, steps: int = images.STEPS) -> Found:
 
 
 def _area(said: Doubles, side: _Side, seed: int, against: float | None = None) -> Figure:
-    present = np.unique(side.y)
-    if len(present) < 2:
-        return Figure(None, against=against, why="one_class" if len(side) else "few_rows")
-    of = [int(present[-1])] if said.shape[1] == 2 else [int(k) for k in present]
-    areas = [auroc(said[:, k], side.y == k) for k in of]
-    value = float(np.mean([area for area in areas if area is not None]))
-    drawn = [
-        np.mean([weighted_auroc(said[:, k], side.y == k, block) for k in of], axis=0)
-        for block in weights(side.patients, seed)
-    ]
-    return Figure(value, *bounds(np.concatenate(drawn), value), against)
+    truth = Truth(Target.CLASSES, side.y[:, None].astype(np.float64), said.shape[1])
+    if why := targets.lacking(truth, side.patients):
+        return Figure(None, against=against, why=why)
+    value = targets.score(said, truth, side.patients)
+    parts = [targets.drawn(said, truth, side.patients, block) for block in weights(side.patients, seed)]
+    return Figure(value, *bounds(np.concatenate(parts), value), against)
 
 
 def _risks(out: Found, real: _Side, held: _Side, some: _Side, sides: Sides) -> None:

@@ -10,12 +10,12 @@ from html import escape
 from typing import Any
 
 from node.learning.synth.measure import drawing
-from node.learning.synth.measure.gate import Figure, Outcome, Report
+from node.learning.synth.measure.gate import USE, Figure, Outcome, Report, Thresholds
 from node.learning.synth.measure.page_style import STYLE
 from node.learning.synth.measure.page_words import FIGURES, PAGE
 from node.learning.synth.measure.words import NAMES, WHY, number, whole
 
-FAIR = 0.05  # that use may lie below real rows', and risk above a coin, to be called good
+FAIR = 0.05  # that risk may lie above a coin to be called good
 _COIN = 0.5
 
 
@@ -126,11 +126,14 @@ class _Page:
         ]
 
     def _use(self) -> str:
-        use = self._figure("tstr_auroc")
+        name = next((one.name for one in self.report.tests if one.name in USE), "tstr_auroc")
+        use = self._figure(name)
         if use.value is None or use.against is None:
             return self._t("use.none", why=WHY[self.lang][use.why or "not_measured"])
-        good = use.value >= use.against - FAIR
-        return self._t("use.good" if good else "use.poor", value=self._n(use.value), against=self._n(use.against))
+        good = use.value >= use.against - getattr(Thresholds(), USE[name])
+        of = name.removeprefix("tstr_")
+        key = ("use.good" if good else "use.poor") + ("" if of == "auroc" else f".{of}")
+        return self._t(key, value=self._n(use.value), against=self._n(use.against))
 
     def _risk(self) -> str:
         risk, dp = self._figure("mia_distance"), self.report.dp

@@ -32,6 +32,18 @@ PAGE: dict[str, dict[str, str]] = {
         "trained on real rows, {against}: good enough to develop methods and to teach with.",
         "use.poor": "A model trained on the synthetic rows alone sorts real patients with an AUROC of {value}; one "
         "trained on real rows, {against}: conclusions drawn from these rows may be wrong.",
+        "use.good.r2": "A model trained on the synthetic rows alone explains {value} of how the number differs between "
+        "real patients (R²: 1 is all of it); one trained on real rows, {against}: good enough to develop methods and "
+        "to teach with.",
+        "use.poor.r2": "A model trained on the synthetic rows alone explains {value} of how the number differs between "
+        "real patients (R²: 1 is all of it); one trained on real rows, {against}: conclusions drawn from these rows "
+        "may be wrong.",
+        "use.good.c_index": "Of two real patients, a model trained on the synthetic rows alone says rightly who has "
+        "the event first in {value} of the cases (0.5 is a coin); one trained on real rows, {against}: good enough to "
+        "develop methods and to teach with.",
+        "use.poor.c_index": "Of two real patients, a model trained on the synthetic rows alone says rightly who has "
+        "the event first in {value} of the cases (0.5 is a coin); one trained on real rows, {against}: conclusions "
+        "drawn from these rows may be wrong.",
         "use.none": "Of what use the rows are could not be measured: {why}.",
         "risk": "Risk",
         "risk.good": "Who compares the rows with a patient's data guesses no better than chance whether that patient "
@@ -159,6 +171,18 @@ PAGE: dict[str, dict[str, str]] = {
         "use.poor": "En modell tränad enbart på de syntetiska raderna sorterar verkliga patienter med AUROC {value}; "
         "en "
         "tränad på verkliga rader, {against}: slutsatser dragna ur raderna kan vara fel.",
+        "use.good.r2": "En modell tränad enbart på de syntetiska raderna förklarar {value} av hur talet skiljer sig "
+        "mellan verkliga patienter (R²: 1 är allt); en tränad på verkliga rader, {against}: gott nog att utveckla "
+        "metoder och undervisa med.",
+        "use.poor.r2": "En modell tränad enbart på de syntetiska raderna förklarar {value} av hur talet skiljer sig "
+        "mellan verkliga patienter (R²: 1 är allt); en tränad på verkliga rader, {against}: slutsatser dragna ur "
+        "raderna kan vara fel.",
+        "use.good.c_index": "Av två verkliga patienter säger en modell tränad enbart på de syntetiska raderna rätt vem "
+        "som får händelsen först i {value} av fallen (0,5 är slantsingling); en tränad på verkliga rader, {against}: "
+        "gott nog att utveckla metoder och undervisa med.",
+        "use.poor.c_index": "Av två verkliga patienter säger en modell tränad enbart på de syntetiska raderna rätt vem "
+        "som får händelsen först i {value} av fallen (0,5 är slantsingling); en tränad på verkliga rader, {against}: "
+        "slutsatser dragna ur raderna kan vara fel.",
         "use.none": "Vilken nytta raderna gör gick inte att mäta: {why}.",
         "risk": "Risk",
         "risk.good": "Den som jämför raderna med en patients uppgifter gissar inte bättre än slumpen om patienten var "
@@ -268,6 +292,18 @@ FIGURES: dict[str, dict[str, str]] = {
         "trtr_auroc_forest": "the same with a forest",
         "trts_auroc": "trained on real, tested on synthetic, AUROC (logistic)",
         "trts_auroc_forest": "the same with a forest",
+        "tstr_r2": "trained on synthetic, tested on real, R² (linear)",
+        "tstr_r2_forest": "the same with a forest",
+        "trtr_r2": "trained on real, tested on real, R² (linear)",
+        "trtr_r2_forest": "the same with a forest",
+        "trts_r2": "trained on real, tested on synthetic, R² (linear)",
+        "trts_r2_forest": "the same with a forest",
+        "tstr_c_index": "trained on synthetic, tested on real, C-index (Cox)",
+        "tstr_c_index_forest": "the same with a forest",
+        "trtr_c_index": "trained on real, tested on real, C-index (Cox)",
+        "trtr_c_index_forest": "the same with a forest",
+        "trts_c_index": "trained on real, tested on synthetic, C-index (Cox)",
+        "trts_c_index_forest": "the same with a forest",
         "mia_distance": "membership by distance, AUC",
         "mia_discriminator": "membership by the discriminator, AUC",
         "dcr_share": "nearer to training than to held-out rows",
@@ -293,6 +329,18 @@ FIGURES: dict[str, dict[str, str]] = {
         "trtr_auroc_forest": "samma med en skog",
         "trts_auroc": "tränad på verkligt, prövad på syntetiskt, AUROC (logistisk)",
         "trts_auroc_forest": "samma med en skog",
+        "tstr_r2": "tränad på syntetiskt, prövad på verkligt, R² (linjär)",
+        "tstr_r2_forest": "samma med en skog",
+        "trtr_r2": "tränad på verkligt, prövad på verkligt, R² (linjär)",
+        "trtr_r2_forest": "samma med en skog",
+        "trts_r2": "tränad på verkligt, prövad på syntetiskt, R² (linjär)",
+        "trts_r2_forest": "samma med en skog",
+        "tstr_c_index": "tränad på syntetiskt, prövad på verkligt, C-index (Cox)",
+        "tstr_c_index_forest": "samma med en skog",
+        "trtr_c_index": "tränad på verkligt, prövad på verkligt, C-index (Cox)",
+        "trtr_c_index_forest": "samma med en skog",
+        "trts_c_index": "tränad på verkligt, prövad på syntetiskt, C-index (Cox)",
+        "trts_c_index_forest": "samma med en skog",
         "mia_distance": "medlemskap efter avstånd, AUC",
         "mia_discriminator": "medlemskap efter diskriminatorn, AUC",
         "dcr_share": "närmare träningsrader än undanhållna",

@@ -17,10 +17,11 @@ WHY: dict[str, dict[str, str]] = {
         "not_measured": "it was not measured",
         "no_columns": "no column has values to compare",
         "few_columns": "there are fewer than two columns to compare",
-        "one_class": "the real rows are all of one class",
-        "one_class_synthetic": "the synthetic rows are all of one class",
+        "one_class": "the rows to test on are all of one class",
+        "few_cases": "fewer than 10 patients in the rows to test on have the class, or lack it",
+        "few_events": "fewer than 10 patients in the rows to test on had the event, or all at the end",
         "few_rows": "there are too few rows",
-        "no_label": "nothing to predict is declared as a class",
+        "no_label": "nothing that could be predicted is declared",
         "constant": "the column has one value only",
         "no_quasi": "no quasi-identifiers are declared",
         "no_discriminator": "the discriminator is not at hand",
@@ -33,10 +34,11 @@ WHY: dict[str, dict[str, str]] = {
         "not_measured": "det har inte mätts",
         "no_columns": "ingen kolumn har värden att jämföra",
         "few_columns": "det finns färre än två kolumner att jämföra",
-        "one_class": "de verkliga raderna är alla av en klass",
-        "one_class_synthetic": "de syntetiska raderna är alla av en klass",
+        "one_class": "raderna att pröva med är alla av en klass",
+        "few_cases": "färre än 10 patienter bland raderna att pröva med har klassen, eller saknar den",
+        "few_events": "färre än 10 patienter bland raderna att pröva med fick händelsen, eller alla vid slutet",
         "few_rows": "det finns för få rader",
-        "no_label": "ingen klass att förutsäga är angiven",
+        "no_label": "inget som kan förutsägas är angivet",
         "constant": "kolumnen har bara ett värde",
         "no_quasi": "inga kvasi-identifierare är angivna",
         "no_discriminator": "diskriminatorn är inte till hands",
@@ -51,6 +53,8 @@ NAMES: dict[str, dict[str, str]] = {
         "shapes": "each column by itself",
         "pairs": "columns two by two",
         "tstr_auroc": "use: a model trained on synthetic rows",
+        "tstr_r2": "use: a model trained on synthetic rows",
+        "tstr_c_index": "use: a model trained on synthetic rows",
         "exact_copies": "exact copies",
         "dcr_share": "nearer to training rows than to others",
         "mia_distance": "who was in training, by distance",
@@ -64,6 +68,8 @@ NAMES: dict[str, dict[str, str]] = {
         "shapes": "varje kolumn för sig",
         "pairs": "kolumner två och två",
         "tstr_auroc": "nytta: en modell tränad på syntetiska rader",
+        "tstr_r2": "nytta: en modell tränad på syntetiska rader",
+        "tstr_c_index": "nytta: en modell tränad på syntetiska rader",
         "exact_copies": "exakta kopior",
         "dcr_share": "närmare träningsraderna än andra",
         "mia_distance": "vem som var med i träningen, efter avstånd",
@@ -81,6 +87,10 @@ _MEANS: dict[str, dict[str, str]] = {
         "pairs": "How columns go together is {value} alike (1 is the same).",
         "tstr_auroc": "A model trained on synthetic rows alone reaches AUROC {value} on real rows it has not seen; one "
         "trained on real rows {against}.",
+        "tstr_r2": "A model trained on synthetic rows alone explains {value} of how the number differs between real "
+        "rows it has not seen (R²: 1 is all, 0 no more than their mean does); one trained on real rows {against}.",
+        "tstr_c_index": "Of two real patients it has not seen, a model trained on synthetic rows alone says rightly "
+        "who has the event first in {value} of the cases (C-index: 0.5 is a coin); one trained on real rows {against}.",
         "exact_copies": "{value} synthetic rows are copies of a real training row.",
         "dcr_share": "{value} of the synthetic rows lie nearer to a training row than to a held-out one; 0.5 is what "
         "chance gives (upper bound {upper}, at most {upper_limit}).",
@@ -97,6 +107,12 @@ _MEANS: dict[str, dict[str, str]] = {
         "pairs": "Hur kolumner hänger ihop liknar varandra till {value} (1 är samma).",
         "tstr_auroc": "En modell tränad enbart på syntetiska rader når AUROC {value} på verkliga rader den inte sett; "
         "en tränad på verkliga rader {against}.",
+        "tstr_r2": "En modell tränad enbart på syntetiska rader förklarar {value} av hur talet skiljer sig mellan "
+        "verkliga rader den inte sett (R²: 1 är allt, 0 inte mer än deras medel); en tränad på verkliga rader "
+        "{against}.",
+        "tstr_c_index": "Av två verkliga patienter den inte sett säger en modell tränad enbart på syntetiska rader "
+        "rätt vem som får händelsen först i {value} av fallen (C-index: 0,5 är slantsingling); en tränad på verkliga "
+        "rader {against}.",
         "exact_copies": "{value} syntetiska rader är kopior av en verklig träningsrad.",
         "dcr_share": "{value} av de syntetiska raderna ligger närmare en träningsrad än en undanhållen; 0,5 är vad "
         "slumpen ger (övre gräns {upper}, högst {upper_limit}).",
@@ -133,7 +149,7 @@ _ELSE: dict[str, dict[str, str]] = {
         "discrete": " Ingen kolumn är kontinuerlig, så lika rader är inga kopior, och detta krävs inte.",
     },
 }
-_LEAST = ("shapes", "pairs", "tstr_auroc", "diversity")
+_LEAST = ("shapes", "pairs", "tstr_auroc", "tstr_r2", "tstr_c_index", "diversity")
 _COUNTS = ("exact_copies", "rare")
 
 

@@ -84,7 +84,7 @@ def test_real_synthetic_and_both_train_the_same_classifier(
 ) -> None:
     """``synth generate`` and ``synth compare``, with few steps of the classifier."""
     monkeypatch.setattr(comparing, "STEPS", 12)
-    held, data = lesions(tmp_path / "held", 8, seed=9), tmp_path / "made"
+    held, data = lesions(tmp_path / "held", 20, seed=9), tmp_path / "made"
 
     made = CliRunner().invoke(synth, ["generate", str(model), "--rows", "24", "--seed", "1", "-o", str(data)])
     real = ["--real", str(model.parent / "north" / "isic.toml"), "--held-out", str(held)]

@@ -170,17 +170,6 @@ def test_bounds_are_about_the_figure_and_draw_patients_not_rows() -> None:
     assert bounds(np.array([0.2, 0.4, np.nan]), 0.5) == pytest.approx((0.405, 0.595))
 
 
-def test_a_model_fitted_on_one_class_says_nothing_and_one_class_to_test_on_is_undefined() -> None:
-    def side(y: list[int]) -> utility.Inputs:
-        return utility.Inputs(np.arange(len(y), dtype=float)[:, None], np.array(y), np.arange(len(y)), 2)
-
-    both = side([0, 0, 0, 1, 1, 1])
-    assert utility.transfer("logistic", side([1, 1, 1]), both, 0).value == 0.5
-    found = utility.transfer("logistic", both, side([1, 1]), 0)
-    assert (found.value, found.why) == (None, "one_class")
-    assert utility.transfer("logistic", both, both, None).value == pytest.approx(1.0)
-
-
 def test_a_detector_cannot_tell_two_samples_of_one_source_and_tells_two_sources() -> None:
     rng = np.random.default_rng(1)
     real, alike, other = (table(x=rng.normal(m, 1, 60).tolist(), y=rng.normal(size=60).tolist()) for m in (0, 0, 6))
