@@ -38,7 +38,8 @@ def ask(home: Path, op: str, args: dict[str, Any], timeout_s: float = 60.0) -> d
     line = _line({"op": op, "args": to_json(args)})
     end = time.monotonic() + timeout_s
     while True:
-        with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
+        # BlockingIOError: more wait for the daemon than the system lets queue; it is busy, and asked again.
+        with contextlib.suppress(FileNotFoundError, ConnectionRefusedError, BlockingIOError):
             answer = _over_socket(home, line, end)
             if answer is not None:
                 return _result(answer)

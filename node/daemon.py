@@ -320,14 +320,14 @@ def run(home: Path, *, bind: str | None = None, alone: bool = False) -> int:
     _raise_limit()
     with Region.open(home, role="node", wait_s=COMMANDS_S) as region, _log_file(home):
         daemon = Daemon(region, bind=bind, alone=alone)
-        try:
-            with _signals(daemon):
+        with _signals(daemon):  # until all is closed: a second Ctrl-C is as good as the first
+            try:
                 daemon.run()
-        except NodeError as error:
-            logger.error("the node stops: %s", error)
-            raise
-        finally:
-            daemon.close()
+            except NodeError as error:
+                logger.error("the node stops: %s", error)
+                raise
+            finally:
+                daemon.close()
     return 0
 
 

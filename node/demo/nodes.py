@@ -17,12 +17,13 @@ from typing import Any
 
 from node.cli.output import Refusal
 
-STOP_S = 15.0
+STOP_S = 60.0
 START_S = 60.0
 # Below the range from which the system takes ports for outgoing connections: those could be in use
 # by the time the node binds.
 PORTS = range(20000, 32000)
 LAST_LINES = 5
+_claims: list[socket.socket] = []  # of ports, held while this process lives
 
 
 @dataclass(slots=True)
@@ -60,7 +61,7 @@ class Node:
             )
         self.starts += 1
 
-    def ask(self, op: str, args: dict[str, Any] | None = None, timeout_s: float = 20.0) -> dict[str, Any]:
+    def ask(self, op: str, args: dict[str, Any] | None = None, timeout_s: float = 60.0) -> dict[str, Any]:
         """Return the node's answer to a request, as every command of this home would get it."""
         from node.cli.asking import ask
 
@@ -150,7 +151,7 @@ def stop_all(nodes: Sequence[Node]) -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports on which nobody listens on this machine.
+    """Return ports on which nobody listens on this machine, and which no other demo here has been given.
 
     Raises:
         Refusal: There are not so many.
@@ -162,9 +163,28 @@ def free_ports(count: int) -> list[int]:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
+        if not _claim(port):
+            continue
         found.append(port)
         if len(found) == count:
             return found
     raise Refusal(
         "PORT", f"fewer than {count} free ports between {PORTS[0]} and {PORTS[-1]}", f"{count}", "stop other programs"
     )
+
+
+def _claim(port: int) -> bool:
+    """Take a port's name, which is held while this process lives; False if another process has it.
+
+    A node binds only seconds after its port was chosen, and not at all while it is killed.
+    """
+    if sys.platform != "linux":  # there alone a name needs no file that a kill would leave behind
+        return True
+    name = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        name.bind(f"\0landsting/port/{port}")
+    except OSError:
+        name.close()
+        return False
+    _claims.append(name)
+    return True

@@ -25,7 +25,7 @@ from node.demo.nodes import Node, stop_all
 from node.demo.outcome import Baselines, audit, export_bundles, export_models
 from node.demo.progress import Progress, progress_for
 from node.demo.table import in_words, result_of
-from node.demo.wish import PACED_S, PRIVATE_TIMEOUT_S, TIMEOUT_S, Wish, check, kills
+from node.demo.wish import PACED_S, PATIENT_S, PRIVATE_TIMEOUT_S, TIMEOUT_S, Wish, check, kills
 from node.home import Home
 from node.tamper import teaching
 from protocol.errors import PlanError
@@ -183,7 +183,7 @@ def _plan(wish: Wish, data: DemoData, roster: bytes) -> Plan:
             dp=wish.dp,
             lab=True,
             title=f"demo: {data.name}",
-            round_timeout_s=PRIVATE_TIMEOUT_S if wish.dp else TIMEOUT_S,
+            round_timeout_s=PATIENT_S if not wish.kills else PRIVATE_TIMEOUT_S if wish.dp else TIMEOUT_S,
             round_min_s=PACED_S if wish.kills else 0,
             numbers={"retention": {"sample_bp": round(wish.draw * 10_000)}} if wish.draw else {},
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -74,7 +75,7 @@ def server(home: Path) -> Iterator[Server]:
 def say(home: Path, line: bytes) -> bytes:
     """What a client gets that says this; b"" if it is hung up on."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client, socket_path(home) as path:
-        client.settimeout(5)
+        client.settimeout(60)
         client.connect(path)
         try:
             client.sendall(line)
@@ -195,7 +196,25 @@ def test_a_home_that_another_holds_is_named_busy_after_a_while(home: Path) -> No
 def test_a_home_that_another_holds_for_a_moment_is_waited_for(home: Path) -> None:
     lock = Lock(home)
     threading.Timer(0.3, lock.release).start()
-    assert ask(home, "status", {}, 10)["state"] == "idle"
+    assert ask(home, "status", {}, 60)["state"] == "idle"
+
+
+def test_a_node_that_is_too_busy_for_one_more_connection_is_asked_again(home: Path) -> None:
+    """More wait at its socket than the system lets queue: that is no fault, and its home is not taken from it."""
+    lock, waiting = Lock(home, "node"), []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener, socket_path(home) as path:
+        listener.bind(path)
+        listener.listen(1)
+        code = 0
+        while code != errno.EAGAIN:
+            waiting.append(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            waiting[-1].setblocking(False)
+            code = waiting[-1].connect_ex(path)
+        with pytest.raises(Refused, match=f"process {os.getpid()} owns"):
+            ask(home, "status", {}, 0.2)
+    for one in waiting:
+        one.close()
+    lock.release()
 
 
 def test_data_that_is_not_bound_cannot_be_accepted_with(home: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import click
 import pytest
@@ -91,6 +93,17 @@ def test_free_ports_are_distinct_and_below_those_of_outgoing_connections():
     found = free_ports(20)
     assert len(set(found)) == 20
     assert set(found) <= set(PORTS)
+
+
+def test_a_port_that_a_demo_was_given_is_nobody_else_s_before_its_node_listens():
+    mine = free_ports(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("node.demo.nodes.PORTS", range(mine[0], mine[0] + 1))
+        program = f"from node.demo import nodes; nodes.PORTS = range({mine[0]}, {mine[0] + 1}); nodes.free_ports(1)"
+        other = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+        with pytest.raises(Refusal, match="fewer than 1 free port"):  # nor mine a second time
+            free_ports(1)
+    assert "fewer than 1 free port" in other.stderr
 
 
 # ---------------------------------------------------------------- faults
