@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gossip.agreement import Proposal
+from gossip.consent.agreement import Proposal
 from gossip.events import TrainReport
 from gossip.network import Network
 from gossip.step import Step

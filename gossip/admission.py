@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from crypto.errors import CryptoError
 from gossip.blame import Blame
+from gossip.consent.membership import Membership
 from gossip.effects import Suspect
-from gossip.membership import Membership
 from gossip.step import Step
 from protocol.envelope import Envelope, parse, verify
 from protocol.epochs import epoch_of

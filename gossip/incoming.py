@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 from crypto.errors import CryptoError
 from gossip.admission import Admission, is_signed
 from gossip.blame import UNTIMELY
-from gossip.carried import most_bytes
 from gossip.effects import Admit, Suspect
 from gossip.errors import RemoteError
 from gossip.events import Arrived, Buffer, Payload, PayloadFailed
+from gossip.logs.witness import WITNESS_TYPES
 from gossip.mailbox import Contradiction
+from gossip.sessions.carried import most_bytes
 from gossip.step import Step
-from gossip.study import Study
-from gossip.whereabouts import BEFORE_TRAINING, Phase
-from gossip.witness import WITNESS_TYPES
+from gossip.studies.study import Study
+from gossip.studies.whereabouts import BEFORE_TRAINING, Phase
 from protocol.codec import MAX_CONTROL, MAX_HEADER, MAX_PLAN
 from protocol.envelope import Envelope
 from protocol.epochs import epoch_of

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gossip.presence import PING_MS
 from gossip.step import Step
-from gossip.study import Study
+from gossip.studies.presence import PING_MS
+from gossip.studies.study import Study
 
 if TYPE_CHECKING:
     from gossip.peer import Peer

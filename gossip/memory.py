@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from crypto.merkle import leaf_hash
 from crypto.note import Checkpoint, parse_note
-from gossip.context import Columns
 from gossip.effects import Commit, CosigRow, Deposit, ErasedRow, HeadRow, MirrorRow, Retain, Sift
 from gossip.events import TrainReport
-from gossip.holdings import Records
-from gossip.mirror import Mirror
-from gossip.witness import Witness
+from gossip.logs.holdings import Records
+from gossip.logs.mirror import Mirror
+from gossip.logs.witness import Witness
+from gossip.studies.context import Columns
 from protocol.cosignature import Cosignature
 from protocol.epochs import epoch_of
 from protocol.plan import Plan

@@ -14,9 +14,11 @@ from collections.abc import Callable, Iterable, Mapping
 from crypto.agreement import x25519
 from crypto.keys import PrivateKeys
 from gossip.admission import Admission, is_signed
-from gossip.agreement import Agreement
 from gossip.blame import Blame, Surroundings
-from gossip.context import StudyContext
+from gossip.consent.agreement import Agreement
+from gossip.consent.membership import Membership
+from gossip.consent.releasing import Releasing
+from gossip.consent.rotation import Rotation
 from gossip.effects import Effect, Links, Reply, SetTimer, Suspect
 from gossip.errors import FrozenLog, Refusal, RemoteError
 from gossip.events import (
@@ -35,24 +37,22 @@ from gossip.events import (
     Tick,
     Trained,
 )
-from gossip.following import Following
-from gossip.holdings import Records
 from gossip.incoming import Incoming
 from gossip.linking import Linking
+from gossip.logs.following import Following
+from gossip.logs.holdings import Records
+from gossip.logs.reentry import Reentry
+from gossip.logs.waking import Mode, Waking
+from gossip.logs.witness import Witness
 from gossip.mailbox import Mailbox
-from gossip.membership import Membership
-from gossip.presence import Presence
 from gossip.rebuilding import replay
-from gossip.reentry import Reentry
-from gossip.releasing import Releasing
 from gossip.requests import answer
-from gossip.rotation import Rotation
-from gossip.session import Entropy
+from gossip.sessions.session import Entropy
 from gossip.step import Step
-from gossip.study import Study
-from gossip.waking import Mode, Waking
-from gossip.whereabouts import Phase
-from gossip.witness import Witness
+from gossip.studies.context import StudyContext
+from gossip.studies.presence import Presence
+from gossip.studies.study import Study
+from gossip.studies.whereabouts import Phase
 from protocol.codec import Value
 from protocol.envelope import Envelope
 from protocol.log import Log

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from gossip.membership import withdrawn
-from gossip.study import Study
+from gossip.consent.membership import withdrawn
+from gossip.studies.study import Study
 from protocol.entries import Entry, decode_entry
 from protocol.envelope import Envelope, parse
 from protocol.messages import TYPES

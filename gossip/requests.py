@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from crypto.keys import PrivateKeys
-from gossip import upkeep
 from gossip.errors import Refusal
+from gossip.logs import upkeep
+from gossip.logs.waking import Mode
 from gossip.step import Step
-from gossip.waking import Mode
-from gossip.whereabouts import Phase
+from gossip.studies.whereabouts import Phase
 from protocol.errors import LogError
 from protocol.roster import Card
 

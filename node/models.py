@@ -70,7 +70,7 @@ class Held:
 
 def held_model(home: Path, study: str, *, manifest: Path | None = None) -> Held:
     """Return the newest model of a study; arguments and errors as ``export_model``."""
-    from gossip.context import Opened
+    from gossip.studies.context import Opened
     from node.cli.asking import ask
     from node.home import Home
     from node.learning.trainer import Agreed, Trainer

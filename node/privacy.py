@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gossip.plan_privacy import mixing_of
-from gossip.variant import groups_of
+from gossip.consent.plan_privacy import mixing_of
+from gossip.sessions.variant import groups_of
 from protocol.buckets import BUCKETS
 from protocol.plan import Plan
 from topologies import Overview, Schedule

@@ -17,7 +17,7 @@ from typing import Self
 
 from gossip.effects import Commit, Deposit, Effect, Ended, Erase, Forget, Open, Rekeyed, Reply, Retain, Sift
 from gossip.events import Asked, Event
-from gossip.holdings import Records
+from gossip.logs.holdings import Records
 from gossip.peer import Peer
 from node.errors import NodeError, Refused, StoreError
 from node.files import disk_error, sync_folder, write

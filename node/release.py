@@ -280,7 +280,7 @@ def _lineage(home: Path, one: Candidate) -> tuple[bytes, int]:
     """Return hash and round of the study's newest model here, once it is seen to be the one that was used."""
     import tempfile
 
-    from gossip.mixing import model_hash
+    from gossip.exchange.mixing import model_hash
     from node.models import held_model
 
     held = held_model(home, one.study)

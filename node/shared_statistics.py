@@ -21,7 +21,7 @@ def opened(home: Path, plan: Plan, schema: Schema) -> GlobalStats:
     Raises:
         Refusal: The study has none, or this home does not hold all of them.
     """
-    from gossip.context import Opened
+    from gossip.studies.context import Opened
     from node.home import Home
     from node.learning.accounting import MICRO
     from node.learning.preprocessing import global_stats

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crypto.masking import add_masks
-from gossip.exchange import Full
-from gossip.network_round import adopted
+from gossip.exchange.values import Full
+from gossip.studies.network_round import adopted
 from protocol.fixed_point import quantise_parts
 from protocol.plan import Plan
 from protocol.steps import parts_of

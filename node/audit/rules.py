@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gossip.variant import groups_of
+from gossip.sessions.variant import groups_of
 from node.audit.claims import Claim
 from node.audit.rdp import epsilon
 from protocol.buckets import BUCKETS, LEAST_PARTS

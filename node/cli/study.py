@@ -31,7 +31,7 @@ def study() -> None:
 @common
 def propose(plan_file: Path, home: Path, as_json: bool) -> None:
     """Send the plan in file PLAN to all regions. Each accepts or rejects for itself."""
-    from gossip.plan_privacy import check_min_coalition
+    from gossip.consent.plan_privacy import check_min_coalition
 
     plan = plan_of_file(plan_file)
     plan.check()

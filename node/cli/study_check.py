@@ -31,7 +31,7 @@ def check(plan_file: Path, home: Path, data_name: str | None, mbit: float, as_js
     Seconds a round, hours in all, bytes over each link, memory, disk, epsilon at the end. Exit code 1 with the
     first thing that does not fit.
     """
-    from gossip.plan_privacy import check_min_coalition
+    from gossip.consent.plan_privacy import check_min_coalition
     from node.cli.data import fitting, manifest_of
     from node.draft import check_facts
     from node.errors import NodeError

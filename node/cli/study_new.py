@@ -150,7 +150,7 @@ def new(
 
     It is a text file; read it, change it, then 'study propose'. Nothing is sent yet.
     """
-    from gossip.plan_privacy import check_min_coalition
+    from gossip.consent.plan_privacy import check_min_coalition
     from node.cli.data import manifest_of
     from node.draft import Draft, draft_plan
     from node.plan_privacy import privacy_of

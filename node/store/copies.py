@@ -12,7 +12,7 @@ from itertools import groupby
 
 from crypto.note import Checkpoint, parse_note
 from gossip.effects import CosigRow, ErasedRow, HeadRow, MirrorRow, OpeningRow, Row
-from gossip.mirror import Mirror
+from gossip.logs.mirror import Mirror
 from protocol.cosignature import Cosignature
 from protocol.epochs import epoch_of
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from crypto.note import Checkpoint
 from gossip.effects import Commit
-from gossip.mirror import Item
+from gossip.logs.mirror import Item
 from node.daemon import COMMANDS_S, Daemon
 from node.errors import Refused, StoreError
 from node.region import Region, wall_ms

@@ -8,7 +8,7 @@ stops a node. Rules kept here, and nowhere else:
     need not be in a backup; without that file nobody reads them;
   * what is removed is overwritten.
 
-What is kept and for how long: ``gossip.recording``.
+What is kept and for how long: ``gossip.studies.recording``.
 """
 
 from __future__ import annotations

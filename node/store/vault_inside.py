@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from crypto.hashing import tagged_hash
 from crypto.note import sign_note
-from gossip.context import Opened
+from gossip.studies.context import Opened
 from node.audit.openings import Inside, Place
 from node.errors import NodeError
 from node.home import Home

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gossip.exchange import Full
+from gossip.exchange.values import Full
 from gossip.network import Network
 from protocol.entries import Entry, decode_entry
 from protocol.plan import Plan

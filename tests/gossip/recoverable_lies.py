@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from crypto.errors import CryptoError
-from gossip.recoverable_member import RecoverableMember
-from gossip.session import MemberState
-from gossip.session_rules import SessionError
+from gossip.sessions.recoverable_member import RecoverableMember
+from gossip.sessions.rules import SessionError
+from gossip.sessions.session import MemberState
 from protocol.envelope import encode_carried
 from protocol.errors import CodecError
 from tests.gossip.recoverable_table import RECEIVER, Said, Table, envelope, key_of

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from crypto.agreement import x25519, x25519_public
 from crypto.signing import SigningKey
 from gossip.memory import SeededEntropy
-from gossip.recoverable_member import RecoverableMember
-from gossip.recoverable_receiver import RecoverableReceiver
-from gossip.session import ReceiverState, Statement, session_id
-from gossip.session_rules import SessionRules
+from gossip.sessions.recoverable_member import RecoverableMember
+from gossip.sessions.recoverable_receiver import RecoverableReceiver
+from gossip.sessions.rules import SessionRules
+from gossip.sessions.session import ReceiverState, Statement, session_id
 from protocol.envelope import Envelope, Header, build, verify
 
 STUDY, ROSTER = bytes([1]) * 32, bytes([2]) * 32

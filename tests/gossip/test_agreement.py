@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from crypto.keys import PrivateKeys
-from gossip.agreement import MAX_NEIGHBOURS, MAX_REGIONS
+from gossip.consent.agreement import MAX_NEIGHBOURS, MAX_REGIONS
 from gossip.effects import Send
 from gossip.errors import Refusal
 from gossip.events import Arrived, Payload

@@ -11,7 +11,7 @@ import pytest
 
 from gossip.effects import Admit, CloseLink, Commit, Send, Suspect
 from gossip.events import Arrived
-from gossip.session import ReceiverSession, session_id
+from gossip.sessions.session import ReceiverSession, session_id
 from protocol.entries import decode_entry
 from protocol.envelope import encode_carried, parse
 from protocol.errors import PlanError

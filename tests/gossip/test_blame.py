@@ -10,7 +10,7 @@ import pytest
 from gossip.effects import Admit, Send
 from gossip.events import Arrived, Payload
 from gossip.network import Network
-from gossip.session import session_id
+from gossip.sessions.session import session_id
 from protocol.entries import decode_entry
 from protocol.envelope import Envelope, encode_carried, parse
 from protocol.plan import Plan

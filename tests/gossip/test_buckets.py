@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from gossip.effects import Send
-from gossip.exchange import Full
-from gossip.mixing import mix_median
+from gossip.exchange.mixing import mix_median
+from gossip.exchange.robust import median
+from gossip.exchange.values import Full
 from gossip.network import Network
-from gossip.robust import median
-from gossip.variant import is_recoverable, rules_of
+from gossip.sessions.variant import is_recoverable, rules_of
 from protocol.envelope import parse
 from protocol.plan import Plan
 from protocol.steps import Part
@@ -112,7 +112,7 @@ def test_masked_and_clear_end_in_the_same_bytes_and_every_sum_is_exact(
 
 
 def test_masks_change_no_bit_of_the_model(make_network: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gossip.context import StudyContext
+    from gossip.studies.context import StudyContext
 
     masked, _, _ = make_network(10, rounds=2, **BUCKETS)
     assert masked.run()

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gossip.diff import Diff
+from gossip.exchange.diff import Diff
 from gossip.step import Step
 from protocol.plan import Plan
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gossip.mirror import weight
+from gossip.logs.mirror import weight
 from gossip.network import Network
 from protocol.cosignature import checkpoint_note
 from protocol.epochs import Previous

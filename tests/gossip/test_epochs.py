@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gossip import following
 from gossip.effects import Send
+from gossip.logs import following
 from gossip.network import Network
 from protocol.cosignature import checkpoint_note
 from protocol.entries import decode_entry

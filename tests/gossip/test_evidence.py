@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from crypto.errors import CryptoError
-from gossip.session import session_id
+from gossip.sessions.session import session_id
 from protocol.entries import decode_entry
 from protocol.envelope import Envelope, parse
 from protocol.errors import CodecError

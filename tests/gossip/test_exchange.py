@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gossip import training
-from gossip.context import StudyContext
-from gossip.diff import Diff
 from gossip.effects import Send
 from gossip.events import TrainReport
+from gossip.exchange.diff import Diff
 from gossip.network import Network
-from gossip.study import Study
+from gossip.studies import training
+from gossip.studies.context import StudyContext
+from gossip.studies.study import Study
 from protocol.entries import decode_entry
 from protocol.envelope import parse
 from protocol.plan import Plan

@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gossip.mixing import mix, model_hash
-from gossip.round import norm_bucket
+from gossip.exchange.mixing import mix, model_hash
+from gossip.studies.round import norm_bucket
 from protocol.fixed_point import largest, quantise
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from gossip.effects import Send
 from gossip.network import Network
-from gossip.network_round import adopted, falls_back
-from gossip.tree import counts_rightly, root_of, tree_of
+from gossip.studies.network_round import adopted, falls_back
+from gossip.tree.shape import counts_rightly, root_of, tree_of
 from protocol.entries import decode_entry
 from protocol.envelope import Envelope, parse
 from protocol.evidence import encode_evidence, excludes, verify_evidence

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gossip.consent.plan_privacy import check_min_coalition, mixing_of
 from gossip.errors import Refusal
-from gossip.plan_privacy import check_min_coalition, mixing_of
 from protocol.errors import PlanError
 from protocol.plan import Plan
 from topologies import build

@@ -13,9 +13,9 @@ import pytest
 from crypto.hashing import tagged_hash
 from crypto.merkle import Tree, leaf_hash
 from gossip.effects import Send
+from gossip.logs.upkeep import YEAR_MS
 from gossip.network import Network
-from gossip.recording import ALWAYS, Recording
-from gossip.upkeep import YEAR_MS
+from gossip.studies.recording import ALWAYS, Recording
 from protocol.beacon import is_drawn
 from protocol.entries import Entry, decode_entry
 from protocol.envelope import parse

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from gossip.effects import Send
-from gossip.inbox import FROM_RECEIVERS
 from gossip.network import Network
-from gossip.recoverable_member import RecoverableMember
-from gossip.recoverable_receiver import RecoverableReceiver
-from gossip.session import Statement, session_id
+from gossip.sessions.recoverable_member import RecoverableMember
+from gossip.sessions.recoverable_receiver import RecoverableReceiver
+from gossip.sessions.session import Statement, session_id
+from gossip.studies.inbox import FROM_RECEIVERS
 from protocol.codec import decode, encode
 from protocol.envelope import Envelope, encode_carried, parse
 from tests.gossip.exact import Codes, count_exact, entries

@@ -11,7 +11,7 @@ import pytest
 from gossip.effects import Send
 from gossip.events import Arrived
 from gossip.network import Network
-from gossip.session import session_id
+from gossip.sessions.session import session_id
 from protocol.entries import decode_entry
 from protocol.envelope import parse
 from protocol.plan import Plan

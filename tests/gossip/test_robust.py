@@ -11,7 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gossip.robust import MOST, Verdict, clip, clipped, moves_too_far, nearest, squared_length, threshold, trimmed
+from gossip.exchange.robust import (
+    MOST,
+    Verdict,
+    clip,
+    clipped,
+    moves_too_far,
+    nearest,
+    squared_length,
+    threshold,
+    trimmed,
+)
 
 codes = st.lists(st.integers(-MOST, MOST), min_size=1, max_size=30)
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from crypto.errors import CryptoError
+from gossip.consent.keyring import KeyRing
 from gossip.events import Arrived
-from gossip.keyring import KeyRing
+from gossip.logs.waking import Mode
 from gossip.network import Network
-from gossip.waking import Mode
 from protocol.cosignature import checkpoint_note
 from protocol.entries import decode_entry
 from protocol.evidence import encode_evidence

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from crypto.keys import PrivateKeys
 from crypto.signing import SigningKey
 from gossip.memory import SeededEntropy
-from gossip.session import (
+from gossip.sessions.session import (
     Cohort,
     MemberSession,
     MemberState,

@@ -18,9 +18,9 @@ from crypto.agreement import derive, x25519, x25519_public
 from crypto.errors import CryptoError
 from crypto.masking import expand
 from crypto.sealing import channel_key, unseal
-from gossip.recoverable_member import RecoverableMember
-from gossip.session import MemberSession, MemberState, ReceiverSession, ReceiverState, read_cohort, session_id
-from gossip.session_rules import SessionError, threshold
+from gossip.sessions.recoverable_member import RecoverableMember
+from gossip.sessions.rules import SessionError, threshold
+from gossip.sessions.session import MemberSession, MemberState, ReceiverSession, ReceiverState, read_cohort, session_id
 from protocol.codec import decode, encode
 from protocol.envelope import encode_carried
 from protocol.errors import CodecError

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from crypto.errors import CryptoError
-from gossip.session import MemberState, ReceiverState, Statement
+from gossip.sessions.session import MemberState, ReceiverState, Statement
 from protocol.codec import decode, encode
 from protocol.envelope import encode_carried
 from tests.gossip.recoverable_lies import (

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gossip.carried import most_bytes
-from gossip.session import ReceiverState
-from gossip.session_rules import threshold
+from gossip.sessions.carried import most_bytes
+from gossip.sessions.rules import threshold
+from gossip.sessions.session import ReceiverState
 from protocol.codec import MAX_CONTROL, MAX_HEADER
 from protocol.plan_version import MAX_RECOVERABLE
 from tests.gossip.recoverable_table import Table, envelope

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crypto.errors import CryptoError
-from gossip.session import MemberState, Statement
-from gossip.session_rules import SessionError
+from gossip.sessions.rules import SessionError
+from gossip.sessions.session import MemberState, Statement
 from protocol.envelope import Envelope, decode_carried, encode_carried
 from protocol.errors import CodecError
 from tests.gossip.recoverable_table import RECEIVER, Said, Table, envelope, key_of

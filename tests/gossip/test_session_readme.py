@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-import gossip
-from gossip.session_rules import threshold
+import gossip.sessions
+from gossip.sessions.rules import threshold
 
-FOLDER = Path(gossip.__file__).parent
-TEXT = (FOLDER / "sessions.md").read_text(encoding="utf-8")
+FOLDER = Path(gossip.sessions.__file__).parent
+TEXT = (FOLDER / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_example_at_the_top_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
     example = re.findall(r"```python\n(.*?)```", TEXT, re.S)[0]
-    exec(compile(example, "sessions.md", "exec"), {})
+    exec(compile(example, "README.md", "exec"), {})
     assert capsys.readouterr().out == "True\n"
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from crypto.errors import CryptoError
-from gossip.recoverable_member import RecoverableMember
-from gossip.session import ReceiverState, Statement
+from gossip.sessions.recoverable_member import RecoverableMember
+from gossip.sessions.session import ReceiverState, Statement
 from protocol.codec import encode
 from protocol.errors import CodecError
 from tests.gossip.recoverable_lies import (

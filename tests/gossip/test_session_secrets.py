@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from gossip.session import MemberState, Statement
+from gossip.sessions.session import MemberState, Statement
 from tests.gossip.recoverable_lies import (
     FOUR,
     at_cohort,

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from gossip.derived import Channel
-from gossip.session import MemberState
+from gossip.sessions.derived import Channel
+from gossip.sessions.session import MemberState
 from protocol.codec import decode
 from protocol.envelope import build, encode_carried
 from tests.gossip.recoverable_lies import (

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from crypto.agreement import x25519, x25519_public
-from gossip.derived import (
+from gossip.sessions.derived import (
     MASK_KEY,
     SELF,
     Channel,
@@ -21,7 +21,7 @@ from gossip.derived import (
     self_seed,
     share_commitment,
 )
-from gossip.session import MemberSession, ReceiverSession, ReceiverState, read_cohort, session_id
+from gossip.sessions.session import MemberSession, ReceiverSession, ReceiverState, read_cohort, session_id
 from tests.gossip.recoverable_table import RECEIVER, Table, envelope
 from tests.vectors import make_session
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crypto.signing import SigningKey
-from gossip.tree import Tree, added, counts_rightly, partial_body, tree_of, up_ms
+from gossip.tree.shape import Tree, added, counts_rightly, partial_body, tree_of, up_ms
 from protocol.buckets import tree_key
 from protocol.codec import encode
 from protocol.envelope import Envelope, Header, build

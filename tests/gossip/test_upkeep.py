@@ -11,8 +11,8 @@ import pytest
 from crypto.merkle import leaf_hash
 from gossip.effects import Erase, Forget
 from gossip.events import Asked
+from gossip.logs.redaction import carriers_leave
 from gossip.network import Network
-from gossip.redaction import carriers_leave
 from gossip.step import Step
 from protocol.codec import encode
 from protocol.entries import decode_entry

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gossip.robust import clip, threshold
+from gossip.exchange.robust import clip, threshold
 from protocol.blocks import chosen
 from protocol.fixed_point import largest, quantise, stochastic
 from protocol.weights import inverse, row

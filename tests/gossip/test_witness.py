@@ -9,9 +9,9 @@ import pytest
 
 from crypto.merkle import Tree, leaf_hash
 from crypto.note import Checkpoint, checkpoint_body
-from gossip import mirror, waking
 from gossip.effects import Send
 from gossip.events import Stopping
+from gossip.logs import mirror, waking
 from gossip.network import Network
 from protocol.cosignature import Cosignature, checkpoint_note, verify_cosignature
 from protocol.entries import decode_entry

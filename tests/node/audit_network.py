@@ -16,7 +16,7 @@ import numpy as np
 from crypto.keys import PrivateKeys
 from crypto.merkle import Tree, leaf_hash
 from crypto.note import Checkpoint, checkpoint_body, parse_checkpoint, parse_note, sign_note
-from gossip.session import session_id
+from gossip.sessions.session import session_id
 from node.audit.bundle import manifest_body, write_bundle
 from node.tamper import files as tamper_files
 from node.tamper.files import contents, edited, records  # noqa: F401 (edited: for those who import from here)

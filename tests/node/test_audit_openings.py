@@ -14,15 +14,15 @@ import pytest
 
 from crypto.hashing import tagged_hash
 from crypto.note import Checkpoint, checkpoint_body, sign_note
-from gossip import tree_node
 from gossip.effects import Send
-from gossip.exchange import Full
+from gossip.exchange.values import Full
 from gossip.network import Network
-from gossip.round import TrainingRound
-from gossip.session import Statement
-from gossip.tree import added, partial_body
-from gossip.tree_node import TreeNode
-from gossip.tree_receiver import TreeMachine
+from gossip.sessions.session import Statement
+from gossip.studies.round import TrainingRound
+from gossip.tree import node as tree_node
+from gossip.tree.node import TreeNode
+from gossip.tree.receiver import TreeMachine
+from gossip.tree.shape import added, partial_body
 from node.audit import Report, Severity, check_finding, read_bundle, verify, write_bundle
 from node.audit.bundle import UnmaskableError
 from protocol.entries import decode_entry

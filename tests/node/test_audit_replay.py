@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from crypto.masking import PRGS, add_masks, expand
-from gossip.mixing import model_hash
+from gossip.exchange.mixing import model_hash
 from node.audit import replay
 from node.audit.court import replay as plain
 from node.audit.court.streams import stream

@@ -22,7 +22,7 @@ import pytest
 
 from crypto.merkle import Tree, leaf_hash
 from gossip.effects import Commit
-from gossip.holdings import Records
+from gossip.logs.holdings import Records
 from gossip.memory import MemoryStore, SeededEntropy
 from gossip.network import Network
 from node.audit import Severity, verify

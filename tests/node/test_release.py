@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gossip.mixing import model_hash
+from gossip.exchange.mixing import model_hash
 from node import release
 from node.__main__ import main
 from node.cli import asking

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gossip.context import Opened
+from gossip.studies.context import Opened
 from node.cli.output import Refusal
 from node.draft import Draft, draft_plan
 from node.home import Home

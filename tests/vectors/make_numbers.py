@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from crypto.masking import expand
-from gossip.robust import clip, threshold
+from gossip.exchange.robust import clip, threshold
 from protocol.blocks import chosen
 from protocol.codec import hash_of
 from protocol.fixed_point import largest, quantise, stochastic

@@ -1,0 +1,1 @@
+"""What regions say yes to: rosters, key sets, plans, releases."""

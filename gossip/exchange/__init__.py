@@ -1,0 +1,1 @@
+"""From models to integers and back, and bounds on false values."""

@@ -1,0 +1,1 @@
+"""A region's log among its neighbours: told, signed, copied, missed, begun anew."""

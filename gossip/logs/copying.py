@@ -1,0 +1,160 @@
+"""Entries and proofs on their way: the own log to those who keep a copy of it, and proofs to those who do not.
+
+Rules kept here, and nowhere else:
+  * an entry of a study that a neighbour takes no part in travels to it as its hash;
+  * what goes at once is bounded: the rest goes with the next round;
+  * a proof shows what was said, never another entry: where no copies are kept, the rest of a log stays at home;
+  * without a copy a checkpoint counts only if every head and every message held of its log lies on the way to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from crypto.merkle import leaf_hash, verify_consistency, verify_inclusion
+from gossip.errors import RemoteError
+from gossip.logs.holdings import Holdings, Seen
+from gossip.step import Step
+from protocol.codec import Value
+from protocol.entries import decode_entry
+from protocol.envelope import Envelope
+from protocol.epochs import epoch_of
+from protocol.messages import TYPES
+from protocol.witnessing import Behind, Proof, encode_mirror
+
+if TYPE_CHECKING:
+    from gossip.peer import Peer
+
+CHUNK = 3 * 2**20
+MAX_CHUNKS = 8
+MAX_ASKED = 64
+
+
+class Copying:
+    """What is sent of logs, and what is asked for."""
+
+    def __init__(self, peer: Peer, held: Holdings) -> None:
+        self._peer = peer
+        self._held = held
+        self._asked: dict[str, tuple[list[int], list[int]]] = {}
+
+    def mirror_to(self, step: Step, name: str, since: int) -> None:
+        """Send the own log's entries from ``since`` on, in pieces."""
+        for first, items in self._pieces(self._items(name, since)):
+            step.seal("MIRROR", {"log": self._peer.log.origin}, to=[name], payload=encode_mirror(since + first, items))
+
+    def _items(self, name: str, since: int) -> list[bytes]:
+        log, items = self._peer.log, []
+        pending = log.pending_leaves
+        stored = self._held.records.own(since, log.size - len(pending))
+        for leaf, digest in [*stored, *((one.leaf, one.hash) for one in pending if one.seq >= since)]:
+            items.append(leaf if leaf is not None and self._held.may_read(name, leaf) else digest)
+        return items
+
+    @staticmethod
+    def _pieces(items: list[bytes]) -> Iterator[tuple[int, list[bytes]]]:
+        first, size, count = 0, 0, 0
+        for at, one in enumerate(items):
+            if size + len(one) > CHUNK and at > first:
+                yield first, items[first:at]
+                first, size, count = at, 0, count + 1
+                if count == MAX_CHUNKS:
+                    return
+            size += len(one) + 5
+        if items[first:]:
+            yield first, items[first:]
+
+    def ask(self, step: Step, name: str, seen: Seen, *, by_entries: bool) -> None:
+        """Ask for what is missing: entries from where the copy ends, or the paths from all that is held."""
+        origin, size = seen.checkpoint.origin, seen.checkpoint.size
+        mirror = self._held.mirrors.get(origin)
+        begun = [mirror.size] if mirror is not None and mirror.size else []
+        sizes, places = (begun, []) if by_entries else self._wanted(origin, size)
+        self._asked[origin] = sizes, places
+        heads: list[Value] = list(sizes)
+        at: list[Value] = list(places)
+        step.seal("PROVE", {"size": size, "places": at, "heads": heads}, to=[name])
+
+    def _wanted(self, origin: str, size: int) -> tuple[list[int], list[int]]:
+        """Heads and places that a proof for ``size`` must cover: the last verified, and the newest held beyond it."""
+        proved = self._held.proved.get(origin)
+        begun = proved.checkpoint.size if proved is not None else 0
+        fitting = self._peer.mailbox.heads_between(origin, begun, size)[1 - MAX_ASKED :]
+        known = {e.fields.head_size for e in fitting} | ({proved.checkpoint.size} if proved is not None else set())
+        placed = {e.fields.head_size for e in fitting if TYPES[e.fields.type].logged and e.fields.head_size < size}
+        return sorted(known), sorted(placed)
+
+    def prove(self, step: Step, envelope: Envelope) -> list[int]:
+        """Answer a PROVE with the paths that are asked for; returns the heads from which they start."""
+        fields, log = envelope.fields, self._peer.log
+        size, places, heads = fields.body["size"], fields.body["places"], fields.body["heads"]
+        assert isinstance(size, int)
+        assert isinstance(places, list)
+        assert isinstance(heads, list)
+        if size > log.size:
+            raise RemoteError(fields.sender, "STATE", "asks for proofs of more entries than this log has")
+        consistency = {n: log.tree.consistency_path(n, size) for n in heads if isinstance(n, int) and n <= size}
+        shown: dict[int, tuple[bytes, list[bytes]]] = {}
+        for n in places:
+            if isinstance(n, int) and n < size:
+                leaf = next((leaf for leaf, _ in self._held.records.own(n, n + 1)), None)
+                is_said = leaf is not None and decode_entry(leaf).kind == "env.sent"
+                if leaf is not None and is_said and self._held.may_read(fields.sender, leaf):
+                    shown[n] = leaf, log.tree.inclusion_path(n, size)
+        step.seal("PROOF", {}, to=[fields.sender], payload=Proof(size, consistency, shown).encode())
+        return [n for n in heads if isinstance(n, int)]
+
+    def foreign(self, proof: Proof, seen: Seen) -> Envelope | None:
+        """Check that all that was asked for lies on the way to a checkpoint; a message that does not is returned.
+
+        Raises:
+            CryptoError, CodecError: A path is missing or leads elsewhere.
+        """
+        origin = seen.checkpoint.origin
+        sizes, places = self._asked.get(origin, ([], []))
+        roots = {e.fields.head_size: e.fields.head_root for e in self._peer.mailbox.heads_of(origin)}
+        if origin in self._held.proved:
+            before = self._held.proved[origin].checkpoint
+            roots[before.size] = before.root
+        for n in sizes:
+            verify_consistency(n, proof.size, roots[n], seen.checkpoint.root, proof.consistency.get(n, []))
+        held = {e.fields.head_size: e for e in self._peer.mailbox.heads_of(origin) if TYPES[e.fields.type].logged}
+        for n in places:
+            leaf, path = proof.places.get(n, (b"", []))
+            verify_inclusion(n, proof.size, leaf_hash(leaf), path, seen.checkpoint.root)
+            if decode_entry(leaf).body.get("header") != held[n].header:
+                return held[n]
+        return None
+
+    def _later(self, name: str, origin: str) -> Seen | None:
+        """A checkpoint of a later epoch than the one that is asked about: that log was put back to before it."""
+        current = self._peer.membership.epochs.current(name)
+        if current <= epoch_of(origin):
+            return None
+        notes = self._held.notes(f"{origin.rpartition('/')[0]}/{current}")
+        return max(notes, key=lambda seen: seen.checkpoint.size, default=None)
+
+    def tell_behind(self, step: Step, name: str, origin: str, size: int, root: bytes | None = None) -> None:
+        """Answer who asks whether its log is the newest: the largest head of it that is held here, and its entries."""
+        mirror = self._held.mirrors.get(origin)
+        note = max(self._held.notes(origin), key=lambda s: s.checkpoint.size, default=None)
+        placed = [e for e in self._peer.mailbox.heads_of(origin) if TYPES[e.fields.type].logged]
+        last = max(placed, key=lambda e: e.fields.head_size, default=None)
+        noted = note.checkpoint.size if note is not None else 0
+        is_noted = noted > size or (note is not None and noted == size and root not in (None, note.checkpoint.root))
+        is_said = last is not None and last.fields.head_size + 1 > max(noted, size)
+        answer = Behind(
+            note=self._held.note(note) if note is not None and is_noted else None,
+            envelope=(last.header, last.signature) if last is not None and is_said else None,
+        )
+        later = self._later(name, origin)
+        if later is not None:
+            answer = Behind(note=self._held.note(later))
+        step.seal("BEHIND", {}, to=[name], payload=answer.encode())
+        if answer != Behind() and mirror is not None and mirror.size > size:
+            items = [
+                self._held.records.mirrored(origin, seq) or mirror.hash_at(seq) for seq in range(size, mirror.size)
+            ]
+            for first, piece in self._pieces(items):
+                step.seal("MIRROR", {"log": origin}, to=[name], payload=encode_mirror(size + first, piece))

@@ -1,0 +1,355 @@
+"""A start with a study under way: is this log the newest that the neighbours know?
+
+Rules kept here, and nowhere else:
+  * until enough neighbours hold nothing larger, a region is QUIET: it asks (HELLO) and answers, and appends nothing;
+  * once a valid larger head of its own log is shown to it, it is ROLLED BACK, and appends nothing ever again: to go
+    on would be a second history;
+  * a log that was just begun anew (NEW EPOCH) has nothing after its first entry before enough have cosigned that;
+  * what the neighbours' copies give back counts only where it leads to the largest head that was shown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from crypto.errors import CryptoError
+from crypto.merkle import Tree
+from crypto.note import Checkpoint, parse_checkpoint, parse_note
+from gossip.effects import Suspect
+from gossip.errors import RemoteError
+from gossip.events import Arrived, Buffer, Event, Payload
+from gossip.logs.mirror import MAX_COMING, MAX_COMING_BYTES, Item, weight
+from gossip.logs.witness import is_witnessed, neighbours_of, quorum_of
+from gossip.step import Step
+from protocol.envelope import Envelope, parse, verify
+from protocol.epochs import Origin, epoch_of, read_origin
+from protocol.errors import CodecError
+from protocol.messages import TYPES
+from protocol.witnessing import Behind, decode_behind
+
+if TYPE_CHECKING:
+    from gossip.peer import Peer
+
+MAX_HELD = 4096
+MAX_HEADS = 256
+HELLO_MS = 2_000
+
+
+class Mode(Enum):
+    """Whether a region may append to its log."""
+
+    DOWN = "down"
+    QUIET = "quiet"
+    UP = "up"
+    ROLLED_BACK = "rolled-back"
+    NEW_EPOCH = "new-epoch"
+
+
+class Waking:
+    """Asking at a start, and what follows from the answers.
+
+    Attributes:
+        heard: Neighbours that hold nothing larger, with the size they were told.
+        answered: Regions that have answered in this run, whatever they hold.
+        larger: The largest head of the own log that was shown; None if none was.
+        heads: All heads that were shown and are not on this log.
+        least: How many entries this epoch's log has had at least.
+        alone: Whether the operator let this region start without asking.
+    """
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+        self.mode = Mode.DOWN
+        self.heard: dict[str, int] = {}
+        self.answered: set[str] = set()
+        self.larger: Checkpoint | None = None
+        self.heads: list[Checkpoint] = []
+        self.least = 0
+        self.alone = False
+        self.hello_ms = 0
+        self._wanted: tuple[frozenset[str], int] = (frozenset(), 0)
+        self._held: list[Event] = []
+        self._copies: dict[str, tuple[int, list[Item]]] = {}
+
+    def begin(self, step: Step, *, alone: bool, recovering: bool) -> None:
+        """Decide whether to ask first."""
+        self.alone = alone
+        running = [s for s in self._peer.studies.values() if s.outcome is None and is_witnessed(s)]
+        asked = [(frozenset(neighbours_of(s, s.round)), quorum_of(s, s.round)) for s in running]
+        self._wanted = max(asked, key=lambda one: one[1], default=(frozenset(), 0))
+        self.heard.clear()
+        self.hello_ms = step.now_ms
+        if recovering:
+            self.mode = Mode.ROLLED_BACK
+        elif self._peer.reentry.is_fresh and self._wanted[1] and not self._was_confirmed():
+            self.mode = Mode.NEW_EPOCH
+        else:
+            self.mode = Mode.UP if alone or not self._wanted[1] else Mode.QUIET
+
+    def _was_confirmed(self) -> bool:
+        """Whether an earlier run has had this new epoch confirmed: then it may have gone on, and asks like any log."""
+        self.heard = dict.fromkeys(self._peer.witness.held.cosigned, self._peer.log.size)
+        is_confirmed = len(self._wanted[0] & set(self.heard)) >= self._wanted[1]
+        if is_confirmed:
+            self.heard.clear()
+        return is_confirmed
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether neighbours are asked about this log."""
+        return self.mode in (Mode.QUIET, Mode.ROLLED_BACK, Mode.NEW_EPOCH)
+
+    @property
+    def is_rolled_back(self) -> bool:
+        """Whether a larger head of this log was shown."""
+        return self.mode is Mode.ROLLED_BACK
+
+    @property
+    def word(self) -> str:
+        """The state that PING carries while neighbours are asked."""
+        return Mode.QUIET.value if self.mode is Mode.NEW_EPOCH else self.mode.value
+
+    @property
+    def waits_for(self) -> list[str]:
+        """Neighbours that have not answered."""
+        return sorted(self._wanted[0] - set(self.heard)) if self.mode in (Mode.QUIET, Mode.NEW_EPOCH) else []
+
+    def confirmed(self, name: str) -> None:
+        """A region has cosigned this log: enough of that, and a new epoch may be gone on with."""
+        if self.mode is Mode.NEW_EPOCH:
+            self.heard[name] = self._peer.log.size
+            if len(self._wanted[0] & set(self.heard)) >= self._wanted[1]:
+                self.mode = Mode.UP
+
+    def hello(self, step: Step, name: str) -> None:
+        """Ask one region."""
+        log = self._peer.log
+        step.seal("HELLO", {"size": log.size, "root": log.root}, to=[name])
+
+    def ask_again(self, step: Step) -> None:
+        """Ask all that have not answered, every 2 s."""
+        if self.is_asking and step.now_ms >= self.hello_ms:
+            self.hello_ms = step.now_ms + HELLO_MS
+            for name in self._peer.presence.links():
+                if name not in self.heard:
+                    self.hello(step, name)
+
+    def hold(self, event: Arrived | Payload) -> None:
+        """Keep what others say in a study until this region may write that it heard it."""
+        if len(self._held) < MAX_HELD:
+            self._held.append(event)
+
+    def payloads(self) -> dict[bytes, bytes]:
+        """Payloads that came while nothing could be written, by SHA-256: of rosters and proposals."""
+        found = [bytes(event.data) for event in self._held if isinstance(event, Payload)]
+        return {hashlib.sha256(data).digest(): data for data in found}
+
+    def released(self) -> list[Event]:
+        """What was held, in order; once."""
+        held, self._held = self._held, []
+        return held
+
+    # ---------------------------------------------------------------- the answers
+
+    def hear(self, step: Step, envelope: Envelope, payload: Buffer | None) -> None:
+        """Take in HELLO or BEHIND.
+
+        Raises:
+            RemoteError: It is not what it says.
+        """
+        fields, name = envelope.fields, envelope.fields.sender
+        self._peer.mailbox.remember(envelope)
+        if fields.type == "HELLO":
+            size, root = fields.body["size"], fields.body["root"]
+            assert isinstance(size, int)
+            assert isinstance(root, bytes)
+            self._peer.following.show_rounds(step, name, fields.log)
+            self._peer.witness.copying.tell_behind(step, name, fields.log, size, root)
+            return
+        try:
+            behind = decode_behind(bytes(payload or b""))
+            if self._is_of_another(step, name, behind) or self._is_of_earlier(step, name, behind):
+                return
+            heads = self._heads(behind)
+        except (CodecError, CryptoError) as error:
+            raise RemoteError(name, "STATE", f"BEHIND: {error}") from error
+        for head, least in heads:
+            self.shown(step, head, least)
+        self.answered.add(name)
+        self._peer.reentry.has_answered(step, name)
+        if self.mode is Mode.QUIET:
+            self.heard[name] = self._peer.log.size
+            if len(self._wanted[0] & set(self.heard)) >= self._wanted[1]:
+                self.mode = Mode.UP
+
+    def _is_of_another(self, step: Step, name: str, behind: Behind) -> bool:
+        """A region shows a head of its own log back: one of an earlier epoch, that this region has shown to it."""
+        of = _origin(behind)
+        if of is None or of.region != name:
+            return False
+        size = parse(*behind.envelope).fields.head_size if behind.envelope is not None else 0
+        seen = self._peer.witness.held.read(behind.note) if behind.note is not None else None
+        self._peer.following.acknowledged(step, name, str(of), seen.checkpoint.size if seen is not None else size)
+        return True
+
+    def _is_of_earlier(self, step: Step, name: str, behind: Behind) -> bool:
+        """What is held of this region's earlier epochs: it must not say that a second time."""
+        of, reentry = _origin(behind), self._peer.reentry
+        if of is None or of.region != self._peer.me or of.epoch >= reentry.epoch:
+            return False
+        if behind.note is not None:
+            seen = self._peer.witness.held.read(behind.note)
+            if seen is None:
+                raise CryptoError("a checkpoint that this region has not signed")
+            reentry.told_note(step, name, behind.note, (of.epoch, seen.checkpoint.size))
+        if behind.envelope is not None:
+            envelope = parse(*behind.envelope)
+            size = envelope.fields.head_size
+            keys = self._peer.membership.ring.at(self._peer.me, size, of.epoch)
+            if not any(_is_signed(envelope, one.sign) for one in keys):
+                raise CryptoError("an envelope that this region has not signed")
+            reentry.told(step, name, envelope, (of.epoch, size))
+        return True
+
+    def _heads(self, behind: Behind) -> list[tuple[Checkpoint, int]]:
+        """The heads of this region's log that a BEHIND proves, each with the least size that it shows; none: no larger.
+
+        Raises:
+            CodecError, CryptoError: It proves nothing: not of this log, or not signed by its keys.
+        """
+        found, log = [], self._peer.log
+        if behind.note is not None:
+            seen = self._peer.witness.held.read(behind.note)
+            if seen is None or seen.checkpoint.origin.split("/")[1] != self._peer.me:
+                raise CryptoError("a checkpoint that this log has not signed")
+            if self._peer.witness.standing.is_revoked(self._peer.me, seen):
+                raise CryptoError("a checkpoint by a key set that this region has revoked")
+            found.append((seen.checkpoint, seen.checkpoint.size))
+        if behind.envelope is None:
+            return found
+        envelope = parse(*behind.envelope)
+        fields = envelope.fields
+        if fields.sender != self._peer.me or fields.log.rpartition("/")[0] != log.origin.rpartition("/")[0]:
+            raise CryptoError(f"an envelope of the log {fields.log}")
+        keys = self._peer.membership.ring.at(self._peer.me, fields.head_size, epoch_of(fields.log))
+        if not any(_is_signed(envelope, one.sign) for one in keys):
+            raise CryptoError("an envelope that this region has not signed")
+        if self._peer.is_by_revoked(envelope):
+            raise CryptoError("an envelope by a key set that this region has revoked")
+        if fields.head_size >= log.size or not self._peer.mailbox.knows(envelope.eid):
+            # An entry stands at its place, after what it was signed over; a service message stands nowhere.
+            is_entry = TYPES[fields.type].logged
+            found.append((Checkpoint(fields.log, fields.head_size, fields.head_root), fields.head_size + is_entry))
+        return found
+
+    def shown(self, step: Step, head: Checkpoint, least: int = 0) -> None:
+        """A validly signed head of the own log: if it is not on this log, this log has been put back.
+
+        Args:
+            least: How many entries the log had at least, where that is more than the head's size.
+        """
+        log = self._peer.log
+        epoch, own = epoch_of(head.origin), epoch_of(log.origin)
+        is_here = head.size <= log.size and least <= log.size and log.tree.root_at(head.size) == head.root
+        if epoch < own or (epoch == own and is_here):
+            return
+        if head not in self.heads and len(self.heads) < MAX_HEADS:
+            self.heads.append(head)
+        self.least = max(self.least, least, head.size) if epoch == own else self.least
+        if self.larger is None or (epoch, head.size) > (epoch_of(self.larger.origin), self.larger.size):
+            self.larger = head
+        if self.mode is not Mode.ROLLED_BACK:
+            self.mode = Mode.ROLLED_BACK
+            had = f"{max(least, head.size)}" if epoch == own else f"{head.size} under a later epoch, {epoch}"
+            step.do(Suspect(self._peer.me, "ROLLED-BACK", f"this log has {log.size} entries, but has had {had}"))
+
+    def found_head(self, head: Checkpoint | None) -> None:
+        """What a file beside the log says it has had, before anybody is asked."""
+        log = self._peer.log
+        if head is None or epoch_of(head.origin) < epoch_of(log.origin):
+            return
+        if head.origin != log.origin or head.size > log.size or log.tree.root_at(head.size) != head.root:
+            self.larger = head
+            self.heads.append(head)
+            self.least = max(self.least, head.size) if head.origin == log.origin else self.least
+
+    # ---------------------------------------------------------------- what comes back
+
+    def recovered(self, step: Step, name: str, first: int, items: Sequence[Item]) -> None:
+        """Entries of the own log from a neighbour's copy; taken only while this region has been rolled back."""
+        if self.mode is not Mode.ROLLED_BACK:
+            return
+        begun, held = self._copies.get(name, (self._peer.log.size, []))
+        end = begun + len(held)
+        new = items[end - first :] if first <= end else []
+        if new and len(held) + len(new) <= MAX_COMING and weight([*held, *new]) <= MAX_COMING_BYTES:
+            held.extend(new)
+            self._copies[name] = begun, held
+
+    def complete(self) -> tuple[list[Item], dict[str, int]] | None:
+        """The lost entries, and up to where each neighbour had them; None as long as they do not reach every head.
+
+        Bytes of one copy stand in for hashes of another.
+        """
+        found = self.partial()
+        if self.larger is None or self.larger.origin != self._peer.log.origin or found is None:
+            return None
+        items, _ = found
+        whole = self._peer.log.size + len(items)
+        return found if whole >= max(self.least, self.larger.size) else None
+
+    def partial(self) -> tuple[list[Item], dict[str, int]] | None:
+        """The lost entries as far as copies lead to a head that this region has signed; None where none do.
+
+        What leads to no such head is nobody's word but the neighbour's, and is not taken.
+        """
+        log, best = self._peer.log, 0
+        found: list[Item] | None = None
+        for _, items in sorted(self._copies.items()):
+            begun, held = items
+            tree = Tree([log.tree.hash_at(n) for n in range(log.size)] + [digest for _, digest in held])
+            mine = [h for h in self.heads if h.origin == log.origin and h.size <= tree.size]
+            on = [h.size for h in mine if tree.root_at(h.size) == h.root]
+            reach = max(on, default=0)
+            # Two signed heads of which one is not on the way to the other: that is a fork, and none is taken.
+            is_forked = any(h.size <= reach and h.size not in on for h in mine)
+            if begun != log.size or reach <= max(best, log.size) or is_forked:
+                continue
+            best, found = reach, held[: reach - log.size]
+        if found is None:
+            return None
+        joined = [(leaf or self._leaf(at, digest), digest) for at, (leaf, digest) in enumerate(found)]
+        return joined, self.reached
+
+    @property
+    def reached(self) -> dict[str, int]:
+        """Up to where each region's copy of this log came back."""
+        return {name: begun + len(items) for name, (begun, items) in sorted(self._copies.items())}
+
+    def _leaf(self, at: int, digest: bytes) -> bytes | None:
+        for _, items in self._copies.values():
+            if at < len(items) and items[at][1] == digest and items[at][0] is not None:
+                return items[at][0]
+        return None
+
+
+def _origin(behind: Behind) -> Origin | None:
+    """Whose log, of which epoch, a BEHIND speaks of; None where it shows nothing.
+
+    Raises:
+        CodecError, CryptoError: What it shows is in no form.
+    """
+    if behind.envelope is not None:
+        return read_origin(parse(*behind.envelope).fields.log)
+    return read_origin(parse_checkpoint(parse_note(behind.note).body).origin) if behind.note is not None else None
+
+
+def _is_signed(envelope: Envelope, public: bytes) -> bool:
+    try:
+        verify(envelope, public)
+    except CryptoError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Whole-network aggregation: sums that climb a spanning tree."""
