@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -83,9 +84,10 @@ def test_node_stops_in_good_order_and_says_so_in_its_log(tmp_path):
     try:
         while not (tmp_path / "home" / "control.sock").exists():
             assert process.poll() is None
+            time.sleep(0.02)
         assert done("status", "--home", home, "--check").startswith("OK")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(120) == 0
     finally:
         process.kill()
         process.communicate()

@@ -7,7 +7,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -175,9 +174,7 @@ def test_a_node_waits_for_a_command_but_not_for_another_node(tmp_path: Path) -> 
     make(tmp_path / "vgr")
     command = Lock(tmp_path / "vgr")
     threading.Timer(0.2, command.release).start()
-    node = Lock(tmp_path / "vgr", "node", wait_s=10)
-    began = time.monotonic()
+    node = Lock(tmp_path / "vgr", "node", wait_s=60)
     with pytest.raises(BusyError, match=f"process {os.getpid()} owns"):
-        Lock(tmp_path / "vgr", "node", wait_s=10)
-    assert time.monotonic() - began < 3
+        Lock(tmp_path / "vgr", "node", wait_s=3600)  # longer than a test may take
     node.release()
