@@ -210,6 +210,8 @@ class _Wanted:
     """Hashes that the entries name, by the folder they go to.
 
     Attributes:
+        ended: Studies with their rounds that are over. Of others no masked value leaves: one that comes too late, or is
+            left out, still lies beside those that count.
         pairs: Entry, field, session and region of every opened pair seed.
         masked: Hash of a region's masked value, by session.
     """
@@ -218,6 +220,7 @@ class _Wanted:
     rosters: set[bytes] = field(default_factory=set)
     kept: set[bytes] = field(default_factory=set)
     bulk: set[tuple[bytes, int, bytes]] = field(default_factory=set)
+    ended: set[tuple[bytes | None, int]] = field(default_factory=set)
     pairs: list[tuple[int, str, bytes, str]] = field(default_factory=list)
     masked: dict[tuple[bytes, str], bytes] = field(default_factory=dict)
 
@@ -227,6 +230,7 @@ class _Wanted:
         self.rosters |= earlier.rosters
         self.kept |= earlier.kept
         self.bulk |= earlier.bulk
+        self.ended |= earlier.ended
         self.masked = earlier.masked | self.masked
 
 
@@ -251,14 +255,16 @@ def _log_files(
             continue
         records += record(leaf, b"")
         lines.append(line)
-        _collect(wanted, seq, form.kind, msgpack.unpackb(leaf)["body"])
+        _collect(wanted, seq, form.study, form.kind, msgpack.unpackb(leaf)["body"])
     if count != size:
         raise ValueError(f"{count} leaves and a checkpoint over {size}; a bundle needs the checkpoint over its leaves")
     return {f"{folder}/leaves.bin": bytes(records), f"{folder}/leaves.jsonl": b"".join(lines)}, wanted
 
 
-def _collect(wanted: _Wanted, seq: int, kind: str, body: Mapping[str, object]) -> None:
+def _collect(wanted: _Wanted, seq: int, study: bytes | None, kind: str, body: Mapping[str, object]) -> None:
     match kind, body:
+        case "round.end", {"round": int(round)}:
+            wanted.ended.add((study, round))
         case "session.sum", {"session": bytes(session), "opened": list(opened)}:
             rows = [(index, row["region"]) for index, row in enumerate(opened) if row["kind"] == "pair"]
             wanted.pairs += [(seq, f"opened.{index}", session, name) for index, name in rows]
@@ -322,6 +328,7 @@ def _named(
                 sha
                 for study_, round, sha in wanted.bulk
                 if study_ == name and round >= plan.first_round and (rounds is None or round in rounds)
+                if (study_, round) in wanted.ended
             }
         except PlanError:  # a proposal that this version cannot read started nothing
             continue

@@ -7,6 +7,9 @@ Two kinds of openings leave, each only if it is asked for:
     drawn   the same, and what opens this region's commitments of the rounds that the beacon drew: its models of
             those rounds, as they were before they were mixed. They are as telling as any model trained on its patients
 
+Nothing leaves of a round that is not over: neither masked values (``node.audit.bundle``) nor openings; and this
+region's own models of a round only once the next one is over too, since until then nobody knows whether it is drawn.
+
 No sockets; the log is read beside the daemon.
 """
 
@@ -34,11 +37,20 @@ class Outline:
         roots: By study and round, the verified roots that the region saw then.
         evaluated: Entries ``round.eval`` by study, with their round.
         asked: By requester, how many bundles with all payloads were handed over.
+        begun, ended: Rounds of each study that have begun, and those that are over.
+        done: Studies that are over.
     """
 
     roots: dict[bytes, dict[int, dict[str, bytes]]] = field(default_factory=dict)
     evaluated: dict[bytes, list[tuple[int, int]]] = field(default_factory=dict)
     asked: dict[str | None, int] = field(default_factory=dict)
+    begun: dict[bytes, set[int]] = field(default_factory=dict)
+    ended: dict[bytes, set[int]] = field(default_factory=dict)
+    done: set[bytes] = field(default_factory=set)
+
+    def open_rounds(self, study: bytes) -> list[int]:
+        """Return the rounds of a study that have begun and are not over."""
+        return sorted(self.begun.get(study, set()) - self.ended.get(study, set()))
 
     def take(self, entry: Entry) -> None:
         """Take one of the region's own entries."""
@@ -48,6 +60,12 @@ class Outline:
                 rows = [row for row in seen if isinstance(row, dict) and row["how"] == "verified"]
                 found = {str(row["origin"]): bytes(row["root"]) for row in rows}  # type: ignore[arg-type]
                 self.roots.setdefault(study, {})[round] = found
+            case "round.start", {"round": int(round)} if study is not None:
+                self.begun.setdefault(study, set()).add(round)
+            case "round.end", {"round": int(round)} if study is not None:
+                self.ended.setdefault(study, set()).add(round)
+            case "study.end", _ if study is not None:
+                self.done.add(study)
             case "round.eval", {"round": int(round)} if study is not None:
                 self.evaluated.setdefault(study, []).append((round, entry.seq))
             case "audit.export", {"payloads": "all", "requester_ref": requester}:
@@ -68,14 +86,18 @@ def openings_of(
         raise ValueError(f"openings {kind!r}; expected one of {', '.join(KINDS)}")
     if kind == "none":
         return {}
-    study, roots = plan.study, outline.roots.get(plan.study, {})
+    study, roots, ended = plan.study, outline.roots.get(plan.study, {}), outline.ended.get(plan.study, set())
     sample = int(plan.retention["sample_bp"])
 
     def goes(round: int, name: str) -> bool:
         if rounds is not None and round >= 0 and round not in rounds:
             return False
+        if round >= 0 and round not in ended:
+            return False
         if name.startswith("opened."):
             return True
+        if round >= 0 and round + 1 not in ended and study not in outline.done:
+            return False
         return kind == "drawn" and (round < 0 or is_drawn(study, round, region, roots.get(round, {}), sample))
 
     found: dict[tuple[int, str], bytes] = {}
@@ -113,6 +135,11 @@ def warnings(
         lines.append(f"study {name}: {coalition_words(plan)}.")
         if plan.is_clear or plan.masking["on_unmaskable"] == "disclose" or plan.masking["mode"] == "off":
             lines.append(f"study {name}: values that travelled without masks are among them as they are.")
+        if rounds := outline.open_rounds(plan.study):
+            lines.append(
+                f"study {name}: round {rounds[-1]} is not over, so none of its masked values are in the file. "
+                "Export again once it is."
+            )
     before = outline.asked.get(requester, 0)
     who = f"requester {requester}" if requester else "a requester without a diary number"
     lines.append(f"Bundles with all payloads that this region has handed to {who} before: {before}.")

@@ -25,6 +25,7 @@ from gossip.tree.receiver import TreeMachine
 from gossip.tree.shape import added, partial_body
 from node.audit import Report, Severity, check_finding, read_bundle, verify, write_bundle
 from node.audit.bundle import UnmaskableError
+from node.store.vault_export import Outline, warnings
 from protocol.entries import decode_entry
 from protocol.envelope import encode_carried, parse
 from protocol.plan import Plan
@@ -99,6 +100,27 @@ def test_every_sum_is_computed_again_from_payloads_and_opened_masks(tmp_path: Pa
     report = verify(handed_all(network, tmp_path, kinds=masks), study=plan.study, require=["replay"])
     assert list(report.findings) == []
     assert model_note(report).startswith("computed again: 8 of 8 sums")
+
+
+def test_masked_values_of_a_round_that_is_not_over_stay_at_home(tmp_path: Path) -> None:
+    network, plan = agreed(2, masking={"mode": "recoverable"}, retention={"payload_rounds": 9})
+    name = network.names[0]
+    bulk = network.regions[name].store.bulk
+    assert network.run(lambda: len(bulk) >= 1)  # a neighbour's value is here, others are on their way
+
+    middle = read_bundle(handed(network, name, tmp_path))
+    assert set(middle.payloads).isdisjoint(sha for _, sha in bulk)
+    early, late = Outline(), Outline()
+    for leaf in network.regions[name].store.leaves:
+        early.take(decode_entry(leaf))
+    assert early.open_rounds(plan.study) == [plan.first_round]
+    assert any("is not over" in line for line in warnings([plan], early, None, {}))
+
+    assert network.run()
+    assert {sha for _, sha in bulk} <= set(read_bundle(handed(network, name, tmp_path)).payloads)
+    for leaf in network.regions[name].store.leaves:
+        late.take(decode_entry(leaf))
+    assert late.open_rounds(plan.study) == []
 
 
 MIXES: dict[str, dict[str, Any]] = {

@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from gossip.effects import Deposit, Retain, Sift
+from node.store.copies import Copies
 from node.store.vault import KEY, NAME, Vault
+from node.store.vault_export import Outline, openings_of
+from tests.node.test_audit_networks import agreed
 
 STUDY, OTHER = bytes(32), bytes([1]) * 32
 
@@ -137,3 +140,26 @@ def test_a_damaged_vault_stops_nothing(home: Path) -> None:
     (home / "log" / NAME).write_bytes(b"no database at all" * 300)
     with Vault(home) as vault:
         vault.do(retain(2, b"more"))
+
+
+def test_nothing_of_a_round_leaves_before_it_is_over_nor_a_model_before_it_is_known_to_be_drawn(home: Path) -> None:
+    _, plan = agreed(3, retention={"sample_bp": 10_000})
+    first = plan.first_round
+    outline, copies = Outline(begun={plan.study: {first, first + 1}}), Copies(sqlite3.connect(":memory:"))
+
+    def leave() -> set[str]:
+        with Vault(home) as vault:
+            found = openings_of(vault, copies, outline, plan, plan.regions[0], "drawn", None)
+        return {f"{name} of entry {seq}" for seq, name in found}
+
+    with Vault(home) as vault:
+        for round in (first, first + 1):
+            for name in ("opened.0", "own"):
+                vault.do(Deposit(plan.study, round, round, name, bytes(32), b"value"))
+    assert leave() == set()
+    outline.ended[plan.study] = {first}
+    assert leave() == {f"opened.0 of entry {first}"}
+    outline.ended[plan.study].add(first + 1)
+    assert leave() == {f"{name} of entry {first}" for name in ("opened.0", "own")} | {f"opened.0 of entry {first + 1}"}
+    outline.done.add(plan.study)  # of the last round it is known then
+    assert leave() == {f"{name} of entry {round}" for name in ("opened.0", "own") for round in (first, first + 1)}
