@@ -133,7 +133,7 @@ WITNESS = {
 }
 RELEASE = {
     "min_approvals": Field(integer(0), 2, "regions that must sign a release, its own among them"),
-    "tests": Field(tests, {}, "thresholds that differ from the defaults"),
+    "tests": Field(tests, {}, "thresholds unlike the defaults: {shapes = 0.85, tstr_gap = 0.1}; 850000 is 0.85 too"),
 }
 RETENTION = {
     "payload_rounds": Field(integer(0), 0),
