@@ -17,10 +17,11 @@ from PIL.PngImagePlugin import PngInfo
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 
-from node.learning.data import dicom, images
+from node.learning.data import dicom, picture
 from node.learning.data.check import Sheet, inspect
 from node.learning.data.dicom import dicom_picture, identifying, marks_of, scrubbed
-from node.learning.data.images import dhash, fit, has_text_at_border, open_picture, picture_of
+from node.learning.data.images import dhash, fit, has_text_at_border, open_picture
+from node.learning.data.picture import picture_of
 from node.learning.data.scrub import clean, scrub
 from node.learning.errors import GateError
 from tests.node.data_tables import LABEL, column, found, manifest, shared, write
@@ -79,7 +80,7 @@ def test_an_image_that_does_not_open_blocks(tmp_path: Path, broken: bytes) -> No
 
 
 def test_an_image_over_the_pixel_bound_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "MAX_PIXELS", 1000)
+    monkeypatch.setattr(picture, "MAX_PIXELS", 1000)
 
     with pytest.raises(GateError, match="96 x 96 pixels; expected at most 1000"):
         picture_of(encoded(noise()), "large.png")

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from node.learning.data.source import Picture
+from node.learning.data.picture import MAX_PIXELS, Picture, picture_of
 from node.learning.errors import GateError
 
 # Direct identifiers of the Basic Profile: where these hold anything, the file is not de-identified.
@@ -117,8 +117,6 @@ def in_words(name: str) -> Iterator[None]:
 
 
 def _picture(data: bytes, name: str) -> Picture:
-    from node.learning.data.images import MAX_PIXELS, picture_of
-
     dataset = read(data, name)
     marks, sha256 = marks_of(dataset), hashlib.sha256(data).digest()
     if "PixelData" not in dataset:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from node.learning.data.findings import BLOCK, WARN, Finding
 from node.learning.data.images import dhash, has_text_at_border
+from node.learning.data.picture import Picture
 from node.learning.data.readers import Chunk
 from node.learning.data.schema import Schema
-from node.learning.data.source import Picture
 
 ALIKE = 2  # bits of the difference hash
 MAX_BUCKET = 50  # images with one part of the hash in common that are compared; black borders make many

@@ -1,25 +1,19 @@
-"""Images: opened with Pillow, looked at for what should not be in them, fitted to what a model sees.
+"""Images: found and read, looked at for what should not be in them, fitted to what a model sees.
 
-JPEG and PNG by Pillow, DICOM by pydicom; ``dicom.py`` has what is special there. An image is opened with a
-bound on its pixels, so that a small file cannot ask for all memory.
+JPEG and PNG by Pillow (``picture``), DICOM by pydicom (``dicom``).
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from node.learning.data.source import Picture
+from node.learning.data.picture import Picture, picture_of
 from node.learning.errors import GateError
 
-MAX_PIXELS = 64 * 2**20  # 8192 x 8192
 MAX_FILE_BYTES = 2**29
-_EXIF_GPS = 0x8825
-_EXIF_BYTES = 8  # an empty block of EXIF has fewer
 BORDER = 0.12  # share of the height at top and bottom where machines write names
 EDGE = 48
 LINES, DENSE = 6, 0.06
@@ -44,36 +38,6 @@ def open_picture(path: Path, root: Path) -> Picture:
 
         return dicom_picture(data, path.name)
     return picture_of(data, path.name)
-
-
-def picture_of(data: bytes, name: str) -> Picture:
-    """Return the image in a JPEG's, PNG's or TIFF's bytes.
-
-    Raises:
-        GateError: It does not open, or has more than ``MAX_PIXELS``.
-    """
-    from PIL import Image  # only where there are images
-
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise GateError(
-                    f"{name} has {image.width} x {image.height} pixels", f"at most {MAX_PIXELS}", "Export it smaller."
-                )
-            marks = _marks(image.info.get("exif", b""), dict(image.getexif()))
-            mode = image.mode
-            grey = mode in ("1", "L", "I", "F", "I;16", "LA")
-            pixels = np.asarray(image.convert("L" if grey else "RGB"), np.uint8)
-    except GateError:
-        raise
-    except Exception as error:  # Pillow's decoders raise many kinds on broken files
-        raise GateError(f"{name} does not open as an image", "a whole JPEG or PNG", "Export it again.") from error
-    return Picture(pixels.reshape(*pixels.shape[:2], -1), mode, hashlib.sha256(data).digest(), marks)
-
-
-def _marks(block: bytes, exif: dict[int, object]) -> tuple[str, ...]:
-    marks = ["exif"] if exif or len(block) > _EXIF_BYTES else []
-    return tuple([*marks, "gps"] if _EXIF_GPS in exif else marks)
 
 
 def fit(pixels: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[np.uint8]:

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from node.learning.data.cells import ColumnReader
 from node.learning.data.findings import BLOCK, Finding
 from node.learning.data.manifest import Manifest
+from node.learning.data.picture import Picture
 from node.learning.data.readers import Chunk
 from node.learning.data.rows import Rows
 from node.learning.data.schema import Column, Schema, Target
-from node.learning.data.source import Picture, Source, source_of
+from node.learning.data.source import Source, source_of
 from node.learning.errors import ConfigError, GateError
 from node.learning.task import file_bytes, json_hash
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from node.learning.data import dicom
-from node.learning.data.images import MAX_FILE_BYTES, picture_of
+from node.learning.data.images import MAX_FILE_BYTES
+from node.learning.data.picture import picture_of
 from node.learning.errors import ConfigError, GateError
 
 ENDINGS = (".dcm", ".jpg", ".jpeg", ".png")

@@ -7,38 +7,17 @@ afterwards what it has read: the files' hashes, and anything it left out. Images
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from node.learning.data.findings import some
 from node.learning.data.manifest import Manifest
+from node.learning.data.picture import Picture
 from node.learning.data.readers import Chunk, TableFile
 from node.learning.errors import ConfigError, GateError
 
 MARK = "__synthetic"  # the column by which made-up rows say that they are
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One image as it lies in its file.
-
-    Attributes:
-        pixels: uint8 (height, width, channels), channels 1 or 3.
-        mode: As the file says, such as ``RGB``.
-        sha256: Of the file's bytes.
-        marks: What else was noticed: ``exif``, ``gps``, ``burned_in``, ``no_burned_in``, ``identifying_tags``,
-            ``private_tags``.
-    """
-
-    pixels: NDArray[np.uint8]
-    mode: str
-    sha256: bytes
-    marks: tuple[str, ...] = ()
 
 
 class Source(Protocol):

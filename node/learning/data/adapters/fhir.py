@@ -21,8 +21,8 @@ from typing import Any
 
 from node.learning.data.cells import day
 from node.learning.data.manifest import File, Manifest
+from node.learning.data.picture import Picture
 from node.learning.data.readers import Chunk, file_sha256
-from node.learning.data.source import Picture
 from node.learning.errors import ConfigError, GateError
 
 MAX_LINE = 2**22

@@ -12,8 +12,8 @@ from typing import Any
 
 from node.learning.data.images import open_picture
 from node.learning.data.manifest import Manifest
+from node.learning.data.picture import Picture
 from node.learning.data.readers import ROWS, Chunk
-from node.learning.data.source import Picture
 from node.learning.errors import ConfigError
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dcm", ".bmp")

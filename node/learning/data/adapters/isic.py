@@ -15,8 +15,8 @@ from typing import Any
 from node.learning.data.adapters.folder import listing_hash
 from node.learning.data.images import open_picture
 from node.learning.data.manifest import Manifest
+from node.learning.data.picture import Picture
 from node.learning.data.readers import Chunk, TableFile
-from node.learning.data.source import Picture
 from node.learning.errors import ConfigError, GateError
 
 PLACES = (

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from node.learning.data.manifest import Manifest
+from node.learning.data.picture import Picture
 from node.learning.data.readers import ROWS, Chunk, file_sha256
-from node.learning.data.source import Picture
 from node.learning.errors import ConfigError, GateError
 
 PARTS = ("train", "val", "test")

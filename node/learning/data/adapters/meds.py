@@ -17,8 +17,8 @@ import numpy as np
 
 from node.learning.data.adapters.icu import ADULT, DAY_S, ITEMS, OLDEST, Stays, Window, columns
 from node.learning.data.manifest import Manifest
+from node.learning.data.picture import Picture
 from node.learning.data.readers import Chunk, file_sha256
-from node.learning.data.source import Picture
 from node.learning.errors import ConfigError, GateError
 
 BATCH = 250_000

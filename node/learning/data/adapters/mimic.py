@@ -16,8 +16,8 @@ import numpy as np
 
 from node.learning.data.adapters.icu import ADULT, CHART, DAY_S, LABS, OLDEST, Stays, Window, columns
 from node.learning.data.manifest import File, Manifest
+from node.learning.data.picture import Picture
 from node.learning.data.readers import Chunk, Hashed
-from node.learning.data.source import Picture
 from node.learning.errors import ConfigError, GateError
 
 FILES = {
