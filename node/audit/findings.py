@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from node.audit.catalogue import words
+from node.audit.details import said
 from protocol.codec import Value, hash_of
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
@@ -184,8 +185,8 @@ class Finding:
         where = self.subject or self.source or "all bundles"
         return where if self.seq is None else f"{where}, entry {self.seq}"
 
-    def filled(self) -> dict[str, str | int]:
-        """Everything the catalogue's words may ask for."""
+    def filled(self, lang: str = "en") -> dict[str, str | int]:
+        """Everything the catalogue's words may ask for; the detail in a language."""
         base: dict[str, str | int] = {
             "subject": self.subject or self.source or "?",
             "source": self.source or "?",
@@ -195,12 +196,13 @@ class Finding:
             "detail": "",
             "holder": "?",
         }
-        return base | dict(self.values)
+        filled = base | dict(self.values)
+        return filled | {"detail": said(str(filled["detail"]), lang)}
 
     def to_json(self, lang: str = "en") -> dict[str, Json]:
         """Return the finding as the report prints it."""
         text = words(self.code, lang)
-        filled = self.filled()
+        filled = self.filled(lang)
         return {
             "code": self.code,
             "severity": self.severity.label,
