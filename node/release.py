@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 FORMAT = "landsting-release/v1"
 FEWEST_ROWS = 20
 MICRO = 1_000_000
+_ALL = {"en": "nothing was signed; all figures: {see}", "sv": "inget undertecknades; alla värden: {see}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,18 +156,20 @@ def figures_of(report: Report) -> dict[str, int]:
     return found
 
 
-Judge = Callable[[Path, Candidate, "tuple[Path, str] | None"], Mapping[str, int]]
+Judge = Callable[[Path, Candidate, "Path | None", str], Mapping[str, int]]
 
 
-def judge_data(home: Path, one: Candidate, page: tuple[Path, str] | None = None) -> dict[str, int]:
+def judge_data(home: Path, one: Candidate, page: Path | None = None, lang: str = "en") -> dict[str, int]:
     """Return the figures of synthetic data on this region's own rows.
 
     Args:
-        page: Where the report's page goes, and its language; it is written whatever the verdict.
+        page: Where the report's page goes; it is written whatever the verdict.
+        lang: Of the page, and of what is said of a test that does not hold.
 
     Raises:
-        Refusal: A test of the plan does not hold; the sentence names its figure and its threshold.
+        Refusal: Tests of the plan do not hold; of each the sentence of the page, with figure and threshold.
     """
+    from node.learning.synth.measure.advice import refusal
     from node.synthetic_report import measured, of_study, write
 
     # Another region's own newest model differs a little from the one that made these rows.
@@ -174,21 +177,15 @@ def judge_data(home: Path, one: Candidate, page: tuple[Path, str] | None = None)
     if bytes.fromhex(report.data) != one.file_sha256:
         raise Refusal("FILE", f"{one.file.name} changed while it was read", "a file at rest", "Do it again.")
     if page is not None:
-        write(report, page[0], one.file.stem, page[1])
+        write(report, page, one.file.stem, lang)
     if not report.passed:
-        test = report.failed[0]
-        value = "no figure" if test.value is None else f"{test.value:g}"
-        bound = "" if test.threshold is None else f"at {test.direction} {test.threshold:g}"
-        raise Refusal(
-            "GATE",
-            f"{test.name}: {value}",
-            bound or "a figure",
-            f"landsting synth approve {one.file} --page PAGE.html shows all figures; nothing was signed",
-        )
+        found, expected, do = refusal(report, lang)
+        see = page if page is not None else f"landsting synth approve {one.file} --home {home} --page PAGE.html"
+        raise Refusal("GATE", f"{one.file.name}: {found}", expected, f"{do} ({_ALL[lang].format(see=see)})")
     return figures_of(report)
 
 
-def judge_model(home: Path, one: Candidate, page: tuple[Path, str] | None = None) -> dict[str, int]:
+def judge_model(home: Path, one: Candidate, page: Path | None = None, lang: str = "en") -> dict[str, int]:
     """Return accuracy and AUROC of a model on this region's own validation rows, where the plan asks for them.
 
     What is undefined, or of fewer than 20 rows, is left out; a model has no page here.
@@ -205,8 +202,8 @@ def judge_model(home: Path, one: Candidate, page: tuple[Path, str] | None = None
     return {name: round(value * MICRO) for name in MODEL_TESTS if (value := found.get(name)) is not None}
 
 
-def _judged(home: Path, one: Candidate, plan: Plan, page: tuple[Path, str] | None = None) -> dict[str, int]:
-    figures = dict(JUDGES[one.what](home, one, page))
+def _judged(home: Path, one: Candidate, plan: Plan, page: Path | None = None, lang: str = "en") -> dict[str, int]:
+    figures = dict(JUDGES[one.what](home, one, page, lang))
     failed = failing(plan, one.what, figures)
     if failed is not None:
         found, _, expected = failed.partition("; the plan asks for ")
@@ -220,19 +217,19 @@ JUDGES: Mapping[str, Judge] = {DATA: judge_data, MODEL: judge_model}
 
 
 def approve(
-    home: Path, one: Candidate, *, role: str, ref: str | None, page: tuple[Path, str] | None = None
+    home: Path, one: Candidate, *, role: str, ref: str | None, page: Path | None = None, lang: str = "en"
 ) -> dict[str, Any]:
     """Judge a file on own rows and sign it; figures stay here, behind a commitment.
 
     Args:
-        page: Where the report's page goes, and its language.
+        page, lang: As ``judge_data``.
 
     Raises:
         Refusal: It does not pass, or the study is none of this region's.
     """
     from node.cli.asking import ask
 
-    figures = _judged(home, one, plan_of(home, one.study), page)
+    figures = _judged(home, one, plan_of(home, one.study), page, lang)
     salt, value = os.urandom(32), encode(dict(figures))
     committed = {"salt": salt, "value": value, "hash": tagged_hash("commit", salt + value)} if figures else None
     done = ask(home, "release_approve", {**one.args(), "role": role, "ref": ref, "figures": committed})
@@ -246,7 +243,7 @@ def offer(home: Path, one: Candidate, to: tuple[str, ...], *, role: str, ref: st
     return ask(home, "release_offer", {**one.args(), "to": list(to), "role": role, "ref": ref})
 
 
-def release(home: Path, one: Candidate, folder: Path) -> dict[str, Any]:
+def release(home: Path, one: Candidate, folder: Path, lang: str = "en") -> dict[str, Any]:
     """Judge a file once more, log its release, and write file, card and record of the release into a folder.
 
     Raises:
@@ -268,7 +265,7 @@ def release(home: Path, one: Candidate, folder: Path) -> dict[str, Any]:
             f"the signatures of {plan.release['min_approvals']} regions, as the plan says",
             f"landsting {'synth' if one.what == DATA else 'model'} approve {one.file.name}, at one of these",
         )
-    figures = _judged(home, one, plan)
+    figures = _judged(home, one, plan, None, lang)
     model, round_ = _lineage(home, one)
     if known is None or region not in known["released"]:
         args = {**one.args(), "model": model, "round": round_, "tests": figures}

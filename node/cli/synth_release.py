@@ -43,21 +43,27 @@ def _arguments(what: str) -> Callable[[Any], Any]:
     return give
 
 
+_LANG = click.option(
+    "--lang", type=click.Choice(["sv", "en"]), default="en", show_default=True,
+    help="Language of the page, and of what is said of a test that does not hold.",
+)  # fmt: skip
+
+
+def _lang(what: str) -> Callable[[Any], Any]:
+    """--lang, of what has a report."""
+    return _LANG if what == DATA else lambda function: function
+
+
 def _page(what: str) -> Callable[[Any], Any]:
-    """--page and --lang, of what has a report."""
-
-    def give(function: Any) -> Any:
-        if what != DATA:
-            return function
-        function = click.option("--lang", type=click.Choice(["sv", "en"]), default="sv", show_default=True)(function)
-        return click.option(
-            "--page",
-            type=click.Path(dir_okay=False, path_type=Path),
-            metavar="PAGE.html",
-            help="Write the report on this region's rows as well, whatever the verdict; it stays here.",
-        )(function)
-
-    return give
+    """--page, of what has a report."""
+    if what != DATA:
+        return lambda function: function
+    return click.option(
+        "--page",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="PAGE.html",
+        help="Write the report on this region's rows as well, whatever the verdict; it stays here.",
+    )
 
 
 def _candidate(what: str, file: Path, card: Path | None) -> Candidate:
@@ -124,6 +130,7 @@ def _approve(what: str) -> click.Command:
     @_role
     @_ref
     @_page(what)
+    @_lang(what)
     @common
     def approve(
         file: Path,
@@ -133,12 +140,12 @@ def _approve(what: str) -> click.Command:
         ref: str | None,
         as_json: bool,
         page: Path | None = None,
-        lang: str = "sv",
+        lang: str = "en",
     ) -> None:
         from node.release import approve as sign
 
         one = _candidate(what, file, card)
-        done = sign(home, one, role=role, ref=ref, page=None if page is None else (page, lang))
+        done = sign(home, one, role=role, ref=ref, page=page, lang=lang)
         if as_json:
             emit(done)
             return
@@ -190,11 +197,12 @@ def _release(what: str) -> click.Command:
     @_arguments(what)
     @home_option
     @click.option("-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="A folder.")
+    @_lang(what)
     @common
-    def release(file: Path, card: Path | None, home: Path, output: Path, as_json: bool) -> None:
+    def release(file: Path, card: Path | None, home: Path, output: Path, as_json: bool, lang: str = "en") -> None:
         from node.release import release as let_out
 
-        done = let_out(home, _candidate(what, file, card), output)
+        done = let_out(home, _candidate(what, file, card), output, lang)
         if as_json:
             emit(done)
             return

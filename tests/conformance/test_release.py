@@ -180,8 +180,9 @@ def test_data_that_fail_a_test_are_refused_with_the_figure_and_nothing_is_writte
     done("synth", "approve", "ill.csv", "--home", home, "--json", code=1)
     error = json.loads(capsys.readouterr().err)
     assert error["code"] == "GATE"
-    assert re.match(r"[a-z_]+: 0?\.?\d", error["found"]), error
-    assert re.match(r"at (least|most) [\d.]+", error["expected"]), error
+    assert re.match(r"ill\.csv: \d of 9 tests do not hold:\n  - .* This does not hold\.", error["found"]), error
+    assert re.match(r"[a-z_]+ [≥≤] 0\.\d{3}", error["expected"]), error
+    assert "Another seed" in error["fix"]
     done("synth", "offer", "ill.csv", "--home", home, "--to", "skane", code=1)  # nor handed to anybody
     assert nodes["vgr"].ask("status")["log"]["size"] == before
     assert "has not signed this file" in capsys.readouterr().err

@@ -19,7 +19,9 @@ from node.learning.data.rows import Rows
 from node.learning.data.schema import Schema
 from node.learning.errors import GateError
 from node.learning.synth.measure import utility
+from node.learning.synth.measure.advice import refusal
 from node.learning.synth.measure.gate import (
+    TABLE_TESTS,
     Circumstances,
     Figure,
     Outcome,
@@ -97,6 +99,32 @@ def test_without_privacy_the_card_says_none_in_words_and_an_asked_epsilon_fails(
 def report(**others: Figure) -> Report:
     tests = judge(HEART | others, Thresholds(), Circumstances())
     return Report("", "a" * 64, "b" * 64, "c" * 64, "north", "table", 1, 486, tests, figures=HEART | others)
+
+
+def test_a_refusal_has_the_sentences_of_the_page_the_thresholds_and_what_can_be_done() -> None:
+    failed = report(pairs=Figure(0.772), tstr_auroc=Figure(0.772, against=0.884), dcr_share=Figure(0.54, 0.5, 0.61))
+
+    found, expected, do = refusal(failed, "en")
+    assert found.startswith("3 of 9 tests do not hold:")
+    assert "reaches AUROC 0.772 on real rows it has not seen; one trained on real rows 0.884." in found
+    assert expected == "pairs ≥ 0.780, tstr_auroc ≥ 0.834, dcr_share ≤ 0.550"
+    assert do.count("More rounds") == 1  # for columns and use alike, said once
+    assert "its upper bound does not" in do
+    assert "Another seed until one holds proves nothing." in do
+
+    found, expected, do = refusal(failed, "sv")
+    assert found.startswith("3 av 9 prov håller inte:")
+    assert "når AUROC 0,772" in found
+    assert "tstr_auroc ≥ 0,834" in expected
+    assert "Fler ronder" in do
+
+
+@pytest.mark.parametrize("lang", ["en", "sv"])
+@pytest.mark.parametrize("name", [*TABLE_TESTS, "tstr_r2", "tstr_c_index", "diversity", "frechet"])
+def test_every_test_has_a_remedy_and_an_undefined_figure_has_one_too(name: str, lang: str) -> None:
+    for value in (None, 0.3):
+        outcome = Outcome(name, value, None, None, 0.5, 0.5, "least", None, False, {"en": "a", "sv": "b"})
+        assert refusal(replace(report(), tests=(outcome,)), lang)[2]
 
 
 def test_a_report_is_read_as_it_was_written_and_equal_reports_give_equal_bytes(tmp_path: Path) -> None:
