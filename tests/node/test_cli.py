@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import click
@@ -50,14 +50,19 @@ def test_help_imports_nothing_heavy():
     assert imported & set(HEAVY) == set()
 
 
-def test_help_answers_in_time():
-    # The limit is 0.3 s; three tries, since other tests share this machine.
-    walls = []
-    for _ in range(3):
-        start = time.perf_counter()
-        run("--help")
-        walls.append(time.perf_counter() - start)
-    assert min(walls) < 0.3
+def test_help_costs_little_beside_the_library_that_reads_command_lines():
+    # Seconds are for `landsting bench help` (0.3 s at most); this holds on any machine, whatever else runs there.
+    ours = min(cpu_s("-m", "node", "--help") for _ in range(5))
+    assert ours < 3 * min(cpu_s("-c", "import click") for _ in range(5))
+
+
+def cpu_s(*words: str) -> float:
+    """Return the processor time that an interpreter takes for this."""
+    process = subprocess.Popen([sys.executable, *words], stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return used.ru_utime + used.ru_stime
 
 
 def test_help_names_every_family_with_a_line_of_help():
