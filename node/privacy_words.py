@@ -169,15 +169,21 @@ def _sentence(found: Found, subject: Subject) -> str:
 
 
 def _lasting_sentence(const: Found, fresh: Found, names: Sequence[str], rounds: int) -> str:
-    start = f"Were every region's contribution the same in {rounds} rounds, with no noise at all, "
+    kept = "the one round" if rounds == 1 else f"all {rounds} rounds"
+    start = (
+        f"Updates resemble each other from round to round, and whoever kept the sums of {kept} could set them against "
+        "each other. "
+    )
+    same = "every region sent exactly the same in each of them, with no noise"
     if const.least is not None and const.least == fresh.least:
-        return start + "it would take as many."
+        still = "one region alone is enough" if const.least == 1 else f"it still takes {const.least} acting together"
+        return f"{start}Even if {same}, that would change nothing: {still}."
     if const.least is None:
         more = f"; {const.at_most} would do" if const.at_most is not None else ""
-        return start + f"it would take more than {const.searched_to}{more}."
+        return f"{start}Even if {same}, it would take more than {const.searched_to} acting together{more}."
     who, seen = _some(const.coalition, names), names[const.sees[0]]
     alone = "one alone would" if const.least == 1 else f"{const.least} together would"
-    return start + f"{alone} be enough: {who} would work out {possessive(seen)}."
+    return f"{start}If {same}, {alone} be enough: {who} would work out {possessive(seen)}."
 
 
 def _away_sentence(subject: Subject) -> str:

@@ -79,15 +79,21 @@ def _fresh(found: Found, subject: Subject) -> str:
 
 
 def _lasting(const: Found, fresh: Found, names: Sequence[str], rounds: int) -> str:
-    start = f"Vore varje regions bidrag detsamma i {rounds} omgångar, helt utan brus, "
+    kept = "den enda omgången" if rounds == 1 else f"alla {rounds} omgångar"
+    start = (
+        f"Uppdateringar liknar varandra från omgång till omgång, och den som sparat summorna från {kept} kan jämföra "
+        "dem. "
+    )
+    same = "varje region skickade exakt detsamma i var och en av dem, utan brus"
     if const.least is not None and const.least == fresh.least:
-        return start + "skulle det krävas lika många."
+        still = "en region ensam räcker" if const.least == 1 else f"det krävs fortfarande {const.least} tillsammans"
+        return f"{start}Även om {same}, skulle det inte ändra något: {still}."
     if const.least is None:
         more = f"; {const.at_most} skulle räcka" if const.at_most is not None else ""
-        return start + f"skulle det krävas fler än {const.searched_to}{more}."
+        return f"{start}Även om {same}, skulle det krävas fler än {const.searched_to} tillsammans{more}."
     who, seen = _some(const.coalition, names), names[const.sees[0]]
     alone = "en ensam" if const.least == 1 else f"{const.least} tillsammans"
-    return start + f"skulle {alone} räcka: {who} skulle räkna ut {genitive(seen)}."
+    return f"{start}Om {same}, skulle {alone} räcka: {who} skulle räkna ut {genitive(seen)}."
 
 
 def _away(subject: Subject) -> str:

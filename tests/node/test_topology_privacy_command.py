@@ -43,6 +43,14 @@ def test_the_sentence_of_the_readme_is_what_is_printed() -> None:
     assert sentence in shown
 
 
+def test_what_the_rounds_together_tell_is_said_for_people_who_sign() -> None:
+    safe = _run("complete", "--nodes", "4", "--rounds", "6").splitlines()[1]
+    assert safe.startswith("Updates resemble each other from round to round, and whoever kept the sums of all 6 rounds")
+    assert safe.endswith("that would change nothing: it still takes 3 acting together.")
+    fewer = _run("groups:4", "--nodes", "16", "--rounds", "6").splitlines()[1]
+    assert "with no noise, 7 together would be enough: " in fewer
+
+
 def test_availability_stands_beside_privacy() -> None:
     assert "Any 1 of the regions may be away" in _run("torus:3x3", "--nodes", "9")
     assert "None may be away" in _run("ring", "--nodes", "8")
