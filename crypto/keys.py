@@ -1,4 +1,4 @@
-"""The six private keys of a region, and Z85 for the one that ZeroMQ uses.
+"""The private keys of a region, and Z85 for the one that ZeroMQ uses.
 
 Where they are kept and with which file mode is the business of ``node``; chance arrives as a parameter.
 Python cannot wipe memory for certain, so a key that was once loaded may stay in memory until the process ends.
@@ -11,10 +11,13 @@ from dataclasses import dataclass
 
 from crypto.agreement import x25519_public
 from crypto.errors import CryptoError
+from crypto.mldsa import PUBLIC_BYTES, SEED_BYTES, ReleaseKey, make_release_key
 from crypto.signing import SigningKey
 
 _KEY_BYTES = 32
 _COUNT = 6
+_SIX = _KEY_BYTES * _COUNT
+_SEVEN = _SIX + SEED_BYTES + PUBLIC_BYTES
 # ZeroMQ RFC 32, Z85.
 _Z85 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
 _Z85_VALUE = {character: value for value, character in enumerate(_Z85)}
@@ -31,6 +34,8 @@ class PrivateKeys:
         witness: Signs cosignatures on neighbours' checkpoints.
         x25519: X25519 private key of the share channel, 32 bytes.
         curve: X25519 private key of the ZeroMQ connections (CURVE), 32 bytes.
+        release: Signs checkpoints once more at a release and at the end of a study (ML-DSA-44); None where there is
+            none.
     """
 
     identity: SigningKey
@@ -39,38 +44,53 @@ class PrivateKeys:
     witness: SigningKey
     x25519: bytes
     curve: bytes
+    release: ReleaseKey | None = None
 
     @staticmethod
-    def generate(entropy: Callable[[int], bytes]) -> PrivateKeys:
+    def generate(entropy: Callable[[int], bytes], *, with_release: bool = False) -> PrivateKeys:
         """Return new keys.
 
         Args:
             entropy: Returns that many unpredictable bytes, as ``os.urandom`` does.
+            with_release: Make the ``release`` key as well.
 
         Raises:
             CryptoError: It gave too few bytes, or the same ones twice.
+            UnavailableError: A ``release`` key was asked of a library that cannot make one.
         """
-        return PrivateKeys.from_bytes(b"".join(entropy(_KEY_BYTES) for _ in range(_COUNT)))
+        six = b"".join(entropy(_KEY_BYTES) for _ in range(_COUNT))
+        if not with_release:
+            return PrivateKeys.from_bytes(six)
+        seed = entropy(SEED_BYTES)
+        if len(seed) != SEED_BYTES:
+            raise CryptoError(f"{len(seed)} bytes of entropy for the release key; expected {SEED_BYTES}")
+        return PrivateKeys.from_bytes(six + seed + make_release_key(seed).public)
 
     @staticmethod
     def from_bytes(data: bytes) -> PrivateKeys:
         """Return the keys that ``to_bytes`` wrote.
 
         Raises:
-            CryptoError: Not 192 bytes, or two of the six keys are equal: each has one use.
+            CryptoError: Neither 192 nor 1536 bytes, or two of the keys are equal: each has one use.
         """
-        if len(data) != _KEY_BYTES * _COUNT:
-            raise CryptoError(f"private keys of {len(data)} bytes; expected {_KEY_BYTES * _COUNT}")
-        parts = [data[start : start + _KEY_BYTES] for start in range(0, len(data), _KEY_BYTES)]
-        if len(set(parts)) != _COUNT:
-            raise CryptoError("two of the six private keys are equal; make them anew, each has one use")
+        if len(data) not in (_SIX, _SEVEN):
+            raise CryptoError(f"private keys of {len(data)} bytes; expected {_SIX}, or {_SEVEN} with a release key")
+        parts = [data[start : start + _KEY_BYTES] for start in range(0, min(len(data), _SIX + SEED_BYTES), _KEY_BYTES)]
+        if len(set(parts)) != len(parts):
+            count = "seven" if len(parts) > _COUNT else "six"
+            raise CryptoError(f"two of the {count} private keys are equal; make them anew, each has one use")
         identity, sign, log, witness = (SigningKey(part) for part in parts[:4])
-        return PrivateKeys(identity, sign, log, witness, parts[4], parts[5])
+        release = ReleaseKey(parts[_COUNT], data[-PUBLIC_BYTES:]) if len(parts) > _COUNT else None
+        return PrivateKeys(identity, sign, log, witness, parts[4], parts[5], release)
 
     def to_bytes(self) -> bytes:
-        """Return the six secrets, 32 bytes each, in the order of the attributes: the content of the key file."""
+        """Return the content of the key file: the secrets, 32 bytes each, in the order of the attributes.
+
+        Behind the seed of ``release`` stands its public key, which an older library could not make from it.
+        """
         signing = b"".join(key.seed for key in (self.identity, self.sign, self.log, self.witness))
-        return signing + self.x25519 + self.curve
+        last = self.release.seed + self.release.public if self.release is not None else b""
+        return signing + self.x25519 + self.curve + last
 
     @property
     def x25519_public(self) -> bytes:

@@ -70,6 +70,19 @@ class CosigRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ProtectedRow:
+    """A checkpoint of a log, own or copied, with the line of a release key: ``note`` holds both signatures.
+
+    Of each key (its 4-byte id) the largest is enough: it protects all before it.
+    """
+
+    origin: str
+    key: bytes
+    size: int
+    note: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class OpeningRow:
     """What opens a salted commitment in entry ``seq`` of the own log; it never leaves by itself."""
 
@@ -87,7 +100,7 @@ class ErasedRow:
     seq: int
 
 
-Row = MirrorRow | HeadRow | CosigRow | OpeningRow | ErasedRow
+Row = MirrorRow | HeadRow | CosigRow | ProtectedRow | OpeningRow | ErasedRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from crypto.merkle import leaf_hash
 from crypto.note import Checkpoint, parse_note
-from gossip.effects import Commit, CosigRow, Deposit, ErasedRow, HeadRow, MirrorRow, Retain, Sift
+from gossip.effects import Commit, CosigRow, Deposit, ErasedRow, HeadRow, MirrorRow, ProtectedRow, Retain, Sift
 from gossip.events import TrainReport
 from gossip.logs.holdings import Records
 from gossip.logs.mirror import Mirror
@@ -33,6 +33,7 @@ class MemoryStore:
     mirrors: dict[str, dict[int, tuple[bytes | None, bytes]]] = field(default_factory=dict)
     heads: dict[str, HeadRow] = field(default_factory=dict)
     cosignatures: list[CosigRow] = field(default_factory=list)
+    protected: list[ProtectedRow] = field(default_factory=list)
     bulk: dict[tuple[int, bytes], bytes] = field(default_factory=dict)
     openings: dict[tuple[int, int, str], bytes] = field(default_factory=dict)
     past: list[bytes] = field(default_factory=list)
@@ -55,6 +56,8 @@ class MemoryStore:
                     self.heads[row.origin] = row
                 case CosigRow():
                     self.cosignatures.append(row)
+                case ProtectedRow():
+                    self.protected.append(row)
                 case ErasedRow():
                     self.mirrors[row.origin][row.seq] = None, self.mirrors[row.origin][row.seq][1]
 

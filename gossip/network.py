@@ -141,6 +141,7 @@ class Network:
             region=region.card.name,
             sign_key=region.keys.sign,
             log_key=region.keys.log,
+            release_key=region.keys.release,
             leaves=list(region.store.leaves),
             epoch=region.store.epoch,
         )

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-from gossip.effects import Blob, Commit, Effect, Forget, Row, Send
+from gossip.effects import Blob, Commit, Effect, Forget, ProtectedRow, Row, Send
 from gossip.errors import FrozenLog
 from gossip.events import Buffer
 from gossip.mailbox import Mailbox
@@ -138,6 +138,9 @@ class Step:
         """Return commit, sends and the rest, in this order."""
         effects: list[Effect] = []
         pending = self._log.pending()
+        if pending is not None:
+            for key, note in self._log.protected(*pending[1:]):
+                self._rows.append(ProtectedRow(self._log.origin, key, pending[1].size, note))
         kept, blobs, rows = tuple(self._kept.items()), tuple(self._blobs.values()), tuple(self._rows)
         if pending is not None:
             leaves, checkpoint, signature = pending

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from crypto.errors import CryptoError
 from crypto.keys import PrivateKeys
+from crypto.mldsa import is_available
 from node.config import Config, bind_for, check_bind, read_config
 from node.errors import BusyError, ConfigError
 from node.files import sync_folder
@@ -73,7 +74,7 @@ class Home:
                 "choose another --home; a home is never overwritten",
                 code="HOME",
             )
-        keys = PrivateKeys.generate(entropy)
+        keys = PrivateKeys.generate(entropy, with_release=is_available())
         make_card(network, name, advertise, keys)  # what a card may not have is refused before anything is made
         if bind is not None:
             check_bind(bind, "--bind")
@@ -172,7 +173,7 @@ class Home:
         serial = self.serial + 1
         path = self.path / f"keys.{serial}"
         if not path.exists():
-            old, made = self.keys(), PrivateKeys.generate(entropy)
+            old, made = self.keys(), PrivateKeys.generate(entropy, with_release=is_available())
             keys = replace(made, identity=old.identity, curve=old.curve)
             _write_new(path, f"{KEYS_PREFIX} {base64.b64encode(keys.to_bytes()).decode()}\n".encode(), 0o600)
             sync_folder(self.path)
@@ -204,6 +205,7 @@ class Home:
             region=self.name,
             sign_key=keys.sign,
             log_key=keys.log,
+            release_key=keys.release,
             leaves=leaves,
             hashes=hashes,
             epoch=self.epoch,

@@ -17,6 +17,7 @@ from crypto.agreement import x25519
 from crypto.errors import CryptoError
 from crypto.hashing import tagged
 from crypto.keys import PrivateKeys
+from crypto.mldsa import PUBLIC_BYTES
 from crypto.signing import check_public, verify
 from protocol import codec
 from protocol.errors import CodecError, RosterError
@@ -40,7 +41,7 @@ class Keys:
         serial: 1, 2, …; rises with each new set.
         sign, log, witness: Ed25519 keys for envelopes, checkpoints, cosignatures; 32 bytes each.
         x25519, curve: X25519 keys for masks and for links; 32 bytes each.
-        release: Key for release checkpoints; nil, since this version has none.
+        release: ML-DSA-44 key for checkpoints at a release, 1312 bytes; None where the region has none.
     """
 
     serial: int
@@ -91,9 +92,10 @@ class Card:
 
     @property
     def public_keys(self) -> dict[str, bytes]:
-        """All six public keys by what they are for."""
+        """All public keys by what they are for; ``release`` where there is one."""
         keys = {"identity": self.identity}
-        return keys | {key: getattr(self.keys, key) for key in ("sign", "log", "witness", "x25519", "curve")}
+        keys |= {key: getattr(self.keys, key) for key in ("sign", "log", "witness", "x25519", "curve")}
+        return keys if self.keys.release is None else keys | {"release": self.keys.release}
 
     def statement(self) -> bytes:
         """Return the bytes that the identity key signs."""
@@ -131,8 +133,9 @@ def make_card(network: str, name: str, addresses: Iterable[str], keys: PrivateKe
     Raises:
         RosterError: A name or an address has a form that no card may have.
     """
+    release = keys.release.public if keys.release is not None else None
     public = Keys(
-        serial, keys.sign.public, keys.log.public, keys.witness.public, keys.x25519_public, keys.curve_public, None
+        serial, keys.sign.public, keys.log.public, keys.witness.public, keys.x25519_public, keys.curve_public, release
     )
     unsigned = Card(network, name, keys.identity.public, tuple(addresses), public, b"")
     _check_fields(unsigned)
@@ -217,16 +220,16 @@ def _check_fields(card: Card) -> None:
 def _check_keys(card: Card) -> None:
     if type(card.keys.serial) is not int or card.keys.serial < 1:
         raise RosterError(f"{card.name}: the key set has serial {card.keys.serial!r}; they count from 1")
-    if card.keys.release is not None:
-        raise RosterError(f"{card.name}: a release key is not in this version; expected nil")
     if type(card.sig) is not bytes or len(card.sig) != 64:
         raise RosterError(f"{card.name}: the signature of the card is not 64 bytes")
     seen: dict[bytes, str] = {}
     for use, key in card.public_keys.items():
-        if type(key) is not bytes or len(key) != 32:
-            raise RosterError(f"{card.name}: the {use} key is not 32 bytes")
+        wanted = PUBLIC_BYTES if use == "release" else 32
+        if type(key) is not bytes or len(key) != wanted:
+            raise RosterError(f"{card.name}: the {use} key is not {wanted} bytes")
         try:
-            check_public(key) if use in _SIGNING else _check_agreeing(key)
+            if use != "release":  # of ML-DSA every 1312 bytes are the one form of a key
+                check_public(key) if use in _SIGNING else _check_agreeing(key)
         except CryptoError as error:
             raise RosterError(f"{card.name}: the {use} key cannot be used: {error}") from error
         if key in seen:

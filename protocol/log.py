@@ -3,7 +3,9 @@
 Rules kept here, and nowhere else:
   * a logged envelope is signed over the head that the log has at that moment, and is its next entry;
   * time never goes back: an entry is dated no earlier than the one before it;
-  * a checkpoint is signed over the size that ``pending`` hands out, so there is no unsigned tail.
+  * a checkpoint is signed over the size that ``pending`` hands out, so there is no unsigned tail;
+  * at a release and at the end of a study it is signed once more, for the long term (``release_line``), and the
+    key set before a new one does so for the entry that brings the new one.
 
 What is refused leaves no trace. No disk and no clock: who owns a ``Log`` writes what ``pending`` returns,
 in one transaction, before anything sealed leaves.
@@ -11,18 +13,21 @@ in one transaction, before anything sealed leaves.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from crypto.merkle import Tree, leaf_hash
-from crypto.note import Checkpoint, checkpoint_body
+from crypto.mldsa import ReleaseKey, UnavailableError
+from crypto.note import Checkpoint, checkpoint_body, note_key_id, note_with
 from crypto.signing import SigningKey
 from protocol.codec import Value
 from protocol.entries import Entry, decode_entry, encode_entry
 from protocol.envelope import Envelope, Header, build
 from protocol.errors import CodecError, LogError
 from protocol.messages import message_type
+from protocol.release_line import PROTECTED, RELEASE, cosigned_message, line_of, release_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,7 @@ class Log:
         log_key: Signs checkpoints.
         leaves: What is stored, from 0. Only the last is read: the root shows whether the others are right.
         hashes: The leaf hashes, where of some entries nothing else is left (their leaf is None).
+        release_key: Signs checkpoints for the long term; None where the key set has none.
 
     Raises:
         LogError: The last stored entry is unreadable, or not of this log and place.
@@ -64,8 +70,12 @@ class Log:
         leaves: Iterable[bytes | None] = (),
         hashes: Iterable[bytes] | None = None,
         epoch: int = 1,
+        release_key: ReleaseKey | None = None,
     ) -> None:
         self.origin = f"{network}/{region}/{epoch}"
+        self._release_name = release_name(network, region)
+        self._release_key = release_key
+        self._due: list[ReleaseKey] = []
         self.region = region
         self.last_ms = 0
         self._sign_key = sign_key
@@ -101,6 +111,8 @@ class Log:
         self._pending.append(Leaf(entry.seq, leaf, digest))
         self.tree.append(digest)
         self.last_ms = entry.t_ms
+        if kind in PROTECTED:
+            self._fall_due()
         return entry
 
     def seal(
@@ -149,9 +161,35 @@ class Log:
             self.add("env.sent", sent, study=study, now_ms=now_ms)
         return envelope
 
-    def rekey(self, sign_key: SigningKey, log_key: SigningKey) -> None:
-        """Sign with another key set from here on; its ``key.rotate`` has just been added."""
-        self._sign_key, self._log_key = sign_key, log_key
+    def rekey(self, sign_key: SigningKey, log_key: SigningKey, release_key: ReleaseKey | None = None) -> None:
+        """Sign with another key set from here on; its ``key.rotate`` has just been added.
+
+        The release key before signs for that entry: else who can forge the identity key one day could bring a
+        release key of his own.
+        """
+        self._fall_due()
+        self._sign_key, self._log_key, self._release_key = sign_key, log_key, release_key
+
+    def _fall_due(self) -> None:
+        if self._release_key is not None and self._release_key not in self._due:
+            self._due.append(self._release_key)
+
+    def protected(self, checkpoint: Checkpoint, signature: bytes) -> list[tuple[bytes, bytes]]:
+        """Return the lines for the long term that are due, each in a note of the checkpoint that ``pending`` gave.
+
+        Returns:
+            Key id and note; none where this installation cannot sign them.
+        """
+        due, self._due = self._due, []
+        note = note_with(checkpoint_body(checkpoint), self.origin, self._log_key.public, signature)
+        notes = []
+        for key in due:
+            t_s = self.last_ms // 1000
+            with contextlib.suppress(UnavailableError):
+                sig = key.sign(cosigned_message(checkpoint, self._release_name, t_s))
+                key_id = note_key_id(self._release_name, RELEASE, key.public)
+                notes.append((key_id, note + line_of(self._release_name, key.public, t_s, sig)))
+        return notes
 
     @property
     def log_public(self) -> bytes:

@@ -85,7 +85,7 @@ class Rotation:
         keys = self.sets[serial]
         self.serial = serial
         self._peer.keys = keys
-        self._peer.log.rekey(keys.sign, keys.log)
+        self._peer.log.rekey(keys.sign, keys.log, keys.release)
         public = self._peer.membership.ring.keys(self._peer.me, serial)
         if public is not None:
             self._peer.membership.ring.rotated(self._peer.me, public, position, epoch_of(self._peer.log.origin))

@@ -27,6 +27,7 @@ _STARTS = (
 # Modules that come from `court` instead of from where they lie.
 _STAND_INS: Mapping[str, str] = {
     "crypto.signing": "signing",
+    "crypto.mldsa": "lattice",
     "crypto.agreement": "agreement",
     "crypto.masking": "absent",
     "crypto.keys": "absent",

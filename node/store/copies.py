@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from crypto.note import Checkpoint, parse_note
-from gossip.effects import CosigRow, ErasedRow, HeadRow, MirrorRow, OpeningRow, Row
+from gossip.effects import CosigRow, ErasedRow, HeadRow, MirrorRow, OpeningRow, ProtectedRow, Row
 from gossip.logs.mirror import Mirror
 from protocol.cosignature import Cosignature
 from protocol.epochs import epoch_of
@@ -29,6 +29,10 @@ CREATE TABLE IF NOT EXISTS cosig (
   origin TEXT NOT NULL, size INTEGER NOT NULL, "by" TEXT NOT NULL, t_s INTEGER NOT NULL,
   sig BLOB NOT NULL CHECK (length(sig) = 64), PRIMARY KEY (origin, size, "by")
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS protected (
+  origin TEXT NOT NULL, key BLOB NOT NULL CHECK (length(key) = 4), size INTEGER NOT NULL, note BLOB NOT NULL,
+  PRIMARY KEY (origin, key)
+) STRICT;
 """
 OPENING = """
 CREATE TABLE IF NOT EXISTS opening (
@@ -76,6 +80,13 @@ class Copies:
             case HeadRow():
                 values = (row.origin, row.size, row.root, row.proof, row.how)
                 self._db.execute("INSERT OR IGNORE INTO head VALUES (?, ?, ?, ?, ?)", values)
+            case ProtectedRow():
+                values = (row.origin, row.key, row.size, row.note)
+                self._db.execute(
+                    "INSERT INTO protected VALUES (?, ?, ?, ?) ON CONFLICT (origin, key)"
+                    " DO UPDATE SET size = excluded.size, note = excluded.note WHERE excluded.size > size",
+                    values,
+                )
             case OpeningRow():
                 values = (row.seq, row.field, row.salt, row.value)
                 self._db.execute("INSERT OR IGNORE INTO opening VALUES (?, ?, ?, ?)", values)
@@ -137,6 +148,14 @@ class Copies:
         where, values = ("", (origin,)) if size is None else (" AND size = ?", (origin, size))
         query = f'SELECT "by", size, t_s, sig FROM cosig WHERE origin = ?{where} ORDER BY size, "by"'  # noqa: S608
         return [Cosignature(*row) for row in self._db.execute(query, values)]
+
+    def protected(self, origin: str) -> list[ProtectedRow]:
+        """Return the checkpoints of a log that release keys signed, the largest of each key, ascending by size."""
+        # A reader may meet a log that an earlier version wrote and none has opened to append since.
+        if self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'protected'").fetchone() is None:
+            return []
+        rows = self._db.execute("SELECT key, size, note FROM protected WHERE origin = ? ORDER BY size, key", (origin,))
+        return [ProtectedRow(origin, *row) for row in rows]
 
     def _newest(self) -> list[tuple[str, int, bytes, bytes]]:
         return self._db.execute(

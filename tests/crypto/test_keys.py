@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from hashlib import sha256
 
@@ -73,7 +74,39 @@ def test_the_six_public_keys_are_distinct(keys: PrivateKeys) -> None:
     assert keys.curve_public == x25519_public(keys.curve)
 
 
+def test_a_release_key_is_the_seventh_and_its_public_key_is_kept() -> None:
+    made = PrivateKeys.generate(counted(), with_release=True)
+    assert made.release is not None
+    data = made.to_bytes()
+    assert data[:192] == PrivateKeys.generate(counted()).to_bytes()
+    assert data[192:] == made.release.seed + made.release.public
+    again = PrivateKeys.from_bytes(data).release
+    assert again is not None
+    assert (again.seed, again.public) == (made.release.seed, made.release.public)
+
+
 # Ways to be cheated.
+
+
+def test_a_release_key_shows_no_secret_and_is_not_copied() -> None:
+    made = PrivateKeys.generate(counted(), with_release=True)
+    assert made.release is not None
+    assert made.release.seed[:4].hex() not in repr(made) + repr(made.release)
+    with pytest.raises(TypeError, match="not pickled or copied"):
+        pickle.dumps(made.release)
+
+
+def test_a_public_release_key_of_another_seed_is_refused() -> None:
+    data = bytearray(PrivateKeys.generate(counted(), with_release=True).to_bytes())
+    data[-1] ^= 1
+    with pytest.raises(CryptoError, match="not that of its seed"):
+        PrivateKeys.from_bytes(bytes(data))
+
+
+def test_a_release_seed_that_is_another_key_again_is_refused() -> None:
+    data = PrivateKeys.generate(counted(), with_release=True).to_bytes()
+    with pytest.raises(CryptoError, match="two of the seven private keys are equal"):
+        PrivateKeys.from_bytes(data[:192] + data[:32] + data[224:])
 
 
 def test_keys_show_no_secret(keys: PrivateKeys) -> None:
