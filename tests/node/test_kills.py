@@ -72,7 +72,7 @@ def acknowledged(reading: int) -> list[tuple[int, int, bytes]]:
 
 def kill_after(child: int, reading: int, seconds: float) -> list[tuple[int, int, bytes]]:
     """Wait for its first word and then so long, kill, and return all that it has said."""
-    select.select([reading], [], [], 20.0)
+    select.select([reading], [], [], 200.0)
     time.sleep(seconds)
     os.kill(child, signal.SIGKILL)
     os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
