@@ -39,6 +39,7 @@ class _Study:
     metrics: dict[str, float | None] = field(default_factory=dict)
     words: str | None = None
     notes: list[str] = field(default_factory=list)
+    backs: int = 0
     has_ended: bool = False
     last: tuple[int, NDArray[np.float32]] | None = None
 
@@ -64,13 +65,15 @@ class Training:
     def metrics(self, study: bytes | None) -> dict[str, Any]:
         """Return ``metrics`` and ``metrics_round``: figures of the newest model evaluated, on own validation rows.
 
-        ``notes``: what the task noticed last in its training here, in words.
+        ``notes``: what the task noticed last in its training here, in words. ``backs``: how often a generator was put
+        back to an earlier one here.
         """
         one = self._studies.get(study or b"")
         return {
             "metrics": dict(one.metrics) if one else {},
             "metrics_round": one.evaluated if one else None,
             "notes": list(one.notes) if one else [],
+            "backs": one.backs if one else 0,
         }
 
     def complaint(self, study: bytes | None) -> str | None:
@@ -161,6 +164,7 @@ class Training:
                 one.train_s, one.words = answer.seconds, None
                 facts = reply["report"]
                 report = TrainReport(facts["steps"], facts["norm"], facts["loss"], facts["dp"])
+                one.backs = int(facts.get("backs", 0))
                 logger.info("round %d trained in %.2f s", job.round, answer.seconds)
                 for words in facts.get("notes") or ():
                     logger.warning("study %s: round %d: %s", study.hex()[:12], job.round, words)

@@ -34,6 +34,7 @@ def follow(study: str | None, home: Path, timeout_s: float | None, as_json: bool
     end = None if timeout_s is None else time.monotonic() + timeout_s
     last: tuple[object, ...] | None = None
     told: list[str] = []  # notes that were shown
+    backs = 0
     while True:
         one, now = ask(home, "study", {"study": bytes.fromhex(whole)}), ask(home, "status", {})
         current = now if now.get("study") == whole else {}
@@ -46,6 +47,8 @@ def follow(study: str | None, home: Path, timeout_s: float | None, as_json: bool
             fresh = [words for words in current.get("notes") or [] if words not in told]
             told += fresh
             line |= {"notes": fresh} if fresh else {}
+            backs = current.get("backs") or backs
+            line |= {"backs": backs} if backs else {}
             emit(line) if as_json else say("\n".join([in_words(line), *fresh]))
         if one["state"] in OVER:
             return _over(one, home, as_json)
@@ -69,13 +72,14 @@ def _sheet(home: Path, study: str) -> dict[str, str]:
 
 def in_words(line: dict[str, Any]) -> str:
     """Return one step of a study for people."""
-    from node.cli.status import STATES
+    from node.cli.status import STATES, times
 
     waits = f"; waits for {', '.join(line['waiting_for'])}" if line["waiting_for"] else ""
     if line["round"] is None:
         return f"{line['state']}{waits}"
     doing = STATES.get(line["doing"], line["doing"])
     sheet = f"; made-up samples: {line['samples']}" if "samples" in line else ""
+    sheet += f"; put back here {times(line['backs'])} so far" if line.get("backs") else ""
     return f"round {line['round']}: {doing}" + (waits if line["doing"] == "waiting" else "") + sheet
 
 

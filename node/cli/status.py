@@ -130,11 +130,18 @@ def in_words(now: dict[str, Any]) -> str:
         lines.append(fact("disk", size_words(disk["bytes"])))
     for name, value in sorted((now.get("metrics") or {}).items()):
         lines.append(fact(name, "undefined" if value is None else f"{value:.3f} on own validation rows"))
+    if backs := now.get("backs"):
+        lines.append(fact("put back", f"the generator here, {times(backs)}: to the last good one, at half the rate"))
     for note in now.get("notes") or []:
         lines.append(fact("noticed", note))
     for alarm in now.get("alarms") or []:
         lines.append(fact("ALARM", f"{alarm['code']}: {alarm['fix']}"))
     return "\n".join(lines)
+
+
+def times(count: int) -> str:
+    """Return how often, in words."""
+    return "once" if count == 1 else f"{count} times"
 
 
 def _since(wait: dict[str, Any]) -> str:

@@ -35,6 +35,7 @@ Floats = NDArray[np.float32]
 Arrays = dict[str, dict[str, Floats]]  # module -> parameter -> values
 Shapes = dict[str, dict[str, tuple[int, ...]]]  # module -> parameter -> shape
 CONTEXT = b"landsting/v1/"
+BACKS = "watch.backs"  # among what stays: steps done in the study whenever its generator was put back here
 
 
 def tagged_hash(tag: str, data: bytes) -> bytes:
@@ -148,6 +149,7 @@ class TrainReport:
         loss: Mean training loss; None where there is none, and under DP, where it would be un-noised.
         dp: Integers for the log; None without DP.
         notes: Sentences for the region's own people about what the task noticed; no values of patients.
+        backs: How often in the study a generator was put back here, this round counted.
     """
 
     steps: int
@@ -155,6 +157,7 @@ class TrainReport:
     loss: float | None = None
     dp: dict[str, int | str] | None = None
     notes: tuple[str, ...] = ()
+    backs: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from node.learning.stages import SCORE, check_stages, first_rows, noise
 from node.learning.state import State
 from node.learning.supervised import Supervised
 from node.learning.task import (
+    BACKS,
     Encoded,
     Floats,
     Local,
@@ -335,7 +336,7 @@ class Trainer:
         if context is not None:
             assert context.taken == steps, "what was paid is not what was used"
         norm = float(np.linalg.norm(out.astype(np.float64) - vector))
-        return out, TrainReport(steps, norm, loss, facts, tuple(local.notes))
+        return out, TrainReport(steps, norm, loss, facts, tuple(local.notes), len(private.get(BACKS, ())))
 
     def _take_up(self) -> None:
         """Go on with the rows of the version that is bound now; it has the plan's schema, or the study stops here."""

@@ -159,6 +159,7 @@ class Worker:
             "loss": report.loss,
             "dp": report.dp,
             "notes": list(report.notes),
+            "backs": report.backs,
         }
         return {"vector": _bytes(vector, "<f4"), "report": facts}
 

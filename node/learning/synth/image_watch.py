@@ -42,13 +42,13 @@ def watched(
     """
     if not watch.finite(after) or not np.isfinite(losses).all():
         kept = {module: dict(values) for module, values in before.items()}
-        local.notes.append(watch.back(kept, local.private, "weights are no longer finite"))
+        watch.back(kept, local, "weights are no longer finite")
         return kept
     why = astray(_look(after["ema"], form, local), local.private, certain, local.before)
     if why is None:
         watch.remember(after, local.private, GOES_BACK_TO)
     else:
-        local.notes.append(watch.back(after, local.private, why))
+        watch.back(after, local, why)
     return after
 
 

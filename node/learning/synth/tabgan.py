@@ -134,21 +134,20 @@ class TabGan:
         local = play.local
         if not watch.finite(after) or not np.isfinite(play.losses).all():
             kept = {module: dict(values) for module, values in before.items()}
-            local.notes.append(watch.back(kept, local.private, "weights are no longer finite"))
+            watch.back(kept, local, "weights are no longer finite")
             return kept
         rng = np.random.Generator(np.random.PCG64(int(local.rng.integers(2**62))))
         labels = tables.drawn_labels(play.coding.prior, watch.SAMPLES, rng)
         made = tables.sample(after["ema"], play.coding, labels, settings["noise"], rng)
-        validation, real = local.validation, local.rows
-        if local.dp is not None:  # what training rows say would carry no epsilon
-            none = Encoded(real.x[:0], real.y[:0], coding=real.coding)
-            real = validation if validation is not None else none
+        real, validation = local.rows, local.validation
+        if local.dp is not None:  # what real rows say of what is sent would carry no epsilon, validation rows' as well
+            real, validation = Encoded(real.x[:0], real.y[:0], coding=real.coding), None
         found = watch.look(made, labels, real, judged=validation)
         why = watch.astray(found, local.private, play.certain, local.before)
         if why is None:
             watch.remember(after, local.private, GOES_BACK_TO)
             return after
-        local.notes.append(watch.back(after, local.private, why))
+        watch.back(after, local, why)
         return after
 
     def evaluate(self, arrays: Arrays, rows: Encoded, settings: Mapping[str, Any]) -> dict[str, float | None]:

@@ -4,14 +4,15 @@
 |---|---|
 | weights and losses | not finite |
 | places that rows of all regions have, never made in ``SAMPLES`` rows | over a quarter of them |
+| where no shares were opened: columns of which one place alone is made | over a quarter of them |
 | mean distance between made rows, over that between real ones | below .7 |
 | pairs of equal made rows, beyond those among real ones | over a tenth |
 | share of rows that D tells apart | above .95 for 50 steps and made rows near each other (below .85) |
 | AUROC on own validation rows of a line fitted on made rows | .1 below its best |
 
 Back means: the generator becomes its last good running mean, D is what it was then, moments begin anew, and the
-learning rate here is halved. What is kept for that stays in the region. With differential privacy only validation
-rows are looked at, which carry no claim; D's verdicts on training rows are not.
+learning rate here is halved; it is counted. What is kept for that stays in the region. With differential privacy
+weights and made rows alone are looked at: what a real row decided would be in what is sent, and outside epsilon.
 
 A D that tells all apart is no harm by itself: with 30 rows of its own it always does.
 """
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 
 from node.learning.metrics import auroc
 from node.learning.synth.coding import TableCoding
-from node.learning.task import Arrays, Encoded, Floats
+from node.learning.task import BACKS, Arrays, Encoded, Floats, Local
 
 SAMPLES = 256
 CALM = 100  # steps before which nothing but finiteness is looked at
@@ -43,7 +44,8 @@ class Look:
     """What made rows look like; None is undefined.
 
     Attributes:
-        missed: Share of places, each with 2 % of rows or more, that no made row has.
+        missed: Share of places, each with 2 % of rows or more, that no made row has; of a column whose shares were
+            not opened it counts whether more than one place is made.
         spread: Mean distance between made rows over that between real ones.
         equal: Share of made rows that equal another one, beyond the same share of real ones.
         auroc: On real rows, of a line fitted on made ones.
@@ -75,13 +77,16 @@ def look(made: Floats, made_labels: NDArray[np.int64], real: Encoded, *, judged:
 
 
 def _missed(made: Floats, coding: TableCoding) -> float:
-    wanted, never = 0, 0
+    wanted = never = 0
     for part in coding.parts:
-        shares = part.shares or [float(is_open) for is_open in part.open] if part.offset is None else part.shares
-        for i, share in enumerate(shares or ()):
-            if share >= LEAST_SHARE:
-                wanted += 1
-                never += not (made[:, part.at + i] > 0.5).any()
+        is_made = (made[:, part.at : part.until] > 0.5).any(axis=0)
+        if part.shares is None:  # nobody knows which places rows have, but one alone is no table
+            wanted += 1
+            never += is_made.sum() < 2
+            continue
+        common = np.asarray(part.shares) >= LEAST_SHARE
+        wanted += int(common.sum())
+        never += int((common & ~is_made).sum())
     return never / wanted if wanted else 0.0
 
 
@@ -170,11 +175,12 @@ def remember(arrays: Arrays, private: dict[str, Floats], modules: Mapping[str, s
             private[f"{PREFIX}good.{module}.{name}"] = value.copy()
 
 
-def back(arrays: Arrays, private: dict[str, Floats], why: str) -> str:
-    """Put the last good weights into ``arrays``, halve the rate, forget moments; return a sentence.
+def back(arrays: Arrays, local: Local, why: str) -> None:
+    """Put the last good weights into ``arrays``, halve the rate, forget moments, count it; say so in ``local.notes``.
 
     Where nothing good was kept yet the weights stay, unless they are not finite: then the caller begins the round anew.
     """
+    private = local.private
     for module, values in arrays.items():
         for name in values:
             good = private.get(f"{PREFIX}good.{module}.{name}")
@@ -185,4 +191,5 @@ def back(arrays: Arrays, private: dict[str, Floats], why: str) -> str:
     rate = max(LEAST_RATE, rate_here(private) / 2)
     private[f"{PREFIX}rate"] = np.array([rate], np.float32)
     private[f"{PREFIX}certain"] = np.zeros(1, np.float32)
-    return f"{why}: back to the last good generator, learning rate here times {rate:g}"
+    private[BACKS] = np.append(private.get(BACKS, np.empty(0, np.float32)), np.float32(local.before))
+    local.notes.append(f"{why}: back to the last good generator, learning rate here times {rate:g}")

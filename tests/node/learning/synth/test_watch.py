@@ -9,10 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from node.learning.baselines import own_totals
 from node.learning.demo_data import DemoData, write
+from node.learning.privacy import plan_values
 from node.learning.synth import watch
+from node.learning.synth.coding import TableCoding
 from node.learning.synth.watch import CALM, Look
+from node.learning.task import Encoded
 from node.learning.trainer import Agreed, Trainer
+from tests.node.learning.synth.test_coding import SCHEMA
 
 FINE = Look(0.0, 1.0, 0.0, 0.9)
 
@@ -75,6 +80,41 @@ def test_collapse_goes_back_to_the_last_good_generator_at_half_the_rate_and_says
     np.testing.assert_array_equal(after[: ema.start], good[ema])  # the generator becomes its mean
     assert again.tobytes() == after.tobytes()
     assert watch.rate_here(node.kept()) == 0.5
+    assert report.backs == same.backs == 1
+    assert node.train(22, after)[1].backs == 2  # counted over the study, and kept with what stays
+    assert node.kept()["watch.backs"].tolist() == [170, 180]  # steps done before these rounds
+
+
+def test_under_privacy_no_real_row_decides_whether_a_round_goes_back(
+    demo: DemoData, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What is sent would else say something of validation rows, which carry no epsilon."""
+    seen: list[tuple[int, object]] = []
+
+    def looked(made: Any, labels: Any, real: Any, *, judged: Any = None) -> Look:
+        seen.append((len(real), judged))
+        return FINE
+
+    monkeypatch.setattr(watch, "look", looked)
+    for terms in (None, plan_values("8", "1e-3", rounds=1, local_steps=2)):
+        agreed = Agreed("tabgan", "1", {"hidden": 8, "noise": 4, "local_steps": 2, "test_share": "0.3"}, 1, dp=terms)
+        node = Trainer(agreed, study="ab", region="north", manifest=demo.manifests["north"], ledger=tmp_path / "ledger")
+        node.train(len(node.sums), node.initial(), own_totals(node, node.sums))
+
+    assert seen[0][0] > 0
+    assert seen[0][1] is not None
+    assert seen[1] == (0, None)
+
+
+@pytest.mark.parametrize(("alike", "missed"), [(False, 0.0), (True, 1.0)])
+def test_without_shares_a_column_made_with_one_value_alone_is_what_is_missed(alike: bool, missed: float) -> None:
+    coding = TableCoding.of(SCHEMA, None)
+    made = np.zeros((64, coding.width), np.float32)
+    for part in coding.parts:
+        made[np.arange(64), part.at + (0 if alike else np.arange(64) % len(part.names))] = 1
+    none = Encoded(made[:0], np.zeros(0, np.int64), coding=coding)
+
+    assert watch.look(made, np.zeros(64, np.int64), none) == Look(missed, None, None, None)
 
 
 def test_weights_that_are_not_finite_never_leave(demo: DemoData, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +134,7 @@ def test_what_the_watch_says_reaches_status_journal_and_follow_and_a_sheet_lies_
     demo: DemoData, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     from gossip.effects import Open, Train
-    from node.cli import status
+    from node.cli import following, status
     from node.learning.describe import describe
     from node.learning.worker import Worker
     from node.training import Training
@@ -123,6 +163,11 @@ def test_what_the_watch_says_reaches_status_journal_and_follow_and_a_sheet_lies_
         training.event(answer, 0)
 
     (said,) = training.metrics(study)["notes"]
+    assert training.metrics(study)["backs"] == 1
+    assert "once" in status.in_words({"state": "train", "backs": 1})
+    assert following.in_words({"state": "running", "round": 4, "doing": "mix", "waiting_for": [], "backs": 2}).endswith(
+        "put back here 2 times so far"
+    )
     assert said.startswith("round 3: 90% of the bins and categories are never made: back to the last good generator")
     assert said.removeprefix("round 3: ") in caplog.text
     assert said in status.in_words({"state": "train", "notes": [said]})
