@@ -170,10 +170,13 @@ def judge_data(home: Path, one: Candidate, page: Path | None = None, lang: str =
         Refusal: Tests of the plan do not hold; of each the sentence of the page, with figure and threshold.
     """
     from node.learning.synth.measure.advice import refusal
-    from node.synthetic_report import measured, of_study, write
+    from node.made_rows import check_form
+    from node.synthetic_report import made_by, measured, of_study, write
 
     # Another region's own newest model differs a little from the one that made these rows.
-    report = measured(one.file, replace(of_study(home, one.study, None), model=one.model))
+    beside = replace(of_study(home, one.study, None), model=one.model)
+    check_form(one.file, one.card, beside.schema, made_by(one.file)[1])
+    report = measured(one.file, beside)
     if bytes.fromhex(report.data) != one.file_sha256:
         raise Refusal("FILE", f"{one.file.name} changed while it was read", "a file at rest", "Do it again.")
     if page is not None:
@@ -278,11 +281,15 @@ def _lineage(home: Path, one: Candidate) -> tuple[bytes, int]:
     import tempfile
 
     from gossip.exchange.mixing import model_hash
+    from node.made_rows import check_made_again
     from node.models import held_model
+    from node.synthetic_report import made_by
 
     held = held_model(home, one.study)
     with tempfile.TemporaryDirectory() as name:
         sha256 = held.trainer.export(held.vector, held.totals, Path(name) / "model.safetensors")
+        if sha256 == one.model and one.what == DATA:
+            check_made_again(Path(name) / "model.safetensors", one.file, made_by(one.file)[1], here=True)
     if sha256 != one.model:
         raise Refusal(
             "GATE", f"{one.file.name} comes from a model with sha256 {one.model[:16]}…",

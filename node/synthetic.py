@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -30,7 +31,9 @@ TABLES, IMAGES = ("tabgan", "tabvae"), ("imagegan",)
 MANIFEST = "manifest.toml"  # of a folder of images
 INDEX = "index.csv"
 MOST_ROWS = 10_000_000
-_ORIGIN = re.compile(r"landsting synth, study ([0-9a-f]{64}|none), model ([0-9a-f]{64}), seed (\d+), rows (\d+)")
+_ORIGIN = re.compile(
+    r"landsting synth, study ([0-9a-f]{64}|none), model ([0-9a-f]{64}), seed (\d+), rows (\d+)(?:, where (\{.*\}))?"
+)
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,40}")
 
 
@@ -41,26 +44,35 @@ class Origin:
     Attributes:
         study: 64 hex digits; "" for a model without one.
         model: SHA-256 of the generator's safetensors file, in hex.
+        where: The condition: column and value, by column.
     """
 
     study: str
     model: str
     seed: int
     rows: int
+    where: tuple[tuple[str, str], ...] = ()
 
     def text(self) -> str:
         """Return it in words; ``of_text`` is the inverse."""
         study = self.study or "none"
-        return f"landsting synth, study {study}, model {self.model}, seed {self.seed}, rows {self.rows}"
+        where = f", where {json.dumps(dict(self.where), sort_keys=True)}" if self.where else ""
+        return f"landsting synth, study {study}, model {self.model}, seed {self.seed}, rows {self.rows}{where}"
 
     @classmethod
     def of_text(cls, text: str) -> Origin | None:
         """Return what the words say; None if they say something else."""
-        found = _ORIGIN.match(text)
+        found = _ORIGIN.fullmatch(text)
         if found is None:
             return None
-        study = "" if found[1] == "none" else found[1]
-        return cls(study, found[2], int(found[3]), int(found[4]))
+        study, where = "" if found[1] == "none" else found[1], tuple[tuple[str, str], ...]()
+        try:
+            if found[5] is not None:
+                where = tuple(sorted((str(name), str(value)) for name, value in json.loads(found[5]).items()))
+            one = cls(study, found[2], int(found[3]), int(found[4]), where)
+        except ValueError:
+            return None
+        return one if one.text() == text else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +121,6 @@ def about_model(model: Path) -> dict[str, Any]:
     Raises:
         ConfigError: It cannot be read.
     """
-    import json
-
     try:
         about = json.loads(file_bytes(model.with_suffix(".json"), "model's description"))
         if not isinstance(about, dict) or not isinstance(about.get("task"), str) or "schema" not in about:
@@ -138,7 +148,7 @@ def generate(model: Path, out: Path, *, rows: int, seed: int, condition: Mapping
     study = str(about.get("study", ""))
     origin = Origin(
         study if re.fullmatch("[0-9a-f]{64}", study) else "",
-        hashlib.sha256(file_bytes(model, "model")).hexdigest(), seed, rows,
+        hashlib.sha256(file_bytes(model, "model")).hexdigest(), seed, rows, tuple(sorted(condition.items())),
     )  # fmt: skip
     task = about["task"]
     if task not in (*TABLES, *IMAGES):
@@ -186,14 +196,14 @@ def _table(model: Path, out: Path, origin: Origin, about: Mapping[str, Any], con
         with part.open("wb") as file:
             write = _csv(file) if out.suffix == ".csv" else _parquet(file, schema)
             for frame in pieces:
-                write(_readable(frame, schema))
+                write(readable(frame, schema))
             write(None)
         part.replace(out)
     finally:
         part.unlink(missing_ok=True)
     sha256 = data_sha256(out)
     manifest = out.with_suffix(".toml")
-    manifest.write_text(_manifest(schema, origin, condition, out.name, sha256), encoding="utf-8")
+    manifest.write_text(card_text(schema, origin, out.name, sha256), encoding="utf-8")
     return Made(out, manifest, origin, sha256)
 
 
@@ -242,7 +252,7 @@ def _parquet(file: io.BufferedWriter, schema: Schema) -> Write:
     return write
 
 
-def _readable(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+def readable(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """Return rows as the schema's reader takes them: codes for missing, dates as dates, and the mark."""
     from node.learning.data.source import MARK
 
@@ -273,7 +283,7 @@ def _dated(frame: pd.DataFrame, column: Column) -> None:
     frame[column.name] = dates.dt.strftime("%Y-%m-%dT%H:%M:%S").astype(object).where(dates.notna(), None)
 
 
-def _manifest(schema: Schema, origin: Origin, condition: Mapping[str, str], path: str, sha256: str | None) -> str:
+def card_text(schema: Schema, origin: Origin, path: str, sha256: str | None) -> str:
     """Return the manifest of synthetic data as TOML."""
     from node.learning.data.manifest import to_toml
 
@@ -284,8 +294,8 @@ def _manifest(schema: Schema, origin: Origin, condition: Mapping[str, str], path
         "file": [{"path": path, "sha256": sha256}], "column": columns,
     }  # fmt: skip
     head = "# Synthetic: no row is a patient's. Made by a model; see source_system.\n"
-    if condition:
-        head += "# Only rows with " + ", ".join(f"{name} = {value!r}" for name, value in condition.items()) + ".\n"
+    if origin.where:
+        head += "# Only rows with " + ", ".join(f"{name} = {value!r}" for name, value in origin.where) + ".\n"
     return head + to_toml(raw)
 
 
@@ -297,33 +307,48 @@ def _images(model: Path, out: Path, origin: Origin, about: Mapping[str, Any], co
     from PIL.PngImagePlugin import PngInfo
 
     from node.learning.data.schema import Schema
-    from node.learning.data.source import MARK
     from node.learning.synth.image_sampling import generate as sampled
 
     schema = Schema.of_value(about["schema_id"], about["schema"])
-    image, label = schema.image, schema.label
-    assert image is not None
-    gone = {column.name: column.missing[0] for column in schema.features if column.missing}
-    if unknown := [column.name for column in schema.features if column.name not in gone]:
+    if unknown := [column.name for column in schema.features if not column.missing]:
         raise ConfigError(
             f"column {unknown[0]}, which no generator of images makes", "codes for missing to write in its place",
             f"Declare {unknown[0]} with missing = [...] in the study's manifest.",
         )  # fmt: skip
-    names = [image.name, label.name, *gone, MARK]
-    folders = {k: k if _FOLDER.fullmatch(k) else f"class{i}" for i, k in enumerate(schema.classes)}
     mark = PngInfo()
     mark.add_text("Comment", "synthetic")
     pieces = sampled(model, rows=origin.rows, seed=origin.seed, condition=condition)
-    for folder in folders.values():
-        (out / folder).mkdir(parents=True)
+    for k in schema.classes:
+        (out / _folder(schema, k)).mkdir(parents=True)
     with (out / INDEX).open("w", encoding="utf-8", newline="") as file:
         import csv
 
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(names)
+        writer.writerow(index_names(schema))
         for number, (k, pixels) in enumerate(pieces):
-            name = f"{folders[k]}/{number:07d}.png"
-            Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(out / name, pnginfo=mark)
-            writer.writerow([name, k, *gone.values(), 1])
-    (out / MANIFEST).write_text(_manifest(schema, origin, condition, INDEX, data_sha256(out / INDEX)), encoding="utf-8")
+            row = index_row(schema, number, k)
+            Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(out / row[0], pnginfo=mark)
+            writer.writerow(row)
+    for k in schema.classes:
+        if not any((out / _folder(schema, k)).iterdir()):
+            (out / _folder(schema, k)).rmdir()
+    (out / MANIFEST).write_text(card_text(schema, origin, INDEX, data_sha256(out / INDEX)), encoding="utf-8")
     return Made(out, out / MANIFEST, origin, data_sha256(out))
+
+
+def _folder(schema: Schema, k: str) -> str:
+    return k if _FOLDER.fullmatch(k) else f"class{schema.classes.index(k)}"
+
+
+def index_names(schema: Schema) -> list[str]:
+    """Return the first line of the index of made-up images."""
+    from node.learning.data.source import MARK
+
+    assert schema.image is not None
+    return [schema.image.name, schema.label.name, *(column.name for column in schema.features), MARK]
+
+
+def index_row(schema: Schema, number: int, k: str) -> list[str]:
+    """Return an image's line: its file, its class, codes for what no generator of images makes, the mark."""
+    gone = [column.missing[0] if column.missing else "" for column in schema.features]
+    return [f"{_folder(schema, k)}/{number:07d}.png", k, *gone, "1"]

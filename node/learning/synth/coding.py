@@ -247,7 +247,8 @@ def _is_number(column: Column) -> bool:
     return column.kind in NUMERIC and column.kind != "boolean"
 
 
-def _decimals(column: Column) -> int:
+def decimals_of(column: Column) -> int:
+    """Return how many digits after the point a made number has."""
     if column.decimals is not None:
         return column.decimals
     if column.kind != "number":
@@ -290,7 +291,7 @@ def _number(column: Column, stats: GlobalStats | None, at: int) -> Part:
             shares = (*(0.0 for _ in range(BINS)), 1.0)
     is_open = tuple(share > 0 for share in shares) if shares is not None else (True,) * len(names)
     return Part(
-        column.name, column.kind, at, names, is_open, shares, _decimals(column), at + len(names),
+        column.name, column.kind, at, names, is_open, shares, decimals_of(column), at + len(names),
         tuple(tuple(segs) for segs in bins), constant,
     )  # fmt: skip
 
@@ -300,7 +301,7 @@ def _points(found: list[Segment], column: Column, first: float, last: float) -> 
 
     The outer bins also hold what lies beyond ``first`` and ``last``: many rows there lie on the end itself.
     """
-    step, unit = (last - first) / FINE, 10.0 ** -_decimals(column)
+    step, unit = (last - first) / FINE, 10.0 ** -decimals_of(column)
     low, high = column.range or (0.0, 1.0)
     out = []
     for a, b, share in found:
