@@ -93,6 +93,7 @@ class MemoryStore:
             mirrors.append(Mirror(origin, [rows[n][1] for n in range(head.size)], seen, signature))
         given = [Cosignature(c.by, c.size, c.t_s, c.sig) for c in self.cosignatures if c.origin == own]
         witness.held.load(mirrors, given)
+        witness.protecting.load(self.protected)
 
     def firsts(self) -> list[tuple[str, bytes]]:
         """First entries of others' later epochs that were verified: origin, leaf."""

@@ -94,6 +94,7 @@ class Network:
         worker: What answers ``Open``, ``Measure`` and ``Train``.
         delay_ms: One-way delay of a message, or a function of sender and receiver that says it for the next one.
         train_ms: Time that a local round takes, by region and round.
+        with_release: Whether the regions have release keys.
     """
 
     def __init__(
@@ -105,7 +106,9 @@ class Network:
         network: str = "simulated.example",
         delay_ms: int | Callable[[str, str], int] = 2,
         train_ms: Callable[[str, int], int] = lambda _region, _round: 20,
+        with_release: bool = False,
     ) -> None:
+        self._with_release = with_release
         self.names = tuple(sorted(names))
         self.now_ms = EPOCH_MS
         self.models: dict[str, NDArray[np.float32]] = {}
@@ -129,7 +132,7 @@ class Network:
         self.regions: dict[str, _Region] = {}
         for name in self.names:
             entropy = SeededEntropy(seed, name)
-            keys = PrivateKeys.generate(entropy)
+            keys = PrivateKeys.generate(entropy, with_release=with_release)
             card = make_card(network, name, [f"tcp://{name}.example:7700"], keys)
             region = _Region(keys, card, {1: keys}, MemoryStore(), entropy)
             self.regions[name] = region
@@ -207,7 +210,7 @@ class Network:
         """Make and offer a region's next key set; returns its card, for the next roster."""
         region = self.regions[name]
         serial = region.card.keys.serial + 1
-        made = PrivateKeys.generate(region.entropy)
+        made = PrivateKeys.generate(region.entropy, with_release=self._with_release)
         keys = dataclasses.replace(made, identity=region.keys.identity, curve=region.keys.curve)
         card = make_card(self._network, name, region.card.addresses, keys, serial)
         region.sets[serial] = keys

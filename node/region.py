@@ -109,6 +109,7 @@ class Region:
             if home.serial + 1 in home.key_sets():
                 peer.rotation.offer(*home.next_keys())
             peer.witness.held.load(store.copies.mirrors(), store.copies.cosignatures(log.origin))
+            peer.witness.protecting.load(store.copies.protected())
             vault = Vault(home.path)
             for name, study in peer.studies.items():  # rounds that a stop cut short leave nothing behind
                 vault.sift(name, None, study.context.recording.held, openings=False)

@@ -76,6 +76,7 @@ class Log:
         self._release_name = release_name(network, region)
         self._release_key = release_key
         self._due: list[ReleaseKey] = []
+        self.lines: dict[bytes, tuple[int, bytes]] = {}  # of this run, by key id: size and note
         self.region = region
         self.last_ms = 0
         self._sign_key = sign_key
@@ -189,6 +190,7 @@ class Log:
                 sig = key.sign(cosigned_message(checkpoint, self._release_name, t_s))
                 key_id = note_key_id(self._release_name, RELEASE, key.public)
                 notes.append((key_id, note + line_of(self._release_name, key.public, t_s, sig)))
+        self.lines |= {key_id: (checkpoint.size, signed) for key_id, signed in notes}
         return notes
 
     @property

@@ -12,17 +12,19 @@ a start that asks first: ``waking``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from crypto.errors import CryptoError
 from crypto.note import Checkpoint
+from gossip.blame import UNTIMELY
 from gossip.effects import CosigRow, HeadRow, MirrorRow, Suspect
 from gossip.errors import RemoteError
 from gossip.events import Buffer
 from gossip.logs.copying import Copying
 from gossip.logs.holdings import Holdings, Records, Seen
 from gossip.logs.mirror import Mirror
+from gossip.logs.protecting import Protecting
 from gossip.logs.standing import Standing
 from gossip.step import Step
 from protocol.codec import Value
@@ -44,8 +46,10 @@ if TYPE_CHECKING:
     from gossip.studies.study import Study
 
 MAX_RELAYED = 64
+MAX_KEEPERS = 8
 MAX_SEEN = 200
 SETTLE_MS = 3_000
+PROOFS = 12
 WITNESS_TYPES = ("HEADS", "COSIGN", "PROVE", "PROOF", "MIRROR", "HELLO", "BEHIND")
 
 
@@ -68,6 +72,11 @@ def is_witnessed(study: Study) -> bool:
     return bool(witness["mirror"]) or witness["quorum"] != 0
 
 
+def _within(study: Study) -> int:
+    """The round at hand, or the last one."""
+    return min(max(study.round, 0), study.context.plan.end_round - 1)
+
+
 class Witness:
     """One region's witnessing.
 
@@ -75,7 +84,9 @@ class Witness:
         held: Checkpoints, copies and cosignatures.
         standing: Whether what is signed fits them.
         copying: Entries and proofs on their way.
+        protecting: Checkpoints with a line for the long term.
         told: Size of the own log at the last HEADS.
+        told_to: The same by region, since its link came up.
     """
 
     def __init__(self, peer: Peer, records: Records) -> None:
@@ -83,8 +94,12 @@ class Witness:
         self.held = Holdings(peer, records)
         self.standing = Standing(peer, self.held)
         self.copying = Copying(peer, self.held)
+        self.protecting = Protecting(peer, self.held)
         self.told = 0
+        self.told_to: dict[str, int] = {}
         self._told_ms = 0
+        self._grown = 0, 0  # size of the own log, and since when
+        self._proofs: dict[str, int] = {}  # by region: how often it may ask until it is told again
         self._awaited: dict[str, tuple[Seen, str, bool]] = {}  # the checkpoint, whose it is, whether entries come
 
     @property
@@ -102,29 +117,51 @@ class Witness:
         if not is_witnessed(study):
             return
         self._log_heads(step, study, round - 1)
-        self._tell(step, study, round)
+        self._tell(step, study, round, neighbours_of(study, round))
 
-    def settle(self, step: Step, study: Study) -> None:
-        """Tell what came after the last round as well, once the study is over: else no copy would have it."""
-        if study.outcome is None or not is_witnessed(study) or not 0 < self.told < self._peer.log.size:
+    def keepers(self) -> tuple[str, ...]:
+        """Who is told of the log where no round tells it: who witnesses the study at hand.
+
+        As long as there was none, the next members in the order of their names that are linked.
+        """
+        study, me = self._peer.current, self._peer.me
+        if study is not None:
+            return neighbours_of(study, _within(study)) if is_witnessed(study) else ()
+        linked = [n for n in self._peer.presence.links() if n in self._peer.membership.names]
+        return tuple(sorted(linked, key=lambda n: (n < me, n))[:MAX_KEEPERS])
+
+    def settle(self, step: Step) -> None:
+        """Tell what no round tells, once nothing more has come for a moment: else no copy would have it.
+
+        That is what follows the last round of a study, and what is written while none runs.
+        """
+        log, study = self._peer.log, self._peer.current
+        if log.size != self._grown[0]:
+            self._grown = log.size, step.now_ms
+        still_ms = step.now_ms - max(self._told_ms, self._grown[1])
+        if still_ms < SETTLE_MS or (study is not None and study.outcome is None):
             return
-        if step.now_ms >= self._told_ms + SETTLE_MS:
-            self._tell(step, study, study.context.plan.end_round - 1)
+        linked, held = self._peer.presence.links(), self.held.since
+        names = [n for n in self.keepers() if n in linked and max(held.get(n, 0), self.told_to.get(n, 0)) < log.size]
+        if names:
+            self._tell(step, study, study.context.plan.end_round - 1 if study is not None else 0, names)
 
-    def stopping(self, step: Step, study: Study | None) -> None:
+    def stopping(self, step: Step) -> None:
         """Tell the log as it is when the node stops: what no copy has could not be given back."""
-        if study is not None and is_witnessed(study):
-            self._tell(step, study, min(max(study.round, 0), study.context.plan.end_round - 1))
+        study, names = self._peer.current, self.keepers()
+        if names:
+            self._tell(step, study, _within(study) if study is not None else 0, names)
 
-    def lacks_copy(self, study: Study | None) -> bool:
+    def lacks_copy(self) -> bool:
         """Whether fewer neighbours than are linked (or than the quorum) have confirmed the log as it was told last."""
-        if study is None or self.told < self._peer.log.size:
+        study = self._peer.current
+        if self.told < self._peer.log.size:
             return False
-        round = min(max(study.round, 0), study.context.plan.end_round - 1)
-        linked = set(neighbours_of(study, round)) & set(self._peer.presence.links())
-        return len(linked & set(self.confirmed_by)) < min(len(linked), max(1, quorum_of(study, round)))
+        linked = set(self.keepers()) & set(self._peer.presence.links())
+        wanted = quorum_of(study, _within(study)) if study is not None else -(-len(linked) // 2)
+        return len(linked & set(self.confirmed_by)) < min(len(linked), max(1, wanted))
 
-    def _tell(self, step: Step, study: Study, round: int) -> None:
+    def _tell(self, step: Step, study: Study | None, round: int, names: Iterable[str]) -> None:
         log = self._peer.log
         self._told_ms = step.now_ms
         checkpoint, signature = log.signed()
@@ -134,11 +171,13 @@ class Witness:
         first = round * MAX_RELAYED % len(known) if len(known) > MAX_RELAYED else 0  # of many, others each round
         told = sorted((known[first:] + known[:first])[:MAX_RELAYED], key=lambda seen: seen.checkpoint.origin)
         others = [self.held.note(seen) for seen in told]
-        for name in neighbours_of(study, round):
+        at = (study.id, round) if study is not None else (None, None)
+        for name in names:
             since = min(self.held.since.get(name, 0), checkpoint.size)
+            self.told_to[name], self._proofs[name] = checkpoint.size, PROOFS
             payload = Heads(round, own, since, tuple(others)).encode()
-            step.seal("HEADS", {}, to=[name], study=study.id, round=round, payload=payload)
-            if study.context.plan.witness["mirror"]:
+            step.seal("HEADS", {}, to=[name], study=at[0], round=at[1], payload=payload)
+            if study is None or study.context.plan.witness["mirror"]:
                 self.copying.mirror_to(step, name, since)
 
     def _log_heads(self, step: Step, study: Study, round: int) -> None:
@@ -177,7 +216,7 @@ class Witness:
                 case "MIRROR":
                     first, items = decode_mirror(bytes(payload or b""))
                     if fields.body["log"] == self._peer.log.origin:
-                        self._peer.waking.recovered(step, name, first, items)
+                        self._peer.waking.recovered(name, first, items)
                     elif self._peer.following.is_new(fields.log):
                         if fields.body["log"] == fields.log and self._peer.following.awaits(name, fields.log):
                             self.mirrors[fields.log].take(first, items[:1])
@@ -203,7 +242,9 @@ class Witness:
             self._peer.following.offered(step, name, own)
             return
         study = self._peer.studies.get(fields.study or b"")
-        if study is None or name not in study.context.plan.regions or not is_witnessed(study):
+        if study is None and (fields.study is not None or name not in self._peer.membership.names):
+            return
+        if study is not None and (name not in study.context.plan.regions or not is_witnessed(study)):
             return
         if own is None or own.checkpoint.origin != fields.log:
             raise RemoteError(name, "STATE", "HEADS without a checkpoint that its log has signed")
@@ -211,6 +252,7 @@ class Witness:
             raise RemoteError(name, "STATE", f"HEADS of {fields.log}, which it has begun anew since")
         for note in heads.others:
             self.standing.relayed(step, note)
+        self.protecting.heard(step, name, fields.log, heads.others)
         mirror = self.mirrors.setdefault(fields.log, Mirror(fields.log))
         largest = self.held.largest(fields.log)
         if self.standing.contradicts(step, name, own):
@@ -220,7 +262,7 @@ class Witness:
             self.copying.tell_behind(step, name, fields.log, own.checkpoint.size)
         elif own.checkpoint.size == mirror.size:
             self.confirm(step, name, own.checkpoint)
-        elif study.context.plan.witness["mirror"]:
+        elif study is None or study.context.plan.witness["mirror"]:
             self._awaited[fields.log] = own, name, True
             if mirror.size + len(mirror.coming) < heads.since:
                 self.copying.ask(step, name, own, by_entries=True)
@@ -296,8 +338,12 @@ class Witness:
 
     def _prove(self, step: Step, envelope: Envelope) -> None:
         """Answer who asks for proofs; where copies are kept, with the entries from where its copy ends as well."""
-        name, heads = envelope.fields.sender, self.copying.prove(step, envelope)
-        if any(is_witnessed(s) and s.context.plan.witness["mirror"] for s in self._peer.studies.values()):
+        name, left = envelope.fields.sender, self._proofs.get(envelope.fields.sender, PROOFS)
+        if not left:
+            raise RemoteError(name, UNTIMELY, f"asks for proofs more than {PROOFS} times of one state of this log")
+        self._proofs[name] = left - 1
+        heads, studies = self.copying.prove(step, envelope), self._peer.studies.values()
+        if not studies or any(is_witnessed(s) and s.context.plan.witness["mirror"] for s in studies):
             self.held.since[name] = min(max(heads, default=0), self._peer.log.size)
             self.copying.mirror_to(step, name, self.held.since[name])
 

@@ -149,13 +149,13 @@ class Copies:
         query = f'SELECT "by", size, t_s, sig FROM cosig WHERE origin = ?{where} ORDER BY size, "by"'  # noqa: S608
         return [Cosignature(*row) for row in self._db.execute(query, values)]
 
-    def protected(self, origin: str) -> list[ProtectedRow]:
-        """Return the checkpoints of a log that release keys signed, the largest of each key, ascending by size."""
+    def protected(self) -> list[ProtectedRow]:
+        """Return the checkpoints that release keys signed, the largest of each key, ascending by origin and size."""
         # A reader may meet a log that an earlier version wrote and none has opened to append since.
         if self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'protected'").fetchone() is None:
             return []
-        rows = self._db.execute("SELECT key, size, note FROM protected WHERE origin = ? ORDER BY size, key", (origin,))
-        return [ProtectedRow(origin, *row) for row in rows]
+        rows = self._db.execute("SELECT origin, key, size, note FROM protected ORDER BY origin, size, key")
+        return [ProtectedRow(*row) for row in rows]
 
     def _newest(self) -> list[tuple[str, int, bytes, bytes]]:
         return self._db.execute(
