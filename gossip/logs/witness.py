@@ -25,6 +25,7 @@ from gossip.logs.copying import Copying
 from gossip.logs.holdings import Holdings, Records, Seen
 from gossip.logs.mirror import Mirror
 from gossip.logs.protecting import Protecting
+from gossip.logs.protecting import Protecting
 from gossip.logs.standing import Standing
 from gossip.step import Step
 from protocol.codec import Value
@@ -85,6 +86,7 @@ class Witness:
         standing: Whether what is signed fits them.
         copying: Entries and proofs on their way.
         protecting: Checkpoints with a line for the long term.
+        protecting: Checkpoints with a line for the long term.
         told: Size of the own log at the last HEADS.
         told_to: The same by region, since its link came up.
     """
@@ -94,6 +96,7 @@ class Witness:
         self.held = Holdings(peer, records)
         self.standing = Standing(peer, self.held)
         self.copying = Copying(peer, self.held)
+        self.protecting = Protecting(peer, self.held)
         self.protecting = Protecting(peer, self.held)
         self.told = 0
         self.told_to: dict[str, int] = {}
@@ -175,7 +178,7 @@ class Witness:
         for name in names:
             since = min(self.held.since.get(name, 0), checkpoint.size)
             self.told_to[name], self._proofs[name] = checkpoint.size, PROOFS
-            payload = Heads(round, own, since, tuple(others)).encode()
+            payload = Heads(round, own, since, (*others, *self.protecting.told_to(name))).encode()
             step.seal("HEADS", {}, to=[name], study=at[0], round=at[1], payload=payload)
             if study is None or study.context.plan.witness["mirror"]:
                 self.copying.mirror_to(step, name, since)
@@ -252,6 +255,7 @@ class Witness:
             raise RemoteError(name, "STATE", f"HEADS of {fields.log}, which it has begun anew since")
         for note in heads.others:
             self.standing.relayed(step, note)
+        self.protecting.heard(step, name, fields.log, heads.others)
         self.protecting.heard(step, name, fields.log, heads.others)
         mirror = self.mirrors.setdefault(fields.log, Mirror(fields.log))
         largest = self.held.largest(fields.log)
