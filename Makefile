@@ -4,9 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 # On a machine whose index has no CPU build of torch: make demo TORCH_INDEX=https://…
 TORCH_INDEX ?=
-PIP := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+PIP := $(BIN)/python -m pip install -q --disable-pip-version-check --retries 10 --timeout 60 -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: demo test check bench attacks pyz vectors campaigns setup clean help
+.PHONY: demo test check bench attacks pyz tamper vectors campaigns setup clean help
 help:                 ## show these lines
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
@@ -50,7 +50,9 @@ $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "landsting needs Python 3.11 or newer; found %s. Try: make PYTHON=python3.11 demo" % sys.version.split()[0])'
 	$(PYTHON) -m venv $(VENV)
 
+# An environment that was broken off while it was made has a python and no pip: it is made anew.
 $(VENV)/.ok: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@echo "installing into $(VENV) (a minute or two, about 1.4 GB)"
 	$(PIP) torch==2.13.0
 	$(PIP) -e '.[node]'
