@@ -1,7 +1,7 @@
 """Each way to be cheated: id, attack, tests, passed. Exit 1 when one that this version answers has no passing test.
 
-Rows S01 … are the session's (gossip/README.md), rows L01 … the update log's (node/audit/README.md). Tests carry
-``@pytest.mark.attack("S07")``.
+Rows S01 … are the session's (gossip/README.md), rows L01 … the update log's (node/audit/README.md), rows R01 … those of
+made-up data (node/learning/synth/measure/README.md). Tests carry ``@pytest.mark.attack("S07")``.
 """
 
 from __future__ import annotations
@@ -87,6 +87,13 @@ ATTACKS = {
     "L37": "all bundles together, to unmask a value that was lost",
     "L38": "one bit flipped anywhere in a bundle",
     "L39": "none: honest logs after losses and crashes are clean",
+    "R01": "a generator that copies its patients, whole or nearly",
+    "R02": "a generator of noise, of one class, of one row, let out as data of use",
+    "R03": "a discriminator, or a distance, that knows who was in training",
+    "R04": "patients carried in what no figure looks at: spelling, tags, comments, the card",
+    "R05": "made-up rows that were picked or put in order",
+    "R06": "a rare group singled out in made-up rows",
+    "R07": "a column that made-up rows give away",
 }
 
 

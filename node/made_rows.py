@@ -21,6 +21,7 @@ import struct
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -294,8 +295,7 @@ def made_again(model: Path, data: Path, origin: Origin) -> int:
         if data.is_dir():
             return _other_images(data, again)
         with data.open("rb") as mine, again.open("rb") as theirs:
-            other = sum(a != b for a, b in zip(mine, theirs, strict=False))
-            return other + sum(1 for _ in mine) + sum(1 for _ in theirs)
+            return sum(a != b for a, b in zip_longest(mine, theirs))
 
 
 def _other_images(data: Path, again: Path) -> int:

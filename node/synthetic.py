@@ -231,7 +231,7 @@ def _parquet(file: io.BufferedWriter, schema: Schema) -> Write:
 
     def kind(name: str, values: Any) -> Any:
         column = by_name.get(name)
-        text = values.dtype == object or column is None or column.kind in ("category", "text")
+        text = column is None or column.kind in ("category", "text") or str(values.dtype) in ("object", "str")
         return pa.int8() if column is None else pa.string() if text else pa.float64()
 
     def write(frame: pd.DataFrame | None) -> None:
