@@ -12,41 +12,21 @@ from dataclasses import dataclass
 from html import escape
 
 from node.audit import releases
+from node.audit.altered import sentence
 from node.audit.catalogue import phrase, words
 from node.audit.exceptions import section
 from node.audit.findings import Finding, Severity
+from node.audit.leading import ALTERED, MISSING, grave, liars
+from node.audit.page_findings import cards
+from node.audit.page_style import STYLE
 from node.audit.page_words import GLOSSARY, PAGE
 from node.audit.pictures import legend, lineage, rounds
 from node.audit.report import Report, study_line
-from node.audit.telling import CONTRADICTED, PROVEN, in_short, judged, place_of, without_detail
+from node.audit.telling import CONTRADICTED, PROVEN, in_short, judged
 
 # Characters that turn the direction of what is read after them.
 _TURNING = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _BUDGET = frozenset({"LS-DP-BUDGET", "LS-DP-MATH"})
-_STYLE = """
-:root{--ink:#1c2430;--soft:#5b6675;--line:#d8dee6;--good:#0b6e5f;--bad:#a3281f;--mid:#8a5a00;--paper:#fff}*{
-box-sizing:border-box}body{margin:0;background:#f3f5f8;color:var(--ink);font:16px/1.5 system-ui,sans-serif}main{
-max-width:960px;margin:0 auto;background:var(--paper);padding:28px 36px 48px}h1{font-size:1.5rem;margin:0 0 4px}h2{
-font-size:1.15rem;margin:36px 0 10px;border-top:1px solid var(--line);padding-top:18px}p{margin:6px 0;
-overflow-wrap:anywhere}.soft{color:var(--soft)}.verdict{border-left:8px solid var(--good);padding:10px 16px;
-margin:16px 0;background:#eef6f4}.verdict b{font-size:1.35rem;display:block}.minor,.incomplete,.unconfirmed{
-border-color:var(--mid);background:#fbf5e9}.major,.critical{border-color:var(--bad);background:#fbeeed}.lab{
-background:#fff3c4;padding:6px 16px}table{border-collapse:collapse;width:100%}th,td{text-align:left;
-vertical-align:top;padding:8px 10px;border-bottom:1px solid var(--line);overflow-wrap:anywhere}th{font-weight:600}
-.asked th{width:34%}.w{white-space:nowrap;font-weight:600;font-size:.86rem}.PROVEN{color:var(--good)}.CONTRADICTED{
-color:var(--bad)}article{border:1px solid var(--line);border-radius:6px;padding:10px 16px;margin:12px 0;
-break-inside:avoid}article h3{margin:0;font-size:1rem}dt{font-weight:600;margin-top:8px}dd{margin:0 0 0 1em}code{
-font:.85rem ui-monospace,monospace;overflow-wrap:anywhere}a{color:#154f8a}svg{width:100%;height:auto;display:block}
-.legend svg{width:14px;height:16px;display:inline;vertical-align:-2px}.legend span{margin-right:16px;
-white-space:nowrap}.wide{overflow-x:auto}.name{font:14px system-ui;text-anchor:end;fill:#1c2430}.tick{
-font:11px system-ui;fill:#5b6675}.mid,.count{text-anchor:middle}.count{font:600 11px system-ui;fill:#fff}.mixed{
-fill:#0b6e5f}.summed{fill:#8cc4ba}rect.kept,circle.kept{fill:#fff;stroke:#b8860b;stroke-width:1.5}.none{
-fill:#9aa4b1}.start{fill:#5b6675}.released{fill:#123c69}.own{stroke:#0b6e5f;stroke-width:2.5}.other{stroke:#a9c9c3;
-stroke-width:1}@media(max-width:600px){main{padding:18px 16px}.asked th,.asked td{display:block;width:auto;border:0;
-padding:2px 0}.asked tr,.stacked tr{display:block;border-bottom:1px solid var(--line);padding:8px 0}.stacked td{
-display:block;border:0;padding:2px 0}.stacked tr:first-child{display:none}}@media print{body{
-background:#fff;font-size:11pt}main{max-width:none;padding:0}a{color:inherit}h2{break-after:avoid}}
-""".replace("\n", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +81,9 @@ class _Page:
         self._date = date
         self._say: Mapping[str, str] = PAGE[report.lang]
         self._link = Linker(report.lang)
+        self._grave = grave(report.findings)
+        self._known = [finding for finding in report.findings if finding.severity is Severity.INFO]
+        self._liars = liars(report.findings)
 
     def html(self) -> str:
         title = escape(self._say["title"])
@@ -109,8 +92,9 @@ class _Page:
             '<meta name="viewport" content="width=device-width,initial-scale=1">',
             '<meta http-equiv="Content-Security-Policy"'
             " content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">",
-            f"<style>{_STYLE}</style></head><body><main>",
-            self._first(), self._findings(), self._questions(), self._pictures(), self._coverage(),
+            f"<style>{STYLE}</style></head><body><main>",
+            self._first(), self._findings("findings", self._grave), self._questions(), self._pictures(),
+            self._findings("known", self._known), self._coverage(),
             self._studies(), releases.section(self._report.released, self._report.lang),
             section(self._report.exceptions, self._report.lang), self._limits(), self._glossary(),
             self._files(),
@@ -142,22 +126,20 @@ class _Page:
     def _what(self) -> str:
         """What was found, in a sentence for each code and region, the gravest first."""
         first: dict[tuple[str, str | None], Finding] = {}
-        for finding in self._report.findings:
-            if finding.severity is not Severity.INFO:
-                first.setdefault((finding.code, finding.subject or finding.source), finding)
+        for finding in self._grave:
+            first.setdefault((finding.code, finding.subject or finding.source), finding)
         said = [f"{in_short(finding, self._report.lang)}." for finding in first.values()]
         more = [self._say["more"].format(n=len(said) - _FEW)] if len(said) > _FEW else []
         return "".join(f"<p>{self._link(words)}</p>" for words in [*said[:_FEW], *more])
 
     def _answers(self) -> list[tuple[str, str]]:
-        say, report = self._say, self._report
-        grave = [f for f in report.findings if f.severity is not Severity.INFO]
+        grave = self._grave
         return [
             ("agree", self._agreed()),
             ("altered", self._altered(grave)),
             ("who", self._who(grave)),
             ("budget", self._budget(grave)),
-            ("data", say["a.data"]),
+            ("data", self._data()),
             ("now", self._now(grave)),
         ]
 
@@ -175,16 +157,21 @@ class _Page:
         named = sorted({f.subject for f in grave if f.subject})
         if not named:
             return self._say["a.who.none"]
-        guilty = sorted({f.subject for f in grave if f.subject and f.code not in _MISSING})
+        guilty = sorted({f.subject for f in grave if f.subject and f.code not in MISSING})
         return self._say["a.who" if guilty else "a.who.missing"].format(regions=_and(guilty or named))
 
     def _altered(self, grave: Sequence[Finding]) -> str:
         say = self._say
-        if any(finding.subject and finding.code in _ALTERED for finding in grave):
-            return say["a.altered.yes"]
+        lies = [finding for finding in grave if finding.subject and finding.code in ALTERED]
+        if lies:
+            told = next((f for f in lies if f.fingerprint in self._report.altered), None)
+            if told is None:
+                return say["a.altered.yes"].format(regions=_and(self._liars))
+            what = sentence(told.subject or "?", self._report.altered[told.fingerprint], self._report.lang)
+            return say["a.altered.what"].format(what=what)
         if any(finding.subject is None for finding in grave):
             return say["a.altered.files"].format(files=_and(sorted({f.source or "?" for f in grave if not f.subject})))
-        missing = sorted({f.subject for f in grave if f.subject and f.code in _MISSING})
+        missing = sorted({f.subject for f in grave if f.subject and f.code in MISSING})
         if missing:
             return say["a.altered.missing"].format(regions=_and(missing))
         if grave:
@@ -203,7 +190,14 @@ class _Page:
             return say["a.budget.none"]
         if budget.missing or budget.most_u is None:
             return say["a.budget.open"].format(regions=_and(budget.missing) or "?")
-        return say["a.budget.yes"].format(most=self._figure(budget.most_u), limit=self._figure(budget.limit_u or 0))
+        kept = say["a.budget.yes"].format(most=self._figure(budget.most_u), limit=self._figure(budget.limit_u or 0))
+        return f"{kept} {say['a.budget.claim'].format(regions=_and(self._liars))}" if self._liars else kept
+
+    def _data(self) -> str:
+        """Whether raw data left: never to be seen from records, and of false records not even what they say."""
+        if not self._liars:
+            return self._say["a.data"]
+        return self._say["a.data.lie"].format(regions=_and(self._liars))
 
     def _figure(self, millionths: int) -> str:
         return f"{millionths / 1e6:.3f}".replace(".", self._say["comma"])
@@ -220,24 +214,11 @@ class _Page:
 
     # ------------------------------------------------------------ below
 
-    def _findings(self) -> str:
-        say, lang = self._say, self._report.lang
-        cards = []
-        for finding in self._report.findings:
-            text, told = words(finding.code, lang), finding.to_json(lang)
-            blame = f" · {escape(say['f.info'])}" if finding.severity is Severity.INFO else ""
-            title, detail = str(told["title"]), str(told["detail"] or "")
-            detail = f"<dt>{escape(say['f.detail'])}</dt><dd>{self._link(detail)}</dd>" if detail else ""
-            cards.append(
-                f'<article id="{finding.fingerprint[:16]}"><h3>{self._link(title[:1].upper() + title[1:])}</h3>'
-                f'<p class="soft">{escape(say[f"severity.{finding.severity.label}"])}{blame} · '
-                f"{escape(place_of(finding, lang))} · <code>{finding.code}</code></p>"
-                f"<p>{self._link(without_detail(finding, lang))}</p><dl>"
-                f"<dt>{escape(say['f.next'])}</dt><dd>{self._link(str(told['next']))}</dd>"
-                f"<dt>{escape(say['f.why'])}</dt><dd>{self._link(text.who)}</dd>"
-                f"<dt>{escape(say['f.shows'])}</dt><dd>{self._link(text.shows)}</dd>{detail}</dl></article>"
-            )
-        return self._section("findings", "".join(cards) or f"<p>{escape(say['no.faults'])}</p>")
+    def _findings(self, key: str, findings: Sequence[Finding]) -> str:
+        if findings:
+            report = self._report
+            return self._section(key, cards(findings, report.altered, report.lang, self._say, self._link))
+        return self._section(key, f"<p>{escape(self._say['no.faults'])}</p>") if key == "findings" else ""
 
     def _questions(self) -> str:
         say = self._say
@@ -256,13 +237,17 @@ class _Page:
         say, out = self._say, []
         for row in self._report.studies:
             mine = [course for course in self._report.courses if course.study == row.study]
-            shown = rounds(mine, say)
+            claimed = [name for name in self._liars if any(course.region == name for course in mine)]
+            warned = f"<p class='CONTRADICTED'>{escape(say['svg.claimed'].format(regions=_and(claimed)))}</p>"
+            shown = rounds(mine, say, claimed)
             if shown:
-                line = f"<p class='soft'>{escape(say['svg.rounds'])}</p>"
-                out.append(self._section("rounds", f"{line}<div class='wide'>{shown}</div>{legend(say)}"))
-            shown = lineage(mine, say)
+                line = f"<p class='soft'>{escape(say['svg.rounds'])}</p>{warned if claimed else ''}"
+                out.append(
+                    self._section("rounds", f"{line}<div class='wide'>{shown}</div>{legend(say, bool(claimed))}")
+                )
+            shown = lineage(mine, say, claimed)
             if shown:
-                line = f"<p class='soft'>{escape(say['svg.lineage'])}</p>"
+                line = f"<p class='soft'>{escape(say['svg.lineage'])}</p>{warned if claimed else ''}"
                 out.append(self._section("lineage", f"{line}<div class='wide'>{shown}</div>"))
         return "".join(out)
 
@@ -307,17 +292,6 @@ class _Page:
 
 _COLOURED = (PROVEN, CONTRADICTED)
 _FEW = 3
-# What a region's own signatures contradict, and what of it is not there; the rest breaks a rule of the study.
-_ALTERED = frozenset(
-    {
-        "LS-FORK", "LS-OMITTED", "LS-HEAD-SELF", "LS-EQUIVOCATION", "LS-ENV-SIG", "LS-ENTRY-FORMAT", "LS-ENTRY-SCHEMA",
-        "LS-ENTRY-SEQ", "LS-TIME-ORDER", "LS-BACKDATED", "LS-RECOMPUTE-SUM", "LS-RECOMPUTE-MIX", "LS-OPENING",
-        "LS-MATCH", "LS-STALE", "LS-KEY-REVOKED",
-    }
-)  # fmt: skip
-_MISSING = frozenset(
-    {"LS-TRUNCATED", "LS-LEAF-WITHHELD", "LS-EXPORT-UNLOGGED", "LS-LEAF-LOST", "LS-EPOCH-GAP", "LS-ROUND-GAP"}
-)
 
 
 def _and(names: Sequence[str]) -> str:

@@ -36,7 +36,8 @@ EN: Mapping[str, str] = {
     "a.altered.files": "The files are not as they were signed: {files}. That may have happened on the way.",
     "a.altered.missing": "Not as far as can be seen, but some records of {regions} were not handed over.",
     "a.altered.rule": "No. The records are as they were signed; they show the fault that stands above.",
-    "a.altered.yes": "Yes. Signed records contradict each other; see above.",
+    "a.altered.yes": "Yes. Signed records of {regions} contradict each other; see above.",
+    "a.altered.what": "Yes. {what}",
     "q.who": "Who is at fault?",
     "a.who.none": "No region is named.",
     "a.who.missing": "Nobody is shown to be. Something is missing of {regions}.",
@@ -44,14 +45,21 @@ EN: Mapping[str, str] = {
     "q.budget": "Was the privacy budget kept?",
     "a.budget.yes": "Yes: at most {most} of {limit} was spent, computed again from the records.",
     "a.budget.no": "No: exceeded, or stated too small, by {regions}.",
-    "a.budget.none": "The study set no such budget.",
+    "a.budget.none": "The study set no such budget, so nothing limits what the model may reveal about one patient.",
+    "a.budget.claim": "Of {regions} that is only what its log claims.",
     "a.budget.open": "Not shown for {regions}.",
     "q.data": "Did raw data leave a region?",
-    "a.data": "Records cannot show what happened outside of them. On record, only covered or agreed values have left.",
+    "a.data": "Records cannot show what happened outside of them. On record, nothing has left but masked numbers and"
+    " what the study had agreed to send.",
+    "a.data.lie": "Of {regions} nothing can be said: its records contradict each other. On the records of the other"
+    " regions, nothing has left but masked numbers and what the study had agreed to send. Records cannot show what"
+    " happened outside of them.",
     "q.now": "What now?",
     "a.now.clean": "Nothing needs to be done. Keep this report with the papers of the study.",
-    "a.now.unconfirmed": "Compare the study below with the one on the paper you signed, and check again with its name.",
+    "a.now.unconfirmed": "Find the paper that your region signed, the Annex to a joint study. Compare the study id on"
+    " it with the one below, under Studies, and check again with that id: `--study ID`.",
     "h.findings": "What was found",
+    "h.known": "For information",
     "h.questions": "What is proven, and what is not",
     "h.coverage": "What was handed over",
     "h.rounds": "The rounds, region by region",
@@ -66,6 +74,9 @@ EN: Mapping[str, str] = {
     "f.next": "What to do",
     "f.info": "Not an accusation",
     "f.detail": "Detail",
+    "f.detail.english": "Detail",
+    "f.more": "Who may be named, and what shows it",
+    "f.each": "Each of the {n}",
     "no.faults": "No faults.",
     "t.question": "Question",
     "t.answer": "Answer",
@@ -83,7 +94,10 @@ EN: Mapping[str, str] = {
     "legend.summed": "counted together",
     "legend.kept": "went on alone",
     "legend.none": "no record",
+    "legend.claimed": "only claimed",
     "svg.rounds": "Rounds from left to right; one row for each region.",
+    "svg.claimed": "Hatched: what the records of {regions} claim. They contradict each other, so what they show here"
+    " may be false.",
     "svg.lineage": "From the first model on the left to the last one on the right; the number is how many others'"
     " values went in.",
     "start": "start",
@@ -131,7 +145,8 @@ SV: Mapping[str, str] = {
     "a.altered.files": "Filerna är inte som de skrevs under: {files}. Det kan ha hänt på vägen.",
     "a.altered.missing": "Inte så vitt det går att se, men en del av det som {regions} antecknat lämnades inte över.",
     "a.altered.rule": "Nej. Allt antecknat är som det skrevs under; det visar felet som står ovan.",
-    "a.altered.yes": "Ja. Underskrivna anteckningar motsäger varandra; se ovan.",
+    "a.altered.yes": "Ja. Underskrivna anteckningar från {regions} motsäger varandra; se ovan.",
+    "a.altered.what": "Ja. {what}",
     "q.who": "Vem har gjort fel?",
     "a.who.none": "Ingen region pekas ut.",
     "a.who.missing": "Ingen, så vitt visat. Något saknas från {regions}.",
@@ -139,15 +154,21 @@ SV: Mapping[str, str] = {
     "q.budget": "Hölls integritetsbudgeten?",
     "a.budget.yes": "Ja: högst {most} av {limit} användes, omräknat ur det som antecknats.",
     "a.budget.no": "Nej: överskriden, eller angiven för liten, av {regions}.",
-    "a.budget.none": "Studien satte ingen sådan budget.",
+    "a.budget.none": "Studien satte ingen sådan budget, så inget begränsar vad modellen kan avslöja om en patient.",
+    "a.budget.claim": "För {regions} är det bara vad loggen påstår.",
     "a.budget.open": "Inte visat för {regions}.",
     "q.data": "Lämnade rådata någon region?",
-    "a.data": "Anteckningar kan inte visa vad som hänt utanför dem. Antecknat är att bara övertäckta eller"
-    " överenskomna värden lämnat regionerna.",
+    "a.data": "Anteckningar kan inte visa vad som hänt utanför dem. Enligt dem har bara maskerade tal lämnat"
+    " regionerna, och det som studien kommit överens om att sända.",
+    "a.data.lie": "Om {regions} går inget att säga: dess anteckningar motsäger varandra. Enligt de andra regionernas"
+    " anteckningar har bara maskerade tal lämnat dem, och det som studien kommit överens om att sända. Anteckningar kan"
+    " inte visa vad som hänt utanför dem.",
     "q.now": "Vad göra nu?",
     "a.now.clean": "Inget behöver göras. Förvara rapporten med studiens handlingar.",
-    "a.now.unconfirmed": "Jämför studien nedan med den på papperet som ni skrev under, och granska igen med dess namn.",
+    "a.now.unconfirmed": "Ta fram papperet som er region skrev under, Bilaga till en gemensam studie. Jämför studiens"
+    " id på det med det som står nedan, under Studier, och granska igen med detta id: `--study ID`.",
     "h.findings": "Vad som hittades",
+    "h.known": "För kännedom",
     "h.questions": "Vad som är bevisat, och vad som inte är det",
     "h.coverage": "Vad som lämnades över",
     "h.rounds": "Rundorna, region för region",
@@ -161,7 +182,10 @@ SV: Mapping[str, str] = {
     "f.shows": "Vad som visar det",
     "f.next": "Vad göra",
     "f.info": "Ingen anklagelse",
-    "f.detail": "Detalj (på engelska)",
+    "f.detail": "Detalj",
+    "f.detail.english": "Detalj (teknisk text på engelska)",
+    "f.more": "Vem som får pekas ut, och vad som visar det",
+    "f.each": "Var och en av de {n}",
     "no.faults": "Inga fel.",
     "t.question": "Fråga",
     "t.answer": "Svar",
@@ -179,7 +203,10 @@ SV: Mapping[str, str] = {
     "legend.summed": "räknade tillsammans",
     "legend.kept": "gick vidare ensam",
     "legend.none": "inget antecknat",
+    "legend.claimed": "bara påstått",
     "svg.rounds": "Rundor från vänster till höger; en rad för varje region.",
+    "svg.claimed": "Streckat: vad anteckningarna från {regions} påstår. De motsäger varandra, så det som de visar här"
+    " kan vara falskt.",
     "svg.lineage": "Från den första modellen till vänster till den sista till höger; talet är hur många andras värden"
     " som ingick.",
     "start": "start",
@@ -282,7 +309,7 @@ GLOSSARY_SV: Mapping[str, tuple[tuple[str, ...], str]] = {
         "Listan över allt som en region gjort och sagt i en studie; den går inte att ändra obemärkt.",
     ),
     "mask": (
-        ("mask", "masker", "maskerna", "maskerat"),
+        ("mask", "masker", "maskerna", "maskerat", "maskerade"),
         "Ett slumptal som täcker ett värde; alla masker i en summa tar ut varandra, så att bara summan går att läsa.",
     ),
     "merkle": (

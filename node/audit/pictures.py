@@ -1,6 +1,7 @@
 """Inline SVG of a report: the rounds of every region, and where the models come from. No script, no font, no link.
 
-Shapes differ as well as colours, so that a printed page in grey says the same.
+Shapes differ as well as colours, so that a printed page in grey says the same. The row of a region whose records
+contradict each other is hatched: it is what its log claims.
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ _ROW, _LABEL, _TOP, _WIDTH = 26, 120, 8, 860
 _GRAVITY = {"kept": 0, "summed": 1, "mixed": 2}
 
 
-def rounds(courses: Sequence[Course], say: Mapping[str, str]) -> str:
+def rounds(courses: Sequence[Course], say: Mapping[str, str], claimed: Sequence[str] = ()) -> str:
     """Return the picture of one study's rounds, a row for each region and a mark for each round.
 
     Beyond 96 rounds several share one mark, which shows the least of them.
+
+    Args:
+        claimed: Regions whose logs only claim what is shown.
     """
     numbers = sorted({mark.round for course in courses for mark in course.marks})
     if not numbers:
@@ -36,7 +40,8 @@ def rounds(courses: Sequence[Course], say: Mapping[str, str]) -> str:
         parts.append(f'<text x="{_LABEL - 10}" y="{y + 14}" class="name">{escape(course.region)}</text>')
         marks = {mark.round: mark for mark in course.marks}
         for column, group in enumerate(groups):
-            parts.append(_mark([marks.get(n) for n in group], group, _LABEL + column * step, y + 3, size, say))
+            x, is_claim = _LABEL + column * step, course.region in claimed
+            parts.append(_mark([marks.get(n) for n in group], group, x, y + 3, size, say, is_claim))
     y = _TOP + _ROW * len(courses) + 16
     for column in sorted({0, len(groups) - 1}):
         number = groups[column][0 if column == 0 else -1]
@@ -50,24 +55,33 @@ def rounds(courses: Sequence[Course], say: Mapping[str, str]) -> str:
 
 
 def _mark(
-    marks: Sequence[RoundMark | None], group: Sequence[int], x: float, y: float, size: float, say: Mapping[str, str]
+    marks: Sequence[RoundMark | None],
+    group: Sequence[int],
+    x: float,
+    y: float,
+    size: float,
+    say: Mapping[str, str],
+    is_claim: bool,
 ) -> str:
     known = [mark for mark in marks if mark is not None]
     worst = min((mark.outcome for mark in known), key=lambda outcome: _GRAVITY.get(outcome, 0), default="none")
     if len(known) < len(marks):
         worst = "none"
     label = say["round"].format(round=str(group[0]) if len(group) == 1 else f"{group[0]}-{group[-1]}")
-    title = f"<title>{escape(label)}: {escape(say[f'legend.{worst}'])}</title>"
+    claim = f"{say['legend.claimed']}: " if is_claim and worst != "none" else ""
+    title = f"<title>{escape(label)}: {escape(claim)}{escape(say[f'legend.{worst}'])}</title>"
     if worst == "none":
         return f'<circle cx="{x + size / 2:.1f}" cy="{y + 8}" r="1.5" class="none">{title}</circle>'
     height = 16 if worst == "mixed" else 10
     top = y if worst == "mixed" else y + 3
-    return f'<rect x="{x:.1f}" y="{top}" width="{size:.1f}" height="{height}" rx="2" class="{worst}">{title}</rect>'
+    kind = "claimed" if is_claim else worst
+    box = f'<rect x="{x:.1f}" y="{top}" width="{size:.1f}" height="{height}" rx="2" class="{kind}">{title}</rect>'
+    return box + (_line(x + 1, top + height - 1, x + size - 1, top + 1, "hatch") if is_claim else "")
 
 
-def legend(say: Mapping[str, str]) -> str:
-    """Return what the marks stand for, as HTML."""
-    keys = ("mixed", "summed", "kept", "none")
+def legend(say: Mapping[str, str], is_claimed: bool = False) -> str:
+    """Return what the marks stand for, as HTML; the hatched one where a row is."""
+    keys = ("mixed", "summed", "kept", "none", *(("claimed",) if is_claimed else ()))
     items = []
     for key in keys:
         shape = {
@@ -75,6 +89,8 @@ def legend(say: Mapping[str, str]) -> str:
             "summed": '<rect x="1" y="3" width="12" height="10" rx="2" class="summed"/>',
             "kept": '<rect x="1" y="3" width="12" height="10" rx="2" class="kept"/>',
             "none": '<circle cx="7" cy="8" r="1.5" class="none"/>',
+            "claimed": '<rect x="1" y="1" width="12" height="14" rx="2" class="claimed"/>'
+            '<line x1="2" y1="14" x2="12" y2="2" class="hatch"/>',
         }[key]
         items.append(
             f'<span><svg width="14" height="16" aria-hidden="true">{shape}</svg> {escape(say[f"legend.{key}"])}</span>'
@@ -82,7 +98,7 @@ def legend(say: Mapping[str, str]) -> str:
     return f'<p class="legend">{" ".join(items)}</p>'
 
 
-def lineage(courses: Sequence[Course], say: Mapping[str, str]) -> str:
+def lineage(courses: Sequence[Course], say: Mapping[str, str], claimed: Sequence[str] = ()) -> str:
     """Return the picture of where one study's models come from: at most nine rounds, first and last among them."""
     numbers = sorted({mark.round for course in courses for mark in course.marks if mark.outcome != "summed"})
     if not numbers or len(courses) > 24:
@@ -108,7 +124,8 @@ def lineage(courses: Sequence[Course], say: Mapping[str, str]) -> str:
             for sender in mark.senders if mark is not None else ():
                 if sender in rows:
                     lines.append(_line(before, rows[sender], x, y, "other"))
-            dots.append(_dot(mark, x, y, say, number, course, number == picked[-1]))
+            is_claim = course.region in claimed
+            dots.append(_dot(mark, x, y, say, number, course, number == picked[-1], is_claim))
     ticks = [
         f'<text x="{_LABEL + column * gap:.1f}" y="{height - 6}" class="tick mid">'
         f"{escape(say['start']) if number is None else number}</text>"
@@ -118,7 +135,14 @@ def lineage(courses: Sequence[Course], say: Mapping[str, str]) -> str:
 
 
 def _dot(
-    mark: RoundMark | None, x: float, y: float, say: Mapping[str, str], number: int, course: Course, is_last: bool
+    mark: RoundMark | None,
+    x: float,
+    y: float,
+    say: Mapping[str, str],
+    number: int,
+    course: Course,
+    is_last: bool,
+    is_claim: bool,
 ) -> str:
     label = say["round"].format(round=number)
     if mark is None or mark.model is None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from node.audit import releases
+from node.audit.altered import Altered, altered
 from node.audit.catalogue import phrase
 from node.audit.checks.cross import Match
 from node.audit.checks.logs import CheckedLog
@@ -50,6 +51,7 @@ class Report:
         budget: What was spent of the privacy budget.
         exceptions: Gates of data that were let through by decision.
         released: What was let out, by region and place.
+        altered: What was altered, by the fingerprint of the finding that tells it; not in the JSON.
     """
 
     verdict: str
@@ -69,6 +71,7 @@ class Report:
     budget: Budget = field(default_factory=Budget)
     exceptions: tuple[Exempted, ...] = ()
     released: tuple[releases.Released, ...] = ()
+    altered: Mapping[str, Altered] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Json]:
         """Return the report as JSON values, ``landsting-report/v1``."""
@@ -184,8 +187,7 @@ def report(
     """Put an audit's outcome into words and a verdict; see ``Report`` for what is what."""
     entries = sum({(log.origin, log.tree.size, log.tree.root()): log.tree.size for log in logs}.values())
     teller = Teller(lang, findings, logs, absent, studies, confirmed, entries, signatures, bundles, records)
-    lacking = list(absent) if "all-logs" in require else []
-    lacking += teller.lacking(require)
+    lacking = teller.lacking(require)
     verdict, code = _verdict(findings, lacking)
     modes = sorted({row.masking for row in studies})
     return Report(
@@ -206,6 +208,7 @@ def report(
         budget=teller.budget(),
         exceptions=exceptions(logs),
         released=releases.releases(one for record in records.values() for one in record.released),
+        altered=altered(findings, logs),
     )
 
 

@@ -10,6 +10,7 @@ from node.audit.checks.cross import Match
 from node.audit.checks.logs import CheckedLog
 from node.audit.checks.study import StudyRecord
 from node.audit.findings import Finding, Severity
+from node.audit.leading import grave
 
 PROVEN, CONTRADICTED, NOT_CHECKED, UNDECIDABLE = "PROVEN", "CONTRADICTED", "NOT CHECKED", "UNDECIDABLE"
 
@@ -29,6 +30,8 @@ class StudyRow:
         accepted: Regions whose ACCEPT was seen.
         confirmed: It is the one that the auditor named.
         begun: A log or a message shows that it did begin; else it is a proposal.
+        payload_rounds: Of how many last rounds the plan has kept what sums are made of.
+        sample_bp: Which share of the rounds it draws by lot, in 1e-4.
     """
 
     study: bytes
@@ -43,6 +46,8 @@ class StudyRow:
     epsilon_max_u: int | None = None
     task: str = ""
     begun: bool = True
+    payload_rounds: int = 0
+    sample_bp: int = 0
 
     @property
     def name(self) -> str:
@@ -114,14 +119,13 @@ class Teller:
     def sentence(self, verdict: str, lacking: Sequence[str]) -> str:
         """Return the verdict in one sentence; it says so when masks were off."""
         refused = [f for f in self._findings if f.severity is Severity.REFUSED]
-        grave = [f for f in self._findings if f.severity not in (Severity.INFO, Severity.REFUSED)]
         if verdict in ("critical", "major", "minor"):
-            text = self._bad(verdict, grave, len(refused))
+            text = self._bad(verdict)
         elif refused:
             what = f"{refused[0].place}: {refused[0].code}, {refused[0].values.get('detail', '')}"
             text = self._say("refused", n=len(refused), of=self._bundles, what=what)
         elif lacking:
-            text = self._say("incomplete", regions=_and(lacking))
+            text = self._say("incomplete", what="; ".join(lacking))
         elif self._confirmed:
             text = self._clean()
         else:
@@ -146,11 +150,10 @@ class Teller:
         text = self._say("unconfirmed", counts=self._counts(), studies=self._say(f"unconfirmed.{key}", list=names))
         return text + (self._say("absent", regions=_and(self._absent)) if self._absent else "")
 
-    def _bad(self, verdict: str, grave: Sequence[Finding], refused: int) -> str:
-        # What names a region says most; within one severity it comes first.
-        worst = [f for f in grave if f.severity is grave[0].severity]
-        first = next((f for f in worst if f.subject), worst[0])
-        more = len(grave) + refused - 1
+    def _bad(self, verdict: str) -> str:
+        told = grave(self._findings)
+        first = next(finding for finding in told if finding.severity is not Severity.REFUSED)
+        more = len(told) - 1
         count = "" if not more else self._say("bad.more.one") if more == 1 else self._say("bad.more", n=more)
         plain = in_short(first, self._lang)
         where = f"{first.source}: " if first.subject is None and first.source else ""
@@ -191,17 +194,39 @@ class Teller:
         ]
 
     def lacking(self, require: Sequence[str]) -> list[str]:
-        """Return in words what of ``require`` could not be done: sums computed again, values opened."""
+        """Return in words what of ``require`` could not be done, and what would make it possible."""
+        lacking = []
+        if "all-logs" in require and self._absent:
+            lacking.append(self._say("lacking.logs", regions=_and(self._absent)))
+        if "replay" in require:
+            lacking += self._replay()
+        if "openings" in require:
+            lacking += self._openings()
+        return lacking
+
+    def _replay(self) -> list[str]:
+        """What of the sums could not be computed again; where no bundle could help, the plan is named."""
         sums = sum(record.sums for record in self._records.values())
         again = sum(record.recomputed for record in self._records.values())
-        lacking = []
-        if "replay" in require and (again < sums or not sums):
-            lacking.append(self._say("lacking.replay", again=again, sums=sums))
+        if not sums:
+            return [self._say("lacking.sums")]
+        if again >= sums:
+            return []
+        short = [row for row in self._studies if row.payload_rounds < row.rounds and row.sample_bp < 10_000]
+        if not short:
+            return [self._say("lacking.replay", again=again, sums=sums)]
+        row = short[0]
+        drawn = self._say("lacking.drawn") if row.sample_bp else ""
+        kept, rounds = row.payload_rounds, row.rounds
+        return [self._say("lacking.replay.plan", again=again, sums=sums, kept=kept, rounds=rounds, drawn=drawn)]
+
+    def _openings(self) -> list[str]:
         drawn = sum(record.drawn for record in self._records.values())
         opened = sum(record.opened for record in self._records.values())
-        if "openings" in require and (opened < drawn or not drawn):
-            lacking.append(self._say("lacking.openings", opened=opened, drawn=drawn))
-        return lacking
+        if not drawn:
+            is_drawing = any(row.sample_bp for row in self._studies)
+            return [self._say("lacking.openings.none" if is_drawing else "lacking.openings.plan")]
+        return [self._say("lacking.openings", opened=opened, drawn=drawn)] if opened < drawn else []
 
     def _model(self, codes: set[str]) -> Question:
         """Whether sums and mixes follow: contradicted, recomputed as a whole, or in part."""

@@ -295,6 +295,8 @@ def _studies(under: Sequence[Context], asked: bytes | None, records: Mapping[byt
                     epsilon_max_u=int(plan.dp["eps_max_u"]) if plan.dp is not None else None,
                     task=str(plan.task["name"]),
                     begun=study in records and records[study].begun,
+                    payload_rounds=int(plan.retention["payload_rounds"]),
+                    sample_bp=int(plan.retention["sample_bp"]),
                 )
             )
     return sorted(rows, key=lambda row: row.study)

@@ -163,8 +163,8 @@ _CODES: dict[str, Words] = {
     ),
     "LS-ENV-SIG": Words(
         "message logged that its sender did not sign",
-        "The log of {subject} holds as entry {seq} a message that {holder} did not sign. This says nothing about"
-        " {holder}.",
+        "Region {subject} has in its log, as entry {seq}, a message in another region's name with a false signature."
+        " {holder} did not sign it; this says nothing about {holder}.",
         "Ask {subject} where the message came from: an honest node logs none.",
         "The region whose signed log (or signed message) holds it; never the alleged sender.",
         "The entry with the message and the signature that does not verify, its place in the tree, the checkpoint.",
@@ -269,7 +269,7 @@ PHRASES: Mapping[str, str] = {
     "bad.more.one": " (1 more finding)",
     "bad.unconfirmed": " The study is not confirmed.",
     "refused": "Not clean: {n} of {of} bundles could not be used; {what}.",
-    "incomplete": "Incomplete: nothing contradicts, but less was handed over than asked for: {regions}.",
+    "incomplete": "Incomplete: nothing contradicts, but less was handed over than asked for: {what}.",
     "masks.off": " Its masks were off: a laboratory study.",
     "lab": " A laboratory study.",
     "verdict.minor": "Minor",
@@ -292,8 +292,19 @@ PHRASES: Mapping[str, str] = {
     " shown",
     "note.budget.none": "the plan sets none",
     "note.budget.missing": "no figures of {regions}",
-    "lacking.replay": "{again} of {sums} sums could be computed again",
-    "lacking.openings": "{opened} of {drawn} drawn rounds were opened",
+    "lacking.logs": "no log of {regions}; each hands over its own with `landsting log export`",
+    "lacking.replay": "{again} of {sums} sums could be computed again; ask for what is kept, with"
+    " `landsting log export --payloads all`",
+    "lacking.replay.plan": "{again} of {sums} sums could be computed again; it is the plan that makes it so: it keeps"
+    " what a sum is made of for the last {kept} of {rounds} rounds{drawn}, so no bundles of this study could be"
+    " computed again as a whole. A plan with retention.payload_rounds = {rounds} can",
+    "lacking.drawn": " and for rounds drawn by lot",
+    "lacking.sums": "there is no sum to compute again",
+    "lacking.openings": "{opened} of {drawn} drawn rounds were opened; ask for the rest with"
+    " `landsting log export --openings drawn`, or let the region audit itself with `--inside`",
+    "lacking.openings.plan": "no round was to be opened; it is the plan that makes it so: it draws none"
+    " (retention.sample_bp = 0)",
+    "lacking.openings.none": "no round was drawn by lot so far",
     "note.data": "logs cannot show it; shown is that all payloads on record are masked or committed",
     "head.findings": "Findings",
     "head.questions": "Questions",

@@ -161,8 +161,8 @@ _CODES: dict[str, Words] = {
     ),
     "LS-ENV-SIG": Words(
         "loggat meddelande som avsändaren inte skrivit under",
-        "Loggen hos {subject} har som post {seq} ett meddelande som {holder} inte skrivit under. Det säger ingenting"
-        " om {holder}.",
+        "Region {subject} har i sin logg, som post {seq}, ett meddelande i en annan regions namn med falsk underskrift."
+        " {holder} har inte skrivit under det; det säger ingenting om {holder}.",
         "Fråga {subject} varifrån meddelandet kom: en ärlig nod loggar inget sådant.",
         "Regionen vars underskrivna logg (eller meddelande) har det; aldrig den påstådda avsändaren.",
         "Posten med meddelandet och underskriften som inte stämmer, dess plats i trädet, kontrollpunkten.",
@@ -268,7 +268,7 @@ PHRASES: Mapping[str, str] = {
     "bad.more.one": " (1 fynd till)",
     "bad.unconfirmed": " Studien är inte bekräftad.",
     "refused": "Inte utan anmärkning: {n} av {of} paket gick inte att använda; {what}.",
-    "incomplete": "Ofullständigt: inget motsäger, men mindre lämnades över än som begärdes: {regions}.",
+    "incomplete": "Ofullständigt: inget motsäger, men mindre lämnades över än som begärdes: {what}.",
     "masks.off": " Maskerna var avstängda: en laboratoriestudie.",
     "lab": " En laboratoriestudie.",
     "verdict.minor": "Mindre",
@@ -290,8 +290,19 @@ PHRASES: Mapping[str, str] = {
     "note.budget": "högst {most}, omräknat ur loggat brus och antal steg; att bruset verkligen drogs är inte visat",
     "note.budget.none": "planen anger ingen",
     "note.budget.missing": "inga siffror från {regions}",
-    "lacking.replay": "{again} av {sums} summor gick att räkna om",
-    "lacking.openings": "{opened} av {drawn} utlottade omgångar öppnades",
+    "lacking.logs": "ingen logg från {regions}; var och en lämnar över sin med `landsting log export`",
+    "lacking.replay": "{again} av {sums} summor gick att räkna om; be om det som sparats, med"
+    " `landsting log export --payloads all`",
+    "lacking.replay.plan": "{again} av {sums} summor gick att räkna om; så har planen bestämt: den sparar det som en"
+    " summa är gjord av för de sista {kept} av {rounds} rundor{drawn}, så inga paket från den här studien går att räkna"
+    " om i sin helhet. Det gör de med en plan där retention.payload_rounds = {rounds}",
+    "lacking.drawn": " och för rundor som lottats ut",
+    "lacking.sums": "det finns ingen summa att räkna om",
+    "lacking.openings": "{opened} av {drawn} utlottade rundor öppnades; be om resten med"
+    " `landsting log export --openings drawn`, eller låt regionen granska sig själv med `--inside`",
+    "lacking.openings.plan": "ingen runda skulle öppnas; så har planen bestämt: den lottar inte ut någon"
+    " (retention.sample_bp = 0)",
+    "lacking.openings.none": "ingen runda har lottats ut än",
     "note.data": "loggar kan inte visa det; visat är att allt sparat innehåll är maskerat eller låst",
     "head.findings": "Fynd",
     "head.questions": "Frågor",

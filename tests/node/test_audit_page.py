@@ -117,7 +117,7 @@ def test_the_guilty_is_named_on_the_first_screen_and_nobody_else(honest: tuple[S
     guilty = replace(clean, verdict="critical", findings=(Finding("LS-FORK", subject="vgr"),))
     text = " ".join(FirstScreen(page(guilty)).all)
     assert EN["a.who"].format(regions="vgr") in text
-    assert EN["a.altered.yes"] in text
+    assert EN["a.altered.yes"].format(regions="vgr") in text
     damaged = replace(clean, verdict="critical", findings=(Finding("LS-LOG-ROOT", source="vgr.bundle"),))
     text = " ".join(FirstScreen(page(damaged)).all)
     assert EN["a.who.none"] in text
