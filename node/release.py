@@ -233,10 +233,23 @@ def approve(
     from node.cli.asking import ask
 
     figures = _judged(home, one, plan_of(home, one.study), page, lang)
+    again = _again(home, one) if one.what == DATA else None
     salt, value = os.urandom(32), encode(dict(figures))
     committed = {"salt": salt, "value": value, "hash": tagged_hash("commit", salt + value)} if figures else None
     done = ask(home, "release_approve", {**one.args(), "role": role, "ref": ref, "figures": committed})
-    return done | {"figures": figures}
+    return done | {"figures": figures, "other_rows": again}
+
+
+def _again(home: Path, one: Candidate) -> int | None:
+    """Return how many rows this region's newest model does not make; None where that is not the one of the card."""
+    from node.made_rows import check_made_again
+    from node.synthetic import model_file
+    from node.synthetic_report import made_by
+
+    with model_file(home, one.study) as path:
+        if _sha256(path).hex() != one.model:
+            return None
+        return check_made_again(path, one.file, made_by(one.file)[1], here=False)
 
 
 def offer(home: Path, one: Candidate, to: tuple[str, ...], *, role: str, ref: str | None) -> dict[str, Any]:

@@ -72,6 +72,13 @@ def _candidate(what: str, file: Path, card: Path | None) -> Candidate:
     return (candidate_data if what == DATA else candidate_model)(file, card)
 
 
+_AGAIN = {
+    True: "made again here from the study's model: the same rows",
+    False: "not made again: this region's newest model is a slightly different one. Which rows were taken of all that "
+    "such a model makes, and in which order, is on the word of the region that made them",
+}
+
+
 def _words(what: str) -> str:
     return "synthetic data" if what == DATA else "models"
 
@@ -150,6 +157,8 @@ def _approve(what: str) -> click.Command:
             emit(done)
             return
         _figures(done["figures"])
+        if what == DATA:
+            say(_AGAIN[done["other_rows"] is not None])
         if missing := sorted(set(done["roles_needed"]) - set(done["approved_here"])):
             say(f"passed; this region's policy asks for more: landsting {_command(what)} approve … --role {missing[0]}")
             return
