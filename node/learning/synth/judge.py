@@ -1,4 +1,8 @@
-"""The discriminator's steps: plain, or by differentially private descent.
+"""The discriminator: its forms, and its steps by differentially private descent.
+
+``layers``: two layers over row and class. ``columns``: one weight for each place of a row and class, so that a made
+row is judged column by column beside its class. It has a hundredth of the parameters, and what they learn of
+a patient points the same way in every step: noise then averages out over the steps where it would drown layers.
 
 With privacy, real rows (patients by Poisson sampling) and made rows go through one backward pass: each patient's
 gradient, and each made row's, is clipped, the full noise is added once, and the sum is divided by q n. How many
@@ -26,6 +30,30 @@ from node.learning.task import Encoded, Floats, tagged_hash
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+FORMS = ("layers", "columns")
+
+
+def shapes(form: str, width: int, classes: int, hidden: int) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of a discriminator of rows of so many numbers, by the names of ``models.mlp``."""
+    if form == "columns":
+        return mlp.shapes((width * classes + classes, 1))
+    return mlp.shapes((width + classes, hidden, hidden, 1))
+
+
+def has_layers(parameters: Mapping[str, object]) -> bool:
+    """Return whether a discriminator is of the form ``layers``."""
+    return "2.weight" in parameters
+
+
+def crossed(x: Any, classes: Any) -> Any:
+    """Return each number of a row at the place of its class, (n, width x classes); of numpy arrays or torch tensors.
+
+    Args:
+        x: (n, width).
+        classes: One-hot, (n, classes).
+    """
+    return (x[:, None, :] * classes[:, :, None]).reshape(len(x), x.shape[1] * classes.shape[1])
+
 
 def network(parameters: Mapping[str, Floats]) -> nn.Module:
     """Return D as a torch module, parameters by the names of ``models.mlp``; without dropout."""
@@ -40,12 +68,14 @@ def network(parameters: Mapping[str, Floats]) -> nn.Module:
 def verdicts(parameters: Mapping[str, Floats], rows: Encoded) -> Floats:
     """Return D's logit of each coded row, float32 (n,), without dropout: high means "real". Needs no torch."""
     assert rows.coding is not None
-    x = np.concatenate([rows.x, one_hot(rows.y, len(rows.coding.classes))], axis=1)
-    for i in (0, 2, 4):
+    classes = one_hot(rows.y, len(rows.coding.classes))
+    layered = has_layers(parameters)
+    x: Floats = np.concatenate([rows.x if layered else crossed(rows.x, classes), classes], axis=1)
+    for i in (0, 2) if layered else ():
         x = x @ parameters[f"{i}.weight"].T + parameters[f"{i}.bias"]
-        if i < 4:
-            x = np.where(x > 0, x, np.float32(SLOPE) * x)
-    return x[:, 0]
+        x = np.where(x > 0, x, np.float32(SLOPE) * x)
+    last = 4 if layered else 0
+    return np.asarray((x @ parameters[f"{last}.weight"].T + parameters[f"{last}.bias"])[:, 0], np.float32)
 
 
 def weight(rows: int, patients: NDArray[np.int64] | None, full: int) -> float:

@@ -9,6 +9,9 @@ Real and made rows have their classes in the proportions of the region's batch: 
 then teaches nothing about healthy ones, where it would otherwise teach that they do not exist. With privacy, where
 classes of real rows must not steer what is made, they come from the shared shares.
 
+What D is, ``judge`` says (``synth.judge``): ``layers``, or under privacy better ``columns``. Then D descends plainly,
+shorter where patients are few (``full_patients``), and G takes ``maker_steps`` for each of D's: they cost no epsilon.
+
 Sources: Goodfellow et al. (2014) for the loss; Xu et al. (2019), CTGAN, for mixed columns by softmax and tanh; Rasouli
 et al. (2020), FedGAN, for averaging; Yazıcı et al. (2019) for the running mean.
 """
@@ -51,7 +54,9 @@ class TabGan:
     with_dp = True
     unexported = ("D",)  # also where it travels: a file goes further than a neighbour
     targets = (Target.CLASSES,)
-    choices: Mapping[str, tuple[str, ...]] = {"share": ("generator", "both"), "schedule": ("constant", "onecycle")}
+    choices: Mapping[str, tuple[str, ...]] = {
+        "share": ("generator", "both"), "schedule": ("constant", "onecycle"), "judge": judge.FORMS,
+    }  # fmt: skip
     defaults: Mapping[str, object] = {
         "share": "generator",
         "disclose": False,
@@ -63,6 +68,9 @@ class TabGan:
         "batch": 64,
         "local_steps": 10,
         "ema": 0.995,
+        "judge": "layers",
+        "maker_steps": 1,
+        "full_patients": 0,
         "test_share": 0.0,
     }
 
@@ -81,9 +89,9 @@ class TabGan:
             ConfigError: ``share = "both"`` without privacy and without ``disclose``, or a width of nothing.
         """
         check_share(settings, "discriminator", private=private)
-        if not (settings["hidden"] and settings["noise"] and settings["batch"]) or not settings["ema"] < 1:
-            found = "hidden, noise or batch of 0, or ema of 1 or more"
-            raise ConfigError(found, "hidden, noise and batch above 0, ema below 1", "Leave them out.")
+        if not all(settings[key] for key in ("hidden", "noise", "batch", "maker_steps")) or not settings["ema"] < 1:
+            found = "hidden, noise, batch or maker_steps of 0, or ema of 1 or more"
+            raise ConfigError(found, "hidden, noise, batch and maker_steps above 0, ema below 1", "Leave them out.")
 
     def shapes(self, schema: Schema | None, settings: Mapping[str, Any]) -> Shapes:
         """Return the shapes of the three modules."""
@@ -91,7 +99,7 @@ class TabGan:
         width, classes = TableCoding.of(schema, None).width, len(schema.classes)
         hidden = settings["hidden"]
         generator = tables.generator_shapes(settings["noise"] + classes, hidden, width)
-        return {"D": mlp.shapes((width + classes, hidden, hidden, 1)), "G": generator, "ema": dict(generator)}
+        return {"D": judge.shapes(settings["judge"], width, classes, hidden), "G": generator, "ema": dict(generator)}
 
     def shared(self) -> dict[str, SharePolicy]:
         """The generator and its mean travel, the discriminator stays."""
@@ -103,11 +111,13 @@ class TabGan:
         return self.shared() | ({"D": SharePolicy.TRAVELS} if judge_too else {})
 
     def initial(self, schema: Schema | None, settings: Mapping[str, Any], seed: int) -> Arrays:
-        """Return the first weights; the mean begins as the generator does."""
+        """Return the first weights; the mean begins as the generator does, D by columns with none."""
         shapes = self.shapes(schema, settings)
         generator = tables.initial(shapes["G"], "G", seed)
+        by_layers = judge.has_layers(shapes["D"])
+        none = {name: np.zeros(shape, np.float32) for name, shape in shapes["D"].items()}
         return {
-            "D": tables.initial(shapes["D"], "D", seed),
+            "D": tables.initial(shapes["D"], "D", seed) if by_layers else none,
             "G": generator,
             "ema": {name: value.copy() for name, value in generator.items()},
         }
@@ -118,14 +128,19 @@ class TabGan:
         size = settings["batch"] if len(local.rows) >= FEW else max(1, settings["batch"] // 2)
         steps = settings["local_steps"]
         slower = watch.rate_here(local.private)
+        fewer = (
+            judge.weight(len(local.rows), local.patients, settings["full_patients"]) if local.dp is not None else 1.0
+        )
+        times = settings["maker_steps"]
         drawn = batches(len(local.rows), size, steps, local.rng) if local.dp is None else [None] * steps
         for step, at in enumerate(drawn):
             lr_g, lr_d = (
                 slower * rate(settings[key], settings["schedule"], local.before + step, local.steps_in_all)
                 for key in ("lr", "lr_d")
             )
-            play.judge_learns(at, lr_d)
-            play.maker_learns(lr_g, local.before + step)
+            play.judge_learns(at, fewer * lr_d)
+            for made in range(times):
+                play.maker_learns(lr_g, (local.before + step) * times + made)
         after = self._watched(play.done(), arrays, play, settings)
         return after, float(np.mean(play.losses)) if play.losses else None
 
@@ -169,6 +184,7 @@ class Play:
         self.torch, self.local, self.settings, self.coding = torch, local, settings, local.rows.coding
         self.g = tables.tensors(arrays["G"])
         net = judge.network(arrays["D"])
+        self.layered = judge.has_layers(arrays["D"])
         self.d = dict(net.named_parameters())
         self.ema = {name: torch.from_numpy(value.copy()) for name, value in arrays["ema"].items()}
         self.adam_g, self.adam_d = (
@@ -196,16 +212,22 @@ class Play:
         chance = self.torch.rand((n, self.coding.width), generator=self.chance).clamp(1e-7, 1 - 1e-6)
         return tables.torch_made(out, self.coding, chance, TEMPERATURE)
 
+    def inputs(self, rows: Tensor, label: Tensor) -> Tensor:
+        """Return what D takes of rows and their classes."""
+        out: Tensor = self.torch.cat([rows if self.layered else judge.crossed(rows, label), label], 1)
+        return out
+
     def judged(self, rows: Tensor, label: Tensor) -> Tensor:
         """Return D's logit of each row."""
         f = self.torch.nn.functional
-        x = self.torch.cat([rows, label], 1)
-        for i in (0, 2):
+        x = self.inputs(rows, label)
+        for i in (0, 2) if self.layered else ():
             x = f.leaky_relu(f.linear(x, self.d[f"{i}.weight"], self.d[f"{i}.bias"]), tables.SLOPE)
             if self.private is None:
                 kept = self.torch.rand(x.shape, generator=self.chance) >= DROPOUT
                 x = x * kept / (1 - DROPOUT)
-        out: Tensor = f.linear(x, self.d["4.weight"], self.d["4.bias"])[:, 0]
+        last = 4 if self.layered else 0
+        out: Tensor = f.linear(x, self.d[f"{last}.weight"], self.d[f"{last}.bias"])[:, 0]
         return out
 
     def judge_learns(self, at: Any, lr: float) -> None:
@@ -215,9 +237,15 @@ class Play:
             labels = tables.drawn_labels(self.coding.prior, self.private.made, self.local.rng)
             self.last = torch.from_numpy(tables.one_hot(labels, len(self.coding.classes)))
             with torch.no_grad():
-                made = torch.cat([self.made(self.last), self.last], 1)
-            gradients = self.private.gradients(lambda rows: torch.cat([self.x[rows], self.label[rows]], 1), made)
-            self.adam_d.descend(gradients, lr)
+                made = self.inputs(self.made(self.last), self.last)
+            gradients = self.private.gradients(lambda rows: self.inputs(self.x[rows], self.label[rows]), made)
+            free = self._free("D", dict(zip(self.d, gradients, strict=True)))
+            if self.layered:
+                self.adam_d.descend(list(free.values()), lr)
+                return
+            with torch.no_grad():
+                for name, gradient in free.items():
+                    self.d[name].sub_(gradient, alpha=lr)
             return
         rows = torch.from_numpy(at)
         label = self.last = self.label[rows]
