@@ -6,7 +6,9 @@ A region binds the file as data; it is found among them by its hash. Rules kept 
 
   * synthetic rows are trained on and nothing else: no sum round counts them, no validation row is one, no figure is
     of them, no patient count holds them;
-  * beside differential privacy they are refused: what is sampled, clipped and paid for there are patients.
+  * under differential privacy each made-up row is drawn and clipped like a patient of its own. A real patient is still
+    drawn at q, moves the sum by one clip at most, and the sum has the whole noise, so epsilon is what it is without
+    them. They cost nothing: the file is the same at every region, and what it tells was told when it was released.
 """
 
 from __future__ import annotations
@@ -26,18 +28,13 @@ from node.learning.task import Encoded, stream
 
 DEFAULTS: Mapping[str, object] = {"synthetic": "", "synthetic_share": 1.0}
 _HEX = 64
-BESIDE_PRIVACY = (
-    "settings.synthetic beside differential privacy",
-    "one of them: under privacy steps sample and clip patients, which synthetic rows are not",
-    "Leave dp out, or settings.synthetic.",
-)
 
 
-def check_settings(settings: Mapping[str, Any], private: bool) -> None:
+def check_settings(settings: Mapping[str, Any]) -> None:
     """Check what a plan says of synthetic rows.
 
     Raises:
-        ConfigError: Not a hash, or beside differential privacy.
+        ConfigError: Not a hash.
     """
     wanted = settings.get("synthetic", "")
     if not wanted:
@@ -47,8 +44,6 @@ def check_settings(settings: Mapping[str, Any], private: bool) -> None:
             "settings.synthetic is no hash", "the SHA-256 of a synthetic file, 64 hex digits",
             "landsting synth generate prints it.",
         )  # fmt: skip
-    if private:
-        raise ConfigError(*BESIDE_PRIVACY)
 
 
 def refuse_synthetic(manifest: Manifest) -> None:

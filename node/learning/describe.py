@@ -47,7 +47,7 @@ def describe(
     task = get_task(plan_name(task_name))
     known = read_settings(task, settings)
     check_private(task, known, dp)
-    check_settings(known, dp)
+    check_settings(known)
     if dp and known.get("own_prior"):
         raise ConfigError(*WITHOUT_COUNTS)
     schema = None

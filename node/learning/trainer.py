@@ -100,7 +100,7 @@ class Trainer:
         self.settings = read_settings(self.task, agreed.settings)
         self.terms = Terms.of_plan(agreed.dp) if agreed.dp is not None else None
         check_private(self.task, self.settings, self.terms is not None)
-        check_settings(self.settings, self.terms is not None)
+        check_settings(self.settings)
         self.schema: Schema | None = None
         self.rows: table.Rows | None = None
         self.validation: table.Rows | None = None
@@ -354,7 +354,9 @@ class Trainer:
         """Return the number of each training row's patient, (n,); None where each row is a patient of its own."""
         if self.rows is None or len(set(self.rows.patients)) == len(self.rows):
             return None
-        return np.unique(np.asarray(self.rows.patients), return_inverse=True)[1].astype(np.int64)
+        numbers = np.unique(np.asarray(self.rows.patients), return_inverse=True)[1].astype(np.int64)
+        made = 0 if self.extra is None else len(self.extra)  # nobody's, so each is drawn and clipped by itself
+        return np.concatenate([numbers, numbers.max() + 1 + np.arange(made, dtype=np.int64)])
 
     def evaluate(self, vector: Floats, totals: Totals = ()) -> dict[str, float | None]:
         """Return figures on the region's own validation rows, and with ``train_`` on its training rows."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from node.learning.augment import extra_rows
 from node.learning.baselines import own_totals
 from node.learning.data.manifest import load, to_toml
 from node.learning.describe import describe
-from node.learning.privacy import plan_values
+from node.learning.privacy import Ledger
 from node.learning.trainer import Agreed, Trainer
 from node.synthetic import data_sha256, generate
 from tests.node.learning.synth.made_up import rows_of, untrained, write
@@ -116,12 +117,94 @@ def test_another_schema_is_refused(clinic: tuple[Path, str]) -> None:
         extra_rows(folder / "real.toml", schema, settings, own=10, seed=1, region="north")
 
 
-def test_beside_privacy_it_is_refused_when_the_plan_is_written_and_when_it_is_opened(clinic: tuple[Path, str]) -> None:
-    folder, sha256 = clinic
-    dp = plan_values("3", "0.001", rounds=2, local_steps=5, q=0.5, clip=0.5, stages=0, preprocess_bp=0)
-    agreed = Agreed("classifier", "1", {**SETTINGS, "synthetic": sha256}, seed=4, dp=dp, sums=[])
+# ---------------------------------------------------------------- beside privacy
 
-    with pytest.raises(ConfigError, match="beside differential privacy"):
-        describe("classifier", {"synthetic": sha256}, folder / "real.toml", dp=True)
-    with pytest.raises(ConfigError, match="beside differential privacy"):
-        Trainer(agreed, study="s", region="north", manifest=folder / "real.toml", ledger=folder / "ledger")
+
+LR, CLIP = 1.0, 0.5
+
+
+def private(folder: Path, where: str, *, sigma_u: int, sha256: str = "", local_steps: int = 1) -> Trainer:
+    """Open a linear model at q 1, so that every real patient is in every step."""
+    settings = {"hidden": 0, "lr": str(LR), "local_steps": local_steps, "synthetic": sha256}
+    dp = {"eps_max_u": 2**50, "delta_u12": 10**9, "clip_u": 500_000, "q_u": 1_000_000, "sigma_min_u": sigma_u}
+    agreed = Agreed("classifier", "1", settings, seed=4, dp=dp, sums=[])
+    (folder / where / "s").mkdir(parents=True)
+    state = folder / where
+    return Trainer(agreed, study="s", region="north", manifest=folder / "real.toml", state=state, ledger=state / "paid")
+
+
+def test_made_up_rows_beside_patients_cost_no_epsilon(clinic: tuple[Path, str]) -> None:
+    folder, sha256 = clinic
+    plain = private(folder, "a", sigma_u=2_000_000, local_steps=3)
+    more = private(folder, "b", sigma_u=2_000_000, local_steps=3, sha256=sha256)
+
+    without = plain.train(0, plain.initial())[1].dp
+    beside = more.train(0, more.initial())[1].dp
+
+    assert without is not None
+    assert without == beside
+    lines = [Ledger(folder / where / "paid").lines for where in ("a", "b")]
+    assert [one.spent for one in lines[0]] == [one.spent for one in lines[1]]
+    assert more.warnings == plain.warnings  # of the real patients' number
+
+
+def test_a_patient_beside_made_up_rows_moves_a_step_by_one_clip_at_most(clinic: tuple[Path, str]) -> None:
+    """Next to no noise, everybody drawn: the sum of a step is what it is without the patient, and one clip at most."""
+    folder, sha256 = clinic
+
+    def summed(where: str, keep: int) -> np.typing.NDArray[np.float64]:
+        one = private(folder, where, sigma_u=1000, sha256=sha256)
+        assert one.rows is not None
+        assert one.extra is not None
+        one.rows = one.rows.take(np.arange(len(one.rows)) < keep)  # the made-up rows stay the same
+        drawn = len(set(one.rows.patients)) + len(one.extra)
+        begin = one.initial()
+        return (begin - one.train(0, begin)[0]).astype(np.float64) * drawn / LR
+
+    whole = private(folder, "n", sigma_u=1000).rows
+    assert whole is not None
+    n = len(whole)
+    moved = np.linalg.norm(summed("a", n) - summed("b", n - 1))
+
+    assert 0.05 < moved <= CLIP + 0.01  # the noise of each step is .0005 in a place
+
+
+def test_the_noise_beside_made_up_rows_is_whole(clinic: tuple[Path, str]) -> None:
+    """Two secrets: their steps differ by two draws of noise, sigma times clip in each place of the sum."""
+    folder, sha256 = clinic
+    sigma = 400.0
+
+    def summed(where: str) -> np.typing.NDArray[np.float64]:
+        one = private(folder, where, sigma_u=int(sigma * 1e6), sha256=sha256)
+        assert one.rows is not None
+        assert one.extra is not None
+        begin = one.initial()
+        return (begin - one.train(0, begin)[0]).astype(np.float64) * (len(one.rows) + len(one.extra)) / LR
+
+    differences = np.concatenate([summed(f"a{i}") - summed(f"b{i}") for i in range(20)])
+
+    expected = 2**0.5 * sigma * CLIP
+    assert np.std(differences) == pytest.approx(expected, rel=5 / (2 * len(differences)) ** 0.5)  # five deviations
+
+
+def test_each_made_up_row_is_drawn_by_itself_where_patients_have_several_rows(clinic: tuple[Path, str]) -> None:
+    folder, sha256 = clinic
+    one = private(folder, "a", sigma_u=1000, sha256=sha256)
+    assert one.rows is not None
+    assert one.extra is not None
+    one.rows = replace(one.rows, patients=tuple(f"p{i // 2}" for i in range(len(one.rows))))
+
+    numbers = one._patients()
+
+    assert numbers is not None
+    made = numbers[len(one.rows) :]
+    assert len(made) == len(one.extra) == len(set(made))
+    assert made.min() > numbers[: len(one.rows)].max()
+
+
+def test_a_private_plan_may_name_them(clinic: tuple[Path, str]) -> None:
+    folder, sha256 = clinic
+
+    assert (
+        describe("classifier", {"synthetic": sha256}, folder / "real.toml", dp=True)["settings"]["synthetic"] == sha256
+    )
