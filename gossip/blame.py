@@ -46,6 +46,7 @@ class Blame:
 
     Attributes:
         suspended: Regions caught in a contradiction; nothing of theirs is used in a study.
+        codes: What each of them was caught in.
         evidence: This region's own EVIDENCE against them, with its payload; sent again when a link comes up.
     """
 
@@ -55,6 +56,7 @@ class Blame:
         is_revoked: Callable[[Envelope], bool] = lambda _: False,
     ) -> None:
         self.suspended: set[str] = set()
+        self.codes: dict[str, str] = {}
         self.evidence: dict[str, tuple[Envelope, bytes]] = {}
         self._surroundings = surroundings
         self._is_revoked = is_revoked
@@ -93,7 +95,7 @@ class Blame:
         step.do(Suspect(region, contradiction.code, "two signed statements exclude each other"))
         if region in self.suspended or self.is_settled(contradiction):
             return
-        self.suspended.add(region)
+        self._suspend(region, contradiction.code)
         payload = contradiction.statement()
         step.add(
             "fault",
@@ -116,13 +118,17 @@ class Blame:
         step.do(Suspect(region, code, "two signed checkpoints, or a checkpoint and a message, exclude each other"))
         if region in self.suspended:
             return
-        self.suspended.add(region)
+        self._suspend(region, code)
         around = self._surroundings()
         step.add(
             "fault",
             {"round": around.round, "region": region, "code": code, "evidence": [step.keep(payload)]},
             around.study,
         )
+
+    def _suspend(self, region: str, code: str) -> None:
+        self.suspended.add(region)
+        self.codes.setdefault(region, code)
 
     def is_settled(self, contradiction: Contradiction) -> bool:
         """Whether both statements are from before the roster that took the region up again."""
@@ -137,6 +143,7 @@ class Blame:
             for region in self.suspended:
                 self._settled.update(mailbox.newest_of(region))
             self.suspended.clear()
+            self.codes.clear()
             self.evidence.clear()
         self._roster = roster
 
@@ -145,7 +152,7 @@ class Blame:
     def replay(self, entry: Entry) -> None:
         """Take one ``fault`` of an earlier run."""
         if entry.body["code"] in CODES:
-            self.suspended.add(str(entry.body["region"]))
+            self._suspend(str(entry.body["region"]), str(entry.body["code"]))
 
     def recall(self, envelope: Envelope, payload: bytes) -> None:
         """Take this region's own EVIDENCE of an earlier run."""

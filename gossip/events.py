@@ -23,6 +23,7 @@ class Started:
         clean: Whether the last run ended in good order.
         alone: Do not ask the neighbours whether this log is the newest.
         recovering: The log is known to have been put back: only ask for what is lost.
+        moved: The home seems to have been copied or put back since it last ran: ask everybody.
     """
 
     now_ms: int
@@ -30,6 +31,7 @@ class Started:
     clean: bool = True
     alone: bool = False
     recovering: bool = False
+    moved: bool = False
 
 
 @dataclass(frozen=True, slots=True)

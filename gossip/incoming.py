@@ -15,6 +15,7 @@ from gossip.blame import UNTIMELY
 from gossip.effects import Admit, Suspect
 from gossip.errors import RemoteError
 from gossip.events import Arrived, Buffer, Payload, PayloadFailed
+from gossip.logs.waking import Mode
 from gossip.logs.witness import WITNESS_TYPES
 from gossip.mailbox import Contradiction
 from gossip.sessions.carried import most_bytes
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 
 MAX_LATER = 16
+ASKING = (Mode.QUIET.value, Mode.ROLLED_BACK.value)  # as PING says it
 
 
 class Incoming:
@@ -89,8 +91,9 @@ class Incoming:
         contradiction = self._peer.mailbox.judge(envelope)
         if contradiction is not None:
             self._peer.blame.convict(step, contradiction, fields.study if fields.study in self._peer.studies else None)
+            self._show_what_it_signed(step, envelope)
         elif not self._peer.witness.standing.judge(step, envelope):
-            return
+            self._show_what_it_signed(step, envelope)
         elif fields.type == "PING":
             self._heard_ping(step, envelope)
         elif not self._size_fits(envelope):
@@ -99,6 +102,11 @@ class Incoming:
             self._take(step, link, envelope, payload)
         else:
             self._await(step, link, envelope)
+
+    def _show_what_it_signed(self, step: Step, envelope: Envelope) -> None:
+        """A region asks whether its log is the newest, and contradicts itself by asking: it is answered."""
+        if envelope.fields.type == "HELLO":
+            self._peer.waking.answer(step, envelope)
 
     def _await(self, step: Step, link: str, envelope: Envelope) -> None:
         fields = envelope.fields
@@ -139,6 +147,8 @@ class Incoming:
         fields = envelope.fields
         before = self._peer.presence.of(fields.sender).reached
         self._peer.mailbox.remember(envelope)
+        if fields.body["state"] not in ASKING:
+            self._peer.mailbox.goes_on(envelope)
         self._peer.presence.heard(fields.sender, fields.study, fields.round, fields.body, step.now_ms)
         other = self._peer.studies.get(fields.study or b"")
         if other is not None and other is not self._peer.current and fields.body["state"] != "done":

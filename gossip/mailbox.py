@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from protocol.envelope import Envelope
+from protocol.epochs import epoch_of
 from protocol.evidence import encode_evidence, excludes, place_of
 from protocol.messages import TYPES
 
@@ -44,6 +45,7 @@ class Mailbox:
         self._heads: dict[tuple[str, int], Envelope] = {}
         self._by_log: dict[str, dict[int, Envelope]] = {}
         self._latest: dict[str, dict[str, Envelope]] = {}  # by sender, then by log
+        self._largest: dict[str, Envelope] = {}
         self._said: dict[tuple[bytes, bytes, str, str, str], Envelope] = {}
         self._awaited: dict[str, dict[bytes, Envelope]] = {}
 
@@ -93,12 +95,14 @@ class Mailbox:
         return [known[size] for size in range(first, last + 1) if size in known]
 
     def remember(self, envelope: Envelope) -> None:
-        """Take an envelope as said; of service envelopes only the newest head of each log is held."""
+        """Take an envelope as said; of service envelopes only the newest head of each log is held, and the largest."""
         fields = envelope.fields
         if not TYPES[fields.type].logged:
-            latest = self._latest.setdefault(fields.sender, {})
+            latest, largest = self._latest.setdefault(fields.sender, {}), self._largest.get(fields.sender)
             latest.pop(fields.log, None)
             latest[fields.log] = envelope
+            if largest is None or _place(largest) <= _place(envelope):
+                self._largest[fields.sender] = envelope
             if len(latest) > MAX_LOGS:  # of made-up epochs too: what was heard last stays
                 del latest[next(iter(latest))]
             return
@@ -118,6 +122,14 @@ class Mailbox:
         """The newest service envelope of each log of a region, of at most ``MAX_LOGS``."""
         return list(self._latest.get(region, {}).values())
 
+    def largest(self, region: str) -> Envelope | None:
+        """The service envelope of a region with the largest head, since it last went on from a smaller one."""
+        return self._largest.get(region)
+
+    def goes_on(self, envelope: Envelope) -> None:
+        """A region says by a service envelope that its log goes on from there, whatever it has shown before."""
+        self._largest[envelope.fields.sender] = envelope
+
     def awaits(self, link: str, envelope: Envelope) -> bool:
         """Await the payload of an admitted header; False if that link has too many under way."""
         waiting = self._awaited.setdefault(link, {})
@@ -133,3 +145,8 @@ class Mailbox:
     def forget_link(self, link: str) -> None:
         """Nothing is awaited any more from a link that is down."""
         self._awaited.pop(link, None)
+
+
+def _place(envelope: Envelope) -> tuple[int, int]:
+    """Epoch and size: heads of a region are ordered by it."""
+    return epoch_of(envelope.fields.log), envelope.fields.head_size

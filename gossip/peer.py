@@ -135,6 +135,7 @@ class Peer:
         self._try(step, event)
         self.follow_roster()
         if self._is_up:
+            self.waking.decide(step)
             self._go_on(step)
             self.waking.ask_again(step)
             self.reentry.ask(step)
@@ -147,8 +148,8 @@ class Peer:
         if self._is_up:
             for study, round in step.ended.items():
                 self.studies[study].context.recording.round_ended(step, round)
-            if self.current is not None and not self.waking.is_asking:
-                self.witness.settle(step, self.current)
+            if not self.waking.is_asking:
+                self.witness.settle(step)
             step.do(SetTimer(self._wake_ms(step.now_ms)))
         return step.finish()
 
@@ -186,7 +187,7 @@ class Peer:
                 if not self.waking.is_asking:
                     step.add("node.stop", {"reason": reason})
                     step.publish()
-                    self.witness.stopping(step, self.current)
+                    self.witness.stopping(step)
                 self._is_stopping = True
                 self._is_up = False
             case LinkUp(region=name):
@@ -196,6 +197,7 @@ class Peer:
                     self.waking.hello(step, name)
             case LinkDown(region=name):
                 self.linking.down(name)
+                self.witness.told_to.pop(name, None)  # what was under way may not have arrived
             case Arrived():
                 self._incoming.arrived(step, event)
             case Payload():
@@ -222,7 +224,7 @@ class Peer:
         self._is_up = True
         self._starting = event
         self.presence.begin(event.now_ms)
-        self.waking.begin(step, alone=event.alone, recovering=event.recovering)
+        self.waking.begin(step, event)
         running = [s for s in self.studies.values() if s.phase is not Phase.ENDED]
         if self.studies:
             self.current = [*self.studies.values(), *running][-1]  # one that runs, else the last that did

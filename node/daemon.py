@@ -138,7 +138,7 @@ class Daemon:
     def _wait_for_copies(self) -> None:
         """Let neighbours copy the end of the log, for a moment: from a clean stop there is nothing to give up later."""
         peer, end_ms = self._region.peer, self.clock.now_ms() + STOP_MS
-        while peer.witness.lacks_copy(peer.current) and self.clock.now_ms() < end_ms:
+        while peer.witness.lacks_copy() and self.clock.now_ms() < end_ms:
             self._once(dict(self._poller.poll(STOP_MS // 20)))
 
     def _once(self, ready: dict[object, int]) -> None:

@@ -13,7 +13,21 @@ from typing import Any
 from crypto.merkle import HASH_BYTES, leaf_hash
 from crypto.note import MAX_NOTE_BYTES
 from protocol.codec import MAX_CONTROL, MAX_ENTRY, MAX_HEADER, Value, decode, encode
-from protocol.schema import array, binary, hash32, integer, mapping, optional, record, require, row, signature, text
+from protocol.evidence import CODES
+from protocol.schema import (
+    array,
+    binary,
+    code,
+    hash32,
+    integer,
+    mapping,
+    optional,
+    record,
+    require,
+    row,
+    signature,
+    text,
+)
 
 MAX_MIRROR = 4 * 2**20
 MAX_ASKED = 64
@@ -32,7 +46,10 @@ def _item(value: Value) -> str | None:
 _heads = record({"round": integer(), "own": _note, "since": integer(), "others": array(_note, 0, MAX_OTHERS)})
 # An item of 32 bytes is a leaf hash: no entry is that short.
 _mirror = record({"first": integer(), "items": array(binary(HASH_BYTES, MAX_ENTRY), 1)})
-_behind = record({"note": optional(_note), "envelope": optional(row(binary(1, MAX_HEADER), signature))})
+_behind = record({
+    "note": optional(_note), "envelope": optional(row(binary(1, MAX_HEADER), signature)),
+    "suspended": optional(code(*CODES)),
+})  # fmt: skip
 _proof = record({
     "size": integer(1), "consistency": mapping(_place, _path), "places": mapping(_place, row(_item, _path)),
 })  # fmt: skip
@@ -67,15 +84,17 @@ class Behind:
     Attributes:
         note: A signed checkpoint.
         envelope: Header and signature of an envelope of that log.
+        suspended: Under which code the answering region has suspended the asker; None where it has not.
     """
 
     note: bytes | None = None
     envelope: tuple[bytes, bytes] | None = None
+    suspended: str | None = None
 
     def encode(self) -> bytes:
         """Return the payload."""
         pair: list[Value] | None = list(self.envelope) if self.envelope is not None else None
-        return encode({"note": self.note, "envelope": pair})
+        return encode({"note": self.note, "envelope": pair, "suspended": self.suspended})
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +144,7 @@ def decode_behind(payload: bytes) -> Behind:
     """Read a BEHIND; CodecError on anything else."""
     value = _read(payload, _behind, "BEHIND", MAX_NOTE_BYTES + MAX_HEADER + 256)
     pair = value["envelope"]
-    return Behind(value["note"], (pair[0], pair[1]) if pair is not None else None)
+    return Behind(value["note"], (pair[0], pair[1]) if pair is not None else None, value["suspended"])
 
 
 def decode_proof(payload: bytes) -> Proof:

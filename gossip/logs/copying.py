@@ -136,25 +136,38 @@ class Copying:
         return max(notes, key=lambda seen: seen.checkpoint.size, default=None)
 
     def tell_behind(self, step: Step, name: str, origin: str, size: int, root: bytes | None = None) -> None:
-        """Answer who asks whether its log is the newest: the largest head of it that is held here, and its entries."""
-        mirror = self._held.mirrors.get(origin)
+        """Answer who asks whether its log is the newest: the largest head of it that is held here, and its entries.
+
+        Who has forked its log is shown what it had signed before, even where its log is longer by now.
+        """
+        mirror, code = self._held.mirrors.get(origin), self._peer.blame.codes.get(name)
+        least = 0 if code == "LS-FORK" else size
         note = max(self._held.notes(origin), key=lambda s: s.checkpoint.size, default=None)
-        placed = [e for e in self._peer.mailbox.heads_of(origin) if TYPES[e.fields.type].logged]
-        last = max(placed, key=lambda e: e.fields.head_size, default=None)
+        last = max(self._peer.mailbox.heads_of(origin), key=_shown, default=None)
         noted = note.checkpoint.size if note is not None else 0
-        is_noted = noted > size or (note is not None and noted == size and root not in (None, note.checkpoint.root))
-        is_said = last is not None and last.fields.head_size + 1 > max(noted, size)
+        is_noted = noted > least or (note is not None and noted == size and root not in (None, note.checkpoint.root))
+        is_said = last is not None and _shown(last) > max(noted, least)
+        if not is_noted and not is_said:  # what no entry shows: it has had so many, and nobody knows which
+            last = self._peer.mailbox.largest(name)
+            is_said = last is not None and last.fields.log == origin and last.fields.head_size > size
         answer = Behind(
             note=self._held.note(note) if note is not None and is_noted else None,
             envelope=(last.header, last.signature) if last is not None and is_said else None,
+            suspended=code,
         )
         later = self._later(name, origin)
         if later is not None:
-            answer = Behind(note=self._held.note(later))
+            answer = Behind(note=self._held.note(later), suspended=code)
         step.seal("BEHIND", {}, to=[name], payload=answer.encode())
-        if answer != Behind() and mirror is not None and mirror.size > size:
+        is_larger = answer.note is not None or answer.envelope is not None
+        if is_larger and mirror is not None and mirror.size > size:
             items = [
                 self._held.records.mirrored(origin, seq) or mirror.hash_at(seq) for seq in range(size, mirror.size)
             ]
             for first, piece in self._pieces(items):
                 step.seal("MIRROR", {"log": origin}, to=[name], payload=encode_mirror(size + first, piece))
+
+
+def _shown(envelope: Envelope) -> int:
+    """How many entries a message shows that its log has: its head's, and where it is an entry itself, one more."""
+    return envelope.fields.head_size + TYPES[envelope.fields.type].logged

@@ -93,7 +93,7 @@ class Standing:
         name = seen.checkpoint.origin.split("/")[1]
         if name == self._peer.me:
             if not self.is_revoked(name, seen):
-                self._peer.waking.shown(step, seen.checkpoint)
+                self._peer.waking.shown(step, seen.checkpoint, seen.checkpoint.size)
         elif name in self._peer.membership.names and not self.contradicts(step, name, seen):
             self._held.relay(seen)
 

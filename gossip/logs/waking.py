@@ -1,11 +1,13 @@
-"""A start with a study under way: is this log the newest that the neighbours know?
+"""A start: is this log the newest that the others know?
 
 Rules kept here, and nowhere else:
-  * until enough neighbours hold nothing larger, a region is QUIET: it asks (HELLO) and answers, and appends nothing;
+  * until enough others hold nothing larger (``asking``), a region is QUIET: it asks (HELLO) and answers, and appends
+    nothing;
   * once a valid larger head of its own log is shown to it, it is ROLLED BACK, and appends nothing ever again: to go
     on would be a second history;
   * a log that was just begun anew (NEW EPOCH) has nothing after its first entry before enough have cosigned that;
-  * what the neighbours' copies give back counts only where it leads to the largest head that was shown.
+  * what the neighbours' copies give back (``returned``) counts only where it leads to the largest head that was shown;
+  * who asks is answered, whoever it is: to be shown what it has signed helps an honest region find its mistake.
 """
 
 from __future__ import annotations
@@ -16,13 +18,13 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from crypto.errors import CryptoError
-from crypto.merkle import Tree
 from crypto.note import Checkpoint, parse_checkpoint, parse_note
 from gossip.effects import Suspect
 from gossip.errors import RemoteError
-from gossip.events import Arrived, Buffer, Event, Payload
-from gossip.logs.mirror import MAX_COMING, MAX_COMING_BYTES, Item, weight
-from gossip.logs.witness import is_witnessed, neighbours_of, quorum_of
+from gossip.events import Arrived, Buffer, Event, Payload, Started
+from gossip.logs.asking import Question, question
+from gossip.logs.mirror import Item
+from gossip.logs.returned import Returned
 from gossip.step import Step
 from protocol.envelope import Envelope, parse, verify
 from protocol.epochs import Origin, epoch_of, read_origin
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
 MAX_HELD = 4096
 MAX_HEADS = 256
 HELLO_MS = 2_000
+SAID_MS = 10_000, 600_000  # after how long it is said in words whom a start waits for, and how often from then on
+ANSWERED = 4  # HELLOs of one region that are answered at once; from then on one in ANSWER_MS
+ANSWER_MS = 1_000
 
 
 class Mode(Enum):
@@ -56,8 +61,9 @@ class Waking:
         answered: Regions that have answered in this run, whatever they hold.
         larger: The largest head of the own log that was shown; None if none was.
         heads: All heads that were shown and are not on this log.
-        least: How many entries this epoch's log has had at least.
+        least: How many entries this epoch's log has had at least, by checkpoints and entries that were shown.
         alone: Whether the operator let this region start without asking.
+        suspended_by: Regions that have said that they suspended this one, with the code.
     """
 
     def __init__(self, peer: Peer) -> None:
@@ -70,32 +76,44 @@ class Waking:
         self.least = 0
         self.alone = False
         self.hello_ms = 0
-        self._wanted: tuple[frozenset[str], int] = (frozenset(), 0)
+        self.suspended_by: dict[str, str] = {}
+        self._question = Question()
+        self._began_ms = self._say_ms = 0
+        self._due_ms: dict[str, int] = {}
         self._held: list[Event] = []
-        self._copies: dict[str, tuple[int, list[Item]]] = {}
+        self._returned = Returned()
 
-    def begin(self, step: Step, *, alone: bool, recovering: bool) -> None:
+    def begin(self, step: Step, event: Started) -> None:
         """Decide whether to ask first."""
-        self.alone = alone
-        running = [s for s in self._peer.studies.values() if s.outcome is None and is_witnessed(s)]
-        asked = [(frozenset(neighbours_of(s, s.round)), quorum_of(s, s.round)) for s in running]
-        self._wanted = max(asked, key=lambda one: one[1], default=(frozenset(), 0))
+        self.alone = event.alone
+        self._question = question(self._peer, moved=event.moved)
         self.heard.clear()
-        self.hello_ms = step.now_ms
-        if recovering:
+        self.hello_ms = self._began_ms = step.now_ms
+        self._say_ms = step.now_ms + SAID_MS[0]
+        if event.recovering:
             self.mode = Mode.ROLLED_BACK
-        elif self._peer.reentry.is_fresh and self._wanted[1] and not self._was_confirmed():
+        elif self._peer.reentry.is_fresh and self._question.least and not self._was_confirmed():
             self.mode = Mode.NEW_EPOCH
         else:
-            self.mode = Mode.UP if alone or not self._wanted[1] else Mode.QUIET
+            self.mode = Mode.UP if event.alone or not self._question.least else Mode.QUIET
 
     def _was_confirmed(self) -> bool:
         """Whether an earlier run has had this new epoch confirmed: then it may have gone on, and asks like any log."""
         self.heard = dict.fromkeys(self._peer.witness.held.cosigned, self._peer.log.size)
-        is_confirmed = len(self._wanted[0] & set(self.heard)) >= self._wanted[1]
+        is_confirmed = self._is_confirmed()
         if is_confirmed:
             self.heard.clear()
         return is_confirmed
+
+    def _is_confirmed(self) -> bool:
+        return len(self._question.regions & set(self.heard)) >= self._question.least
+
+    def decide(self, step: Step) -> None:
+        """Go on once the answers that are here are enough."""
+        waited_ms = step.now_ms - self._began_ms
+        links = self._peer.presence.links()
+        if self.mode is Mode.QUIET and self._question.is_answered(self.heard, links, waited_ms):
+            self.mode = Mode.UP
 
     @property
     def is_asking(self) -> bool:
@@ -114,14 +132,27 @@ class Waking:
 
     @property
     def waits_for(self) -> list[str]:
-        """Neighbours that have not answered."""
-        return sorted(self._wanted[0] - set(self.heard)) if self.mode in (Mode.QUIET, Mode.NEW_EPOCH) else []
+        """Regions that have not answered."""
+        return sorted(self._question.regions - set(self.heard)) if self.mode in (Mode.QUIET, Mode.NEW_EPOCH) else []
+
+    @property
+    def question(self) -> str:
+        """In words: what this start waits for, and what else can be done."""
+        names, q = ", ".join(self.waits_for) or "nobody", self._question
+        if q.patience_ms is None:
+            why = "this home was copied or put back since it last ran, so it waits for all of them"
+        else:
+            why = f"{q.least} of {len(q.regions)} answers are enough, with those of all that are linked"
+        return (
+            f"asks whether this log is the newest; no answer yet from {names} ({why}). Start them, or, if they are gone"
+            " for good and this home is no old copy: landsting run --alone"
+        )
 
     def confirmed(self, name: str) -> None:
         """A region has cosigned this log: enough of that, and a new epoch may be gone on with."""
         if self.mode is Mode.NEW_EPOCH:
             self.heard[name] = self._peer.log.size
-            if len(self._wanted[0] & set(self.heard)) >= self._wanted[1]:
+            if self._is_confirmed():
                 self.mode = Mode.UP
 
     def hello(self, step: Step, name: str) -> None:
@@ -136,6 +167,9 @@ class Waking:
             for name in self._peer.presence.links():
                 if name not in self.heard:
                     self.hello(step, name)
+        if self.mode is Mode.QUIET and step.now_ms >= self._say_ms:
+            self._say_ms = step.now_ms + SAID_MS[1]
+            step.do(Suspect(self._peer.me, "QUIET", self.question))
 
     def hold(self, event: Arrived | Payload) -> None:
         """Keep what others say in a study until this region may write that it heard it."""
@@ -163,14 +197,11 @@ class Waking:
         fields, name = envelope.fields, envelope.fields.sender
         self._peer.mailbox.remember(envelope)
         if fields.type == "HELLO":
-            size, root = fields.body["size"], fields.body["root"]
-            assert isinstance(size, int)
-            assert isinstance(root, bytes)
-            self._peer.following.show_rounds(step, name, fields.log)
-            self._peer.witness.copying.tell_behind(step, name, fields.log, size, root)
+            self.answer(step, envelope)
             return
         try:
             behind = decode_behind(bytes(payload or b""))
+            self._is_suspended(step, name, behind.suspended)
             if self._is_of_another(step, name, behind) or self._is_of_earlier(step, name, behind):
                 return
             heads = self._heads(behind)
@@ -182,8 +213,27 @@ class Waking:
         self._peer.reentry.has_answered(step, name)
         if self.mode is Mode.QUIET:
             self.heard[name] = self._peer.log.size
-            if len(self._wanted[0] & set(self.heard)) >= self._wanted[1]:
-                self.mode = Mode.UP
+
+    def answer(self, step: Step, hello: Envelope) -> None:
+        """Tell who asks what is held of its log; so often at most as an honest region asks."""
+        fields, name = hello.fields, hello.fields.sender
+        size, root = fields.body["size"], fields.body["root"]
+        assert isinstance(size, int)
+        assert isinstance(root, bytes)
+        due_ms = max(self._due_ms.get(name, 0), step.now_ms - (ANSWERED - 1) * ANSWER_MS)
+        if due_ms > step.now_ms:
+            return
+        self._due_ms[name] = due_ms + ANSWER_MS
+        self._peer.following.show_rounds(step, name, fields.log)
+        self._peer.witness.copying.tell_behind(step, name, fields.log, size, root)
+
+    def _is_suspended(self, step: Step, name: str, code: str | None) -> None:
+        """A region says whether it has suspended this one: the operator should know, nothing else hangs on it."""
+        if code is None:
+            self.suspended_by.pop(name, None)
+        elif self.suspended_by.get(name) != code:
+            self.suspended_by[name] = code
+            step.do(Suspect(self._peer.me, code, f"{name} has suspended this region until there is a new roster"))
 
     def _is_of_another(self, step: Step, name: str, behind: Behind) -> bool:
         """A region shows a head of its own log back: one of an earlier epoch, that this region has shown to it."""
@@ -241,15 +291,15 @@ class Waking:
             raise CryptoError("an envelope by a key set that this region has revoked")
         if fields.head_size >= log.size or not self._peer.mailbox.knows(envelope.eid):
             # An entry stands at its place, after what it was signed over; a service message stands nowhere.
-            is_entry = TYPES[fields.type].logged
-            found.append((Checkpoint(fields.log, fields.head_size, fields.head_root), fields.head_size + is_entry))
+            head = Checkpoint(fields.log, fields.head_size, fields.head_root)
+            found.append((head, head.size + 1 if TYPES[fields.type].logged else 0))
         return found
 
-    def shown(self, step: Step, head: Checkpoint, least: int = 0) -> None:
+    def shown(self, step: Step, head: Checkpoint, least: int) -> None:
         """A validly signed head of the own log: if it is not on this log, this log has been put back.
 
         Args:
-            least: How many entries the log had at least, where that is more than the head's size.
+            least: How many entries the log had at least; 0 where only a service message shows the head.
         """
         log = self._peer.log
         epoch, own = epoch_of(head.origin), epoch_of(log.origin)
@@ -258,7 +308,7 @@ class Waking:
             return
         if head not in self.heads and len(self.heads) < MAX_HEADS:
             self.heads.append(head)
-        self.least = max(self.least, least, head.size) if epoch == own else self.least
+        self.least = max(self.least, least) if epoch == own else self.least
         if self.larger is None or (epoch, head.size) > (epoch_of(self.larger.origin), self.larger.size):
             self.larger = head
         if self.mode is not Mode.ROLLED_BACK:
@@ -278,62 +328,29 @@ class Waking:
 
     # ---------------------------------------------------------------- what comes back
 
-    def recovered(self, step: Step, name: str, first: int, items: Sequence[Item]) -> None:
+    def recovered(self, name: str, first: int, items: Sequence[Item]) -> None:
         """Entries of the own log from a neighbour's copy; taken only while this region has been rolled back."""
-        if self.mode is not Mode.ROLLED_BACK:
-            return
-        begun, held = self._copies.get(name, (self._peer.log.size, []))
-        end = begun + len(held)
-        new = items[end - first :] if first <= end else []
-        if new and len(held) + len(new) <= MAX_COMING and weight([*held, *new]) <= MAX_COMING_BYTES:
-            held.extend(new)
-            self._copies[name] = begun, held
+        if self.mode is Mode.ROLLED_BACK:
+            self._returned.take(self._peer.log, name, first, items)
 
     def complete(self) -> tuple[list[Item], dict[str, int]] | None:
-        """The lost entries, and up to where each neighbour had them; None as long as they do not reach every head.
-
-        Bytes of one copy stand in for hashes of another.
-        """
+        """The lost entries, and up to where each neighbour had them; None as long as they do not reach every head."""
         found = self.partial()
         if self.larger is None or self.larger.origin != self._peer.log.origin or found is None:
             return None
         items, _ = found
         whole = self._peer.log.size + len(items)
-        return found if whole >= max(self.least, self.larger.size) else None
+        return found if whole >= (self.least or self.larger.size) else None
 
     def partial(self) -> tuple[list[Item], dict[str, int]] | None:
-        """The lost entries as far as copies lead to a head that this region has signed; None where none do.
-
-        What leads to no such head is nobody's word but the neighbour's, and is not taken.
-        """
-        log, best = self._peer.log, 0
-        found: list[Item] | None = None
-        for _, items in sorted(self._copies.items()):
-            begun, held = items
-            tree = Tree([log.tree.hash_at(n) for n in range(log.size)] + [digest for _, digest in held])
-            mine = [h for h in self.heads if h.origin == log.origin and h.size <= tree.size]
-            on = [h.size for h in mine if tree.root_at(h.size) == h.root]
-            reach = max(on, default=0)
-            # Two signed heads of which one is not on the way to the other: that is a fork, and none is taken.
-            is_forked = any(h.size <= reach and h.size not in on for h in mine)
-            if begun != log.size or reach <= max(best, log.size) or is_forked:
-                continue
-            best, found = reach, held[: reach - log.size]
-        if found is None:
-            return None
-        joined = [(leaf or self._leaf(at, digest), digest) for at, (leaf, digest) in enumerate(found)]
-        return joined, self.reached
+        """The lost entries as far as copies lead to a head that this region has signed; None where none do."""
+        items = self._returned.leading_to(self._peer.log, self.heads)
+        return (items, self.reached) if items is not None else None
 
     @property
     def reached(self) -> dict[str, int]:
         """Up to where each region's copy of this log came back."""
-        return {name: begun + len(items) for name, (begun, items) in sorted(self._copies.items())}
-
-    def _leaf(self, at: int, digest: bytes) -> bytes | None:
-        for _, items in self._copies.values():
-            if at < len(items) and items[at][1] == digest and items[at][0] is not None:
-                return items[at][0]
-        return None
+        return self._returned.reached
 
 
 def _origin(behind: Behind) -> Origin | None:

@@ -25,7 +25,6 @@ from gossip.logs.copying import Copying
 from gossip.logs.holdings import Holdings, Records, Seen
 from gossip.logs.mirror import Mirror
 from gossip.logs.protecting import Protecting
-from gossip.logs.protecting import Protecting
 from gossip.logs.standing import Standing
 from gossip.step import Step
 from protocol.codec import Value

@@ -11,7 +11,7 @@ from crypto.merkle import Tree, leaf_hash
 from crypto.note import Checkpoint, checkpoint_body
 from gossip.effects import Send
 from gossip.events import Stopping
-from gossip.logs import mirror, waking
+from gossip.logs import mirror, returned
 from gossip.network import Network
 from protocol.cosignature import Cosignature, checkpoint_note, verify_cosignature
 from protocol.entries import decode_entry
@@ -83,9 +83,9 @@ def test_a_clean_stop_leaves_no_end_of_the_log_without_a_copy(make_network: Make
     peer, leaves = net.peer("region-a"), net.regions["region-a"].store.leaves
     net._handle("region-a", Stopping(0, "signal"))
     assert decode_entry(leaves[-1]).kind == "node.stop"
-    assert peer.witness.lacks_copy(peer.current)
+    assert peer.witness.lacks_copy()
     pass_time(net, 500)
-    assert not peer.witness.lacks_copy(peer.current)
+    assert not peer.witness.lacks_copy()
     assert decode_entry(leaves[-1]).kind == "node.stop"  # nothing is written behind it
     for name in net.names[1:]:
         assert len(net.regions[name].store.mirrors[origin(net, "region-a")]) == len(leaves)
@@ -323,7 +323,7 @@ def test_a_copy_on_its_way_is_bounded_in_entries_and_bytes(monkeypatch: pytest.M
 def test_what_neighbours_give_back_of_a_lost_log_is_bounded(
     make_network: Make, hostile: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waking, "MAX_COMING_BYTES", 200_000)
+    monkeypatch.setattr(returned, "MAX_COMING_BYTES", 200_000)
     net, _, _ = make_network(4, rounds=30, round_min_s=2, witness=MIRRORED)
     until_round(net, "region-a", 3)
     backup = list(net.regions["region-a"].store.leaves)
@@ -338,10 +338,10 @@ def test_what_neighbours_give_back_of_a_lost_log_is_bounded(
     net.kill("region-b")
     net._up.add(frozenset(("region-a", "region-b")))
     for turn in range(20):
-        first = len(backup) + len(peer.waking._copies.get("region-b", (0, []))[1])
+        first = len(backup) + len(peer.waking._returned._copies.get("region-b", (0, []))[1])
         data = encode_mirror(first, [bytes([turn]) * 50_000])
         liar.say("region-a", "MIRROR", {"log": peer.log.origin}, data)
-    assert mirror.weight(peer.waking._copies["region-b"][1]) <= 200_000
+    assert mirror.weight(peer.waking._returned._copies["region-b"][1]) <= 200_000
 
 
 @pytest.mark.parametrize("garbage", [b"no entry at all", b"redact", b"key.rotate"])

@@ -1,0 +1,61 @@
+"""Entries of this region's own log that neighbours' copies give back.
+
+What leads to no head that this region has signed is nobody's word but the neighbour's, and is not taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from crypto.merkle import Tree
+from crypto.note import Checkpoint
+from gossip.logs.mirror import MAX_COMING, MAX_COMING_BYTES, Item, weight
+from protocol.log import Log
+
+
+class Returned:
+    """What came back, by the region whose copy it is from."""
+
+    def __init__(self) -> None:
+        self._copies: dict[str, tuple[int, list[Item]]] = {}
+
+    def take(self, log: Log, name: str, first: int, items: Sequence[Item]) -> None:
+        """Take entries from position ``first`` on, as far as they go on from what is here."""
+        begun, held = self._copies.get(name, (log.size, []))
+        end = begun + len(held)
+        new = items[end - first :] if first <= end else []
+        if new and len(held) + len(new) <= MAX_COMING and weight([*held, *new]) <= MAX_COMING_BYTES:
+            held.extend(new)
+            self._copies[name] = begun, held
+
+    @property
+    def reached(self) -> dict[str, int]:
+        """Up to where each region's copy of this log came back."""
+        return {name: begun + len(items) for name, (begun, items) in sorted(self._copies.items())}
+
+    def leading_to(self, log: Log, heads: Collection[Checkpoint]) -> list[Item] | None:
+        """The entries behind this log as far as copies lead to one of these heads; None where none do.
+
+        Bytes of one copy stand in for hashes of another.
+        """
+        best = 0
+        found: list[Item] | None = None
+        for _, (begun, held) in sorted(self._copies.items()):
+            tree = Tree([log.tree.hash_at(n) for n in range(log.size)] + [digest for _, digest in held])
+            mine = [h for h in heads if h.origin == log.origin and h.size <= tree.size]
+            on = [h.size for h in mine if tree.root_at(h.size) == h.root]
+            reach = max(on, default=0)
+            # Two signed heads of which one is not on the way to the other: that is a fork, and none is taken.
+            is_forked = any(h.size <= reach and h.size not in on for h in mine)
+            if begun != log.size or reach <= max(best, log.size) or is_forked:
+                continue
+            best, found = reach, held[: reach - log.size]
+        if found is None:
+            return None
+        return [(leaf or self._leaf(at, digest), digest) for at, (leaf, digest) in enumerate(found)]
+
+    def _leaf(self, at: int, digest: bytes) -> bytes | None:
+        for _, items in self._copies.values():
+            if at < len(items) and items[at][1] == digest and items[at][0] is not None:
+                return items[at][0]
+        return None
