@@ -50,6 +50,19 @@ gäller är leaves.bin och checkpoint.note.
 """
 
 
+class SignedForLong(Protocol):
+    """A checkpoint with the line of a release key: whose log, the key's id, the size, and the note."""
+
+    @property
+    def origin(self) -> str: ...
+    @property
+    def key(self) -> bytes: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def note(self) -> bytes: ...
+
+
 class MirrorCopy(Protocol):
     """A verified copy of a neighbour's log: (leaf or None, hash) of each entry, and its signed checkpoint."""
 
@@ -101,6 +114,7 @@ def write_bundle(
     rounds: range | None = None,
     openings: Mapping[tuple[int, str], bytes] | None = None,
     earlier: Iterable[MirrorCopy] = (),
+    protected: Iterable[SignedForLong] = (),
 ) -> None:
     """Write the evidence of one log; the same arguments give the same bytes.
 
@@ -122,6 +136,8 @@ def write_bundle(
         rounds: Masked values of these rounds only; None: of all.
         openings: Salt and value of commitments, by entry and field.
         earlier: The region's own logs of epochs before this one, each with its last checkpoint.
+        protected: Checkpoints that release keys signed, own and of copies; those of logs that do not go along, and
+            of more entries of the own log than do, are left out.
 
     Raises:
         UnmaskableError: Together the files would uncover one region's update.
@@ -148,6 +164,11 @@ def write_bundle(
         rows = ((leaf if with_mirrors else None, hashed) for leaf, hashed in copy.records)
         files[f"{folder}/leaves.bin"] = b"".join(record(leaf, hashed) for leaf, hashed in rows)
         files[f"{folder}/checkpoint.note"] = copy.note
+    for one in protected:
+        _, whose, its_epoch = one.origin.split("/")
+        folder = f"{'logs' if whose == region else 'mirrors'}/{whose}.{its_epoch}"
+        if f"{folder}/leaves.bin" in files and (one.origin != origin or one.size <= head.size):
+            files[f"{folder}/release/{one.key.hex()}.note"] = one.note
     files |= _named(wanted, payload, study, payloads, rounds)
     for (seq, name), data in (openings or {}).items():
         files[f"openings/{region}.{epoch}/{seq}-{name}.bin"] = data

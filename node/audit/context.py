@@ -21,17 +21,18 @@ from protocol.roster import Roster
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """The public keys of one region that sign statements."""
+    """The public keys of one region that sign statements; ``release`` where it has one."""
 
     sign: bytes
     log: bytes
     witness: bytes
     serial: int = 1
+    release: bytes | None = None
 
     @classmethod
     def of(cls, keys: Keys) -> KeySet:
         """Return those of a card or of a rotation."""
-        return cls(keys.sign, keys.log, keys.witness, keys.serial)
+        return cls(keys.sign, keys.log, keys.witness, keys.serial, keys.release)
 
 
 @dataclass(frozen=True, slots=True)

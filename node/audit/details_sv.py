@@ -311,6 +311,9 @@ _FILES: Sequence[tuple[str, str]] = (
     ("it is of the log {log}", "den gäller loggen {log}"),
     ("the key is that of {log}", "nyckeln är den för {log}"),
     ("the line of {name}", "raden från {name}"),
+    ("{where} cannot be read", "{where} går inte att läsa"),
+    ("{where}: the line of {name} does not hold", "{where}: raden från {name} håller inte"),
+    ("{where}: the checkpoint is not signed by {log}", "{where}: kontrollpunkten är inte undertecknad av {log}"),
     ("{n} entries, and a checkpoint over {m}", "{n} poster, och en kontrollpunkt över {m}"),
     (
         "the entries have the root {name}, signed is {other_name}",

@@ -90,6 +90,7 @@ CODES: Mapping[str, Code] = {
     "LS-TIME-ORDER": Code(_M, Who.REGION),
     "LS-EXPORT-UNLOGGED": Code(_M, Who.REGION),
     "LS-LOG-ABSENT": Code(_i, Who.REGION),
+    "LS-LINE-MISSING": Code(_i, Who.REGION),
     "LS-LAB": Code(_i, Who.BUNDLE),
     "LS-ROLLBACK": Code(_M, Who.REGION),
     "LS-EPOCH-GAP": Code(_m, Who.REGION),

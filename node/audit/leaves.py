@@ -149,6 +149,7 @@ class RawLog:
         misplaced: Positions of own messages in entries at another place.
         backwards: (position, milliseconds) of entries dated before their predecessor.
         withheld: How many entries came as hashes only.
+        lines: Notes with a line for the long term, by the key id in their name.
     """
 
     region: str = ""
@@ -166,6 +167,7 @@ class RawLog:
     misplaced: set[int] = field(default_factory=set)
     backwards: list[tuple[int, int]] = field(default_factory=list)
     withheld: int = 0
+    lines: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def origin(self) -> str:

@@ -25,12 +25,13 @@ from protocol.codec import MAX_PLAN
 MAX_NOTE = 64 * 1024
 MAX_README = 64 * 1024
 MAX_MANIFEST = 16 * 2**20
+MAX_LINES = 16  # one for each key set that signed a log
 MAX_BULK = 2**28  # one masked vector; carriers are judged by the codec's own limit
 
 _HEX = r"[0-9a-f]{64}"
 _LOG = (
     r"(?P<folder>logs|mirrors)/(?P<region>[a-z0-9-]{1,40})\.(?P<epoch>[1-9]\d{0,5})/"
-    r"(?P<file>leaves\.bin|leaves\.jsonl|checkpoint\.note)"
+    r"(?P<file>leaves\.bin|leaves\.jsonl|checkpoint\.note|release/(?P<key>[0-9a-f]{8})\.note)"
 )
 _OPENING = (
     r"openings/(?P<region>[a-z0-9-]{1,40})\.(?P<epoch>[1-9]\d{0,5})/"
@@ -46,6 +47,7 @@ _NAMES: tuple[tuple[re.Pattern[str], int], ...] = (
     (re.compile(_OPENING), MAX_BULK + 32),
     (re.compile(r"logs/[a-z0-9-]{1,40}\.[1-9]\d{0,5}/leaves\.(bin|jsonl)"), 2**30),
     (re.compile(r"(logs|mirrors)/[a-z0-9-]{1,40}\.[1-9]\d{0,5}/checkpoint\.note"), MAX_NOTE),
+    (re.compile(r"(logs|mirrors)/[a-z0-9-]{1,40}\.[1-9]\d{0,5}/release/[0-9a-f]{8}\.note"), MAX_NOTE),
     (re.compile(r"mirrors/[a-z0-9-]{1,40}\.[1-9]\d{0,5}/leaves\.bin"), 2**30),
 )
 _LINE = re.compile(rf"({_HEX})  (\S+)\n")
@@ -189,6 +191,11 @@ def _take(
     log = folders.setdefault(where, RawLog(*where, Leaves(register.statements, register.shapes)))
     if place["file"] == "checkpoint.note":
         log.checkpoint = b"".join(data)
+        return
+    if place["key"] is not None:
+        if len(log.lines) >= MAX_LINES:
+            raise BundleError("LS-BUNDLE-LIMIT", f"more than {MAX_LINES} lines for the long term of one log")
+        log.lines[place["key"]] = b"".join(data)
         return
     taker: RecordReader | Reader
     if place["folder"] == "mirrors":

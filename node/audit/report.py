@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from node.audit import releases
+from node.audit import longterm, releases
 from node.audit.altered import Altered, altered
 from node.audit.catalogue import phrase
 from node.audit.checks.cross import Match
 from node.audit.checks.logs import CheckedLog
+from node.audit.checks.protected import Protection
 from node.audit.checks.study import StudyRecord
 from node.audit.chronicle import Course, courses
 from node.audit.exceptions import Exempted, exceptions, head, line
@@ -51,6 +52,7 @@ class Report:
         budget: What was spent of the privacy budget.
         exceptions: Gates of data that were let through by decision.
         released: What was let out, by region and place.
+        protected: How far each log is protected for the long term.
         altered: What was altered, by the fingerprint of the finding that tells it; not in the JSON.
     """
 
@@ -71,6 +73,7 @@ class Report:
     budget: Budget = field(default_factory=Budget)
     exceptions: tuple[Exempted, ...] = ()
     released: tuple[releases.Released, ...] = ()
+    protected: tuple[Protection, ...] = ()
     altered: Mapping[str, Altered] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Json]:
@@ -114,6 +117,7 @@ class Report:
             },
             "exceptions": [one.to_json() for one in self.exceptions],
             "releases": [one.to_json() for one in self.released],
+            "long_term": [longterm.to_json(one) for one in self.protected],
             "entries": self.entries,
             "signatures": self.signatures,
         }
@@ -149,6 +153,8 @@ class Report:
         if self.released:
             told = [releases.line(one, self.lang) for one in self.released]
             lines += ["", releases.head(self.lang), *(f"  {one}" for one in told)]
+        if any(one.has_key for one in self.protected):
+            lines += ["", longterm.head(self.lang), *(f"  {longterm.line(one, self.lang)}" for one in self.protected)]
         if self.exceptions:
             lines += ["", head(self.lang), *(f"  {line(one, self.lang)}" for one in self.exceptions)]
         lines += ["", say("head.limits"), "  " + say("limits")]
@@ -181,6 +187,7 @@ def report(
     records: Mapping[bytes, StudyRecord],
     signatures: int,
     unchecked: int,
+    protected: Sequence[Protection] = (),
     require: Sequence[str] = (),
     lang: str = "en",
 ) -> Report:
@@ -207,6 +214,7 @@ def report(
         courses=courses([row.study for row in studies], logs),
         budget=teller.budget(),
         exceptions=exceptions(logs),
+        protected=longterm.together(protected),
         released=releases.releases(one for record in records.values() for one in record.released),
         altered=altered(findings, logs),
     )

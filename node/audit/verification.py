@@ -19,6 +19,8 @@ from node.audit.checks.cross import Match, cross
 from node.audit.checks.keys import follow, revoked
 from node.audit.checks.logs import CheckedLog, genesis_keys
 from node.audit.checks.own import LogCheck
+from node.audit.checks.protected import Protection, protection
+from node.audit.checks.protected import gather as gather_lines
 from node.audit.checks.study import StudyCheck, StudyRecord
 from node.audit.checks.witness import times
 from node.audit.context import Context, contexts
@@ -45,6 +47,7 @@ class _Outcome:
     records: dict[bytes, StudyRecord] = field(default_factory=dict)
     rotations: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     inside: Inside = field(default_factory=Inside)
+    protected: list[Protection] = field(default_factory=list)
 
     def add_unnamed(self, other: _Outcome, source: str) -> None:
         """Take over what was found with keys that no roster holds: anybody can have made them, so nobody is named."""
@@ -144,6 +147,7 @@ def _verify(
         records=outcome.records,
         signatures=signatures.valid + statements.valid,
         unchecked=len(outcome.unchecked),
+        protected=outcome.protected,
         require=require,
         lang=lang,
     )
@@ -226,13 +230,17 @@ def _audit(
         outcome.findings += findings
         outcome.logs.setdefault((bundle.label, region, epoch), log)
         _note(context, log, outcome)
-    crossing = cross(context, logs, list({bundle.label: bundle for bundle, _ in mine}.values()), as_of)
-    outcome.findings += crossing.findings
+    bundles = list({bundle.label: bundle for bundle, _ in mine}.values())
+    lines, shown, false = gather_lines(context, bundles)
+    crossing = cross(context, logs, bundles, as_of, shown)
+    far, uncovered = protection(context, logs, bundles, lines)
+    outcome.protected += far
+    outcome.findings += [*false, *crossing.findings, *uncovered]
     for region, match in crossing.matches.items():
         total = outcome.matches.setdefault(region, Match())
         total.held += match.held
         total.matched += match.matched
-    openings = gathered({bundle.label: bundle for bundle, _ in mine}.values(), outcome.inside)
+    openings = gathered(bundles, outcome.inside)
     for study in sorted(context.studies):
         for log in logs:
             outcome.findings += times(context, log, study)

@@ -25,6 +25,15 @@ STUDY_CODES: Mapping[str, Words] = {
         "The first entry of the new log, which names the end of the old one.",
         "A disk was lost with the last minutes on it.",
     ),
+    "LS-LINE-MISSING": Words(
+        "not protected for the long term",
+        "{subject} has a release key, and no line of it covers entry {seq} ({detail}).",
+        "Ask {subject} for its newest bundle, or a neighbour for its copy. It is no fault: perhaps its software could "
+        "not sign so.",
+        "Only the region whose log it is; it is no accusation.",
+        "The entry, and the lines that were handed over.",
+        "A node ran with a cryptographic library that has no ML-DSA.",
+    ),
     "LS-LEAF-LOST": Words(
         "only a fingerprint is left",
         "Only the fingerprint of entry {seq} of {subject} is left{detail}.",

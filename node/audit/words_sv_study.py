@@ -26,6 +26,15 @@ STUDY_CODES: Mapping[str, Words] = {
         "Den nya loggens första post, som anger var den gamla slutade.",
         "En disk gick förlorad med de sista minuterna på.",
     ),
+    "LS-LINE-MISSING": Words(
+        "inte skyddad på lång sikt",
+        "{subject} har en frisläppningsnyckel, men ingen rad från den täcker post {seq} ({detail}).",
+        "Be {subject} om dess nyaste paket, eller en granne om dess kopia. Det är inget fel: programmet kanske inte "
+        "kunde skriva under så.",
+        "Bara regionen vars logg det är; det är ingen anklagelse.",
+        "Posten, och raderna som lämnades.",
+        "En nod kördes med ett kryptobibliotek utan ML-DSA.",
+    ),
     "LS-LEAF-LOST": Words(
         "bara ett fingeravtryck finns kvar",
         "Bara fingeravtrycket av post {seq} hos {subject} finns kvar{detail}.",

@@ -145,15 +145,19 @@ def head(home: Path, as_json: bool) -> None:
     with StoreReader(opened) as reader:
         text = reader.checkpoint_note().decode("utf-8")
         given = reader.copies.cosignatures(opened.origin)
+        lines = [one for one in reader.copies.protected() if one.origin == opened.origin]
     newest = {one.by: one for one in given}  # ascending by size: the last one stays
     if as_json:
         origin, size, root = text.split("\n")[:3]
         confirmed = [{"by": one.by, "size": one.size, "t_s": one.t_s} for _, one in sorted(newest.items())]
-        emit({"origin": origin, "size": int(size), "root": root, "note": text, "confirmed": confirmed})
+        emit({"origin": origin, "size": int(size), "root": root, "note": text, "confirmed": confirmed,
+              "protected": [{"size": one.size, "note": one.note.decode("utf-8")} for one in lines]})  # fmt: skip
         return
     say(text.rstrip("\n"))
     for name, one in sorted(newest.items()):
         say(f"confirmed by {name} up to {one.size} entries, {_when(one.t_s * 1000)}")
+    if lines:
+        say(f"protected for the long term (post-quantum) up to entry {max(one.size for one in lines) - 1}")
 
 
 @log.command()

@@ -154,6 +154,7 @@ def export_bundle(
                 rounds=rounds,
                 openings=extra,
                 earlier=list(reader.past()),
+                protected=reader.copies.protected(),
             )
         except UnmaskableError as error:
             raise Refusal(

@@ -40,11 +40,16 @@ class Crossing:
 
 
 def cross(
-    context: Context, logs: Sequence[CheckedLog], bundles: Sequence[Bundle] = (), as_of: int | None = None
+    context: Context,
+    logs: Sequence[CheckedLog],
+    bundles: Sequence[Bundle] = (),
+    as_of: int | None = None,
+    also: Sequence[Head] = (),
 ) -> Crossing:
-    """Return what the logs, messages and copies of all regions say against each other."""
+    """Return what the logs, messages and copies of all regions, and other heads, say against each other."""
     crossing = Crossing()
     seen, false = heads(context, logs, bundles)
+    seen += also
     crossing.findings += false
     statements = context.true()
     origins: dict[str, list[Statement]] = {log.origin: [] for log in logs}

@@ -52,17 +52,7 @@ def revoked(context: Context, logs: Sequence[CheckedLog]) -> list[Finding]:
     roster = context.roster
     if roster is None:
         return []
-    said: dict[tuple[str, int], tuple[Revocation, dict[str, object]]] = {}
-    for log in logs:
-        for told in log.raw.told if log.is_sound else ():
-            if told.kind == "key.revoke":
-                try:
-                    one = check_revocation(told.body, roster)
-                except (CryptoError, RosterError):
-                    continue
-                known = said.get((one.region, one.serial))
-                if known is None or one.size < known[0].size:
-                    said[one.region, one.serial] = one, told.body
+    said = _said(roster, logs)
     findings = []
     for (region, serial), (one, body) in sorted(said.items()):
         signer = next((keys.sign for keys in context.sets(region) if keys.serial == serial), None)
@@ -85,6 +75,33 @@ def revoked(context: Context, logs: Sequence[CheckedLog]) -> list[Finding]:
                 )
             )
     return findings
+
+
+def revocations(context: Context, logs: Sequence[CheckedLog]) -> dict[tuple[str, int], tuple[int, int]]:
+    """Return the last good place (epoch, size) of each revoked key set, by region and serial."""
+    if context.roster is None:
+        return {}
+    found = {}
+    for key, (one, _) in _said(context.roster, logs).items():
+        last = _of_epoch(logs, one)
+        found[key] = (last.epoch if last is not None else 1), one.size
+    return found
+
+
+def _said(roster: Roster, logs: Sequence[CheckedLog]) -> dict[tuple[str, int], tuple[Revocation, dict[str, object]]]:
+    """Return what sound logs hold of revocations that who may has signed; of each set the earliest."""
+    said: dict[tuple[str, int], tuple[Revocation, dict[str, object]]] = {}
+    for log in logs:
+        for told in log.raw.told if log.is_sound else ():
+            if told.kind == "key.revoke":
+                try:
+                    one = check_revocation(told.body, roster)
+                except (CryptoError, RosterError):
+                    continue
+                known = said.get((one.region, one.serial))
+                if known is None or one.size < known[0].size:
+                    said[one.region, one.serial] = one, told.body
+    return said
 
 
 def _place(statement: Statement) -> tuple[int, int]:

@@ -73,4 +73,6 @@ def genesis_keys(raw: RawLog) -> tuple[str, KeySet] | None:
     if entry is None:
         return None
     keys: Any = entry.body["keys"]
-    return str(entry.body["network"]), KeySet(keys["sign"], keys["log"], keys["witness"], keys["serial"])
+    return str(entry.body["network"]), KeySet(
+        keys["sign"], keys["log"], keys["witness"], keys["serial"], keys["release"]
+    )
