@@ -87,6 +87,8 @@ ATTACKS = {
     "L37": "all bundles together, to unmask a value that was lost",
     "L38": "one bit flipped anywhere in a bundle",
     "L39": "none: honest logs after losses and crashes are clean",
+    "L40": "a line for the long term that is false, or of another log, size, name, key or use",
+    "L41": "a release key brought by a card, a rotation or a roster that the study id does not vouch for",
     "R01": "a generator that copies its patients, whole or nearly",
     "R02": "a generator of noise, of one class, of one row, let out as data of use",
     "R03": "a discriminator, or a distance, that knows who was in training",

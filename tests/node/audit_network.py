@@ -16,6 +16,7 @@ import numpy as np
 from crypto.keys import PrivateKeys
 from crypto.merkle import Tree, leaf_hash
 from crypto.note import Checkpoint, checkpoint_body, parse_checkpoint, parse_note, sign_note
+from gossip.effects import ProtectedRow
 from gossip.sessions.session import session_id
 from node.audit.bundle import manifest_body, write_bundle
 from node.tamper import files as tamper_files
@@ -57,6 +58,7 @@ class Home:
     log: Log
     leaves: list[bytes] = field(default_factory=list)
     kept: dict[bytes, bytes] = field(default_factory=dict)
+    protected: list[ProtectedRow] = field(default_factory=list)
 
     def add(self, kind: str, body: dict[str, Value], *, study: bytes | None = None, now_ms: int) -> None:
         self.log.add(kind, body, study=study, now_ms=now_ms)
@@ -66,6 +68,8 @@ class Home:
         pending = self.log.pending()
         if pending is not None:
             self.leaves += [leaf.leaf for leaf in pending[0]]
+            lines = self.log.protected(*pending[1:])
+            self.protected += [ProtectedRow(self.origin, key, pending[1].size, note) for key, note in lines]
 
     def receive(self, envelope: Envelope, payload: bytes | None = None, *, now_ms: int, via: str | None = None) -> None:
         body: dict[str, Value] = {"header": envelope.header, "sig": envelope.signature, "via": via}
@@ -103,6 +107,7 @@ class Small:
         rounds: int = 2,
         masking: str = "strict",
         salt: str = "",
+        with_release: bool = False,
     ) -> None:
         self.names = tuple(sorted(names))
         self.rounds = rounds
@@ -110,9 +115,11 @@ class Small:
         self.masking = masking
         self.homes: dict[str, Home] = {}
         for name in self.names:
-            keys = PrivateKeys.generate(seeded("audit", name, salt))
+            keys = PrivateKeys.generate(seeded("audit", name, salt), with_release=with_release)
             card = make_card(NETWORK, name, [f"tcp://{name}.example:7700"], keys)
-            log = Log(network=NETWORK, region=name, sign_key=keys.sign, log_key=keys.log)
+            log = Log(
+                network=NETWORK, region=name, sign_key=keys.sign, log_key=keys.log, release_key=keys.release
+            )  # fmt: skip
             self.homes[name] = Home(name, keys, card, log)
         self.roster: Roster = found(home.card for home in self.homes.values())
         self.plan = self._plan()
@@ -329,6 +336,7 @@ class Small:
             checkpoint=home.checkpoint(leaves),
             payload=home.kept.get,
             payloads=payloads,
+            protected=home.protected,
         )
         return out
 
