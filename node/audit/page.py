@@ -121,8 +121,13 @@ class _Page:
         return (
             f'<section id="first"><h1>{escape(say["title"])}</h1>{date}{lab}'
             f'<div class="verdict {verdict}"><b>{escape(say[f"verdict.{verdict}"])}</b>'
-            f'{self._link(say[f"say.{verdict}"])}{self._what()}</div><table class="asked">{rows}</table></section>'
+            f'{self._link(say[self._said(verdict)])}{self._what()}</div><table class="asked">{rows}</table></section>'
         )
+
+    def _said(self, verdict: str) -> str:
+        """Key of the sentence below the verdict: only where no region is named may it have been the files."""
+        first = self._grave[0] if self._grave else None
+        return "say.files" if verdict == "critical" and first is not None and not first.subject else f"say.{verdict}"
 
     def _what(self) -> str:
         """What was found, in a sentence for each code and region, the gravest first."""
@@ -184,9 +189,13 @@ class _Page:
 
     def _budget(self, grave: Sequence[Finding]) -> str:
         say, budget = self._say, self._report.budget
-        guilty = sorted({f.subject for f in grave if f.code in _BUDGET and f.subject})
-        if guilty:
-            return say["a.budget.no"].format(regions=_and(guilty))
+        spent = sorted({f.subject for f in grave if f.code == "LS-DP-BUDGET" and f.subject})
+        if spent and budget.most_u is not None:
+            most, limit = self._figure(budget.most_u), self._figure(budget.limit_u or 0)
+            return say["a.budget.no"].format(regions=_and(spent), most=most, limit=limit)
+        less = sorted({f.subject for f in grave if f.code in _BUDGET and f.subject})
+        if less:
+            return say["a.budget.less"].format(regions=_and(less))
         if not budget.is_set:
             return say["a.budget.none"]
         if budget.missing or budget.most_u is None:

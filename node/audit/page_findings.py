@@ -52,6 +52,7 @@ def _card(
     first = group[0]
     text = words(first.code, lang)
     title = text.title.format_map(first.filled(lang))
+    title = title if text.title.startswith("{") else title[:1].upper() + title[1:]
     names = list(dict.fromkeys(finding.subject or finding.source or phrase("all.bundles", lang) for finding in group))
     where = place_of(first, lang) if len(group) == 1 else ", ".join(names)
     blame = f" · {escape(say['f.info'])}" if first.severity is Severity.INFO else ""
@@ -60,7 +61,7 @@ def _card(
     altered = told.get(first.fingerprint)
     what = f"<p>{link(sentence(first.subject or '?', altered, lang))}</p>" if altered is not None else ""
     return (
-        f'<article id="{first.fingerprint[:16]}"><h3>{link(title[:1].upper() + title[1:])}</h3>'
+        f'<article id="{first.fingerprint[:16]}"><h3>{link(title)}</h3>'
         f'<p class="soft">{escape(say[f"severity.{first.severity.label}"])}{blame} · '
         f"{escape(where)} · <code>{first.code}</code></p>"
         f"<p>{link(_said(group, names, lang))}</p>{what}"

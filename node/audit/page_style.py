@@ -14,6 +14,7 @@ p{margin:6px 0;overflow-wrap:anywhere}.soft{color:var(--soft)}
 table{border-collapse:collapse;width:100%}
 th,td{text-align:left;vertical-align:top;padding:8px 10px;border-bottom:1px solid var(--line);overflow-wrap:anywhere}
 th{font-weight:600}.asked th{width:34%}.w{white-space:nowrap;font-weight:600;font-size:.86rem}
+.stacked td{overflow-wrap:break-word}
 .PROVEN{color:var(--good)}.CONTRADICTED{color:var(--bad)}
 article{border:1px solid var(--line);border-radius:6px;padding:10px 16px;margin:12px 0;break-inside:avoid}
 article h3{margin:0;font-size:1rem}summary{cursor:pointer;color:var(--soft);margin-top:8px}

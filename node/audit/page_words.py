@@ -22,7 +22,8 @@ EN: Mapping[str, str] = {
     " confirmed that this is the one you signed for.",
     "say.minor": "Something small is out of order.",
     "say.major": "Something important is out of order.",
-    "say.critical": "Something that must not happen has happened, or the files are damaged.",
+    "say.critical": "Something that must not happen has happened.",
+    "say.files": "Something that must not happen has happened, or the files were damaged on their way.",
     "more": "And {n} more, see below.",
     "comma": ".",
     "say.incomplete": "Nothing contradicts, but less was handed over than is needed, or a file could not be read.",
@@ -44,7 +45,8 @@ EN: Mapping[str, str] = {
     "a.who": "{regions}. Signatures of its own show it, and no other region is accused.",
     "q.budget": "Was the privacy budget kept?",
     "a.budget.yes": "Yes: at most {most} of {limit} was spent, computed again from the records.",
-    "a.budget.no": "No: exceeded, or stated too small, by {regions}.",
+    "a.budget.no": "No: {regions} spent {most}; at most {limit} was allowed.",
+    "a.budget.less": "No: {regions} stated less than was spent.",
     "a.budget.none": "The study set no such budget, so nothing limits what the model may reveal about one patient.",
     "a.budget.claim": "Of {regions} that is only what its log claims.",
     "a.budget.open": "Not shown for {regions}.",
@@ -113,7 +115,7 @@ EN: Mapping[str, str] = {
     "severity.info": "for information",
     "severity.refused": "file refused",
     "answers": "PROVEN: signatures and arithmetic show it. CONTRADICTED: they show the opposite. NOT CHECKED: something"
-    " needed was not handed over. UNDECIDABLE: no record could show it.",
+    " needed was not kept or not handed over. UNDECIDABLE: no record could show it.",
 }
 
 SV: Mapping[str, str] = {
@@ -131,7 +133,8 @@ SV: Mapping[str, str] = {
     " är inte bekräftat att det är den som ni skrev under.",
     "say.minor": "Något mindre är inte i ordning.",
     "say.major": "Något viktigt är inte i ordning.",
-    "say.critical": "Något som inte får hända har hänt, eller så är filerna skadade.",
+    "say.critical": "Något som inte får hända har hänt.",
+    "say.files": "Något som inte får hända har hänt, eller så har filerna skadats på vägen.",
     "more": "Och {n} till, se nedan.",
     "comma": ",",
     "say.incomplete": "Inget motsäger, men mindre lämnades över än som behövs, eller så gick en fil inte att läsa.",
@@ -153,7 +156,8 @@ SV: Mapping[str, str] = {
     "a.who": "{regions}. Egna underskrifter visar det, och ingen annan region anklagas.",
     "q.budget": "Hölls integritetsbudgeten?",
     "a.budget.yes": "Ja: högst {most} av {limit} användes, omräknat ur det som antecknats.",
-    "a.budget.no": "Nej: överskriden, eller angiven för liten, av {regions}.",
+    "a.budget.no": "Nej: {regions} använde {most}; högst {limit} var tillåtet.",
+    "a.budget.less": "Nej: {regions} angav mindre än vad som användes.",
     "a.budget.none": "Studien satte ingen sådan budget, så inget begränsar vad modellen kan avslöja om en patient.",
     "a.budget.claim": "För {regions} är det bara vad loggen påstår.",
     "a.budget.open": "Inte visat för {regions}.",
@@ -222,7 +226,7 @@ SV: Mapping[str, str] = {
     "severity.info": "för kännedom",
     "severity.refused": "avvisad fil",
     "answers": "BEVISAT: underskrifter och räkning visar det. MOTSAGT: de visar motsatsen. INTE GRANSKAT: något som"
-    " behövs lämnades inte över. GÅR INTE ATT AVGÖRA: inga anteckningar kan visa det.",
+    " behövs sparades inte eller lämnades inte över. GÅR INTE ATT AVGÖRA: inga anteckningar kan visa det.",
 }
 
 # Word forms that are linked, and what they mean: {anchor: (forms, meaning)}.

@@ -10,7 +10,7 @@ from node.audit.checks.cross import Match
 from node.audit.checks.logs import CheckedLog
 from node.audit.checks.study import StudyRecord
 from node.audit.findings import Finding, Severity
-from node.audit.leading import grave
+from node.audit.leading import grave, liars
 
 PROVEN, CONTRADICTED, NOT_CHECKED, UNDECIDABLE = "PROVEN", "CONTRADICTED", "NOT CHECKED", "UNDECIDABLE"
 
@@ -212,13 +212,23 @@ class Teller:
             return [self._say("lacking.sums")]
         if again >= sums:
             return []
-        short = [row for row in self._studies if row.payload_rounds < row.rounds and row.sample_bp < 10_000]
-        if not short:
-            return [self._say("lacking.replay", again=again, sums=sums)]
-        row = short[0]
-        drawn = self._say("lacking.drawn") if row.sample_bp else ""
-        kept, rounds = row.payload_rounds, row.rounds
-        return [self._say("lacking.replay.plan", again=again, sums=sums, kept=kept, rounds=rounds, drawn=drawn)]
+        kept = self._kept()
+        return [self._say("lacking.replay.plan" if kept else "lacking.replay", again=again, sums=sums, **kept)]
+
+    def _kept(self) -> dict[str, str | int]:
+        """What a plan keeps of its sums, for a sentence; empty where it keeps everything."""
+        for row in self._studies:
+            if row.payload_rounds < row.rounds and row.sample_bp < 10_000:
+                way = (
+                    ("both" if row.sample_bp else "last")
+                    if row.payload_rounds
+                    else "drawn"
+                    if row.sample_bp
+                    else "none"
+                )
+                kept = self._say(f"kept.{way}", kept=row.payload_rounds, rounds=row.rounds)
+                return {"kept": kept, "rounds": row.rounds}
+        return {}
 
     def _openings(self) -> list[str]:
         drawn = sum(record.drawn for record in self._records.values())
@@ -238,6 +248,8 @@ class Teller:
         if codes & _MODEL:
             return Question(question, CONTRADICTED, "")
         note = self._say("note.model", again=again, sums=sums, remixed=remixed, mixes=mixes)
+        if again < sums and (kept := self._kept()):
+            note += self._say("note.model.plan", **kept)
         is_whole = 0 < sums <= again and 0 < mixes <= remixed and not self._absent
         return Question(question, PROVEN if is_whole else NOT_CHECKED, note)
 
@@ -250,13 +262,20 @@ class Teller:
             return Question(question, NOT_CHECKED, self._say("note.budget.none"))
         if budget.missing or budget.most_u is None:
             return Question(question, NOT_CHECKED, self._say("note.budget.missing", regions=_and(budget.missing)))
-        return Question(question, PROVEN, self._say("note.budget", most=f"{budget.most_u / 1e6:.3f}"))
+        note = self._say("note.budget", most=f"{budget.most_u / 1e6:.3f}".replace(".", self._say("comma")))
+        claimed = [
+            name for name in liars(self._findings) if any(row.dp and name in row.regions for row in self._studies)
+        ]
+        if claimed:
+            return Question(question, NOT_CHECKED, note + self._say("note.budget.claim", regions=_and(claimed)))
+        return Question(question, PROVEN, note)
 
     def budget(self) -> Budget:
         """Return what was spent of the privacy budget; what is stated too small or beyond it is a finding."""
         private = [row for row in self._studies if row.dp]
         stated = {name: value for record in self._records.values() for name, value in record.epsilon_u.items()}
         unsound = {log.region for log in self._logs if not log.is_sound}
+        unsound |= {f.subject for f in grave(self._findings) if f.subject and f.code in _MISSING}
         return Budget(
             is_set=bool(private),
             limit_u=min((row.epsilon_max_u for row in private if row.epsilon_max_u is not None), default=None),

@@ -188,7 +188,8 @@ _CODES: dict[str, Words] = {
     ),
     "LS-TRUNCATED": Words(
         "later entries were not handed over",
-        "Others hold later signed statements of the log of {subject}; {n} or more entries were not handed over.",
+        "The end of the log of {subject} was not handed over: {n} or more entries, of which others hold signed"
+        " statements.",
         "Ask {subject} to export again. An early export looks the same: this says that evidence is missing, not that"
         " anybody lied.",
         "Only the region that signed the later statement.",
@@ -291,14 +292,20 @@ PHRASES: Mapping[str, str] = {
     "note.budget": "at most {most}, computed again from the logged noise and steps; that the noise was drawn is not"
     " shown",
     "note.budget.none": "the plan sets none",
+    "note.budget.claim": "; of {regions} that is only what its log claims",
+    "note.model.plan": "; by the plan, what a sum is made of is kept {kept}",
+    "comma": ".",
     "note.budget.missing": "no figures of {regions}",
     "lacking.logs": "no log of {regions}; each hands over its own with `landsting log export`",
     "lacking.replay": "{again} of {sums} sums could be computed again; ask for what is kept, with"
     " `landsting log export --payloads all`",
     "lacking.replay.plan": "{again} of {sums} sums could be computed again; it is the plan that makes it so: it keeps"
-    " what a sum is made of for the last {kept} of {rounds} rounds{drawn}, so no bundles of this study could be"
-    " computed again as a whole. A plan with retention.payload_rounds = {rounds} can",
-    "lacking.drawn": " and for rounds drawn by lot",
+    " what a sum is made of {kept}, so no bundles of this study can be computed again as a whole. Those of a plan with"
+    " retention.payload_rounds = {rounds} can",
+    "kept.last": "for the last {kept} of {rounds} rounds",
+    "kept.drawn": "for rounds drawn by lot",
+    "kept.both": "for the last {kept} of {rounds} rounds and for rounds drawn by lot",
+    "kept.none": "for no round",
     "lacking.sums": "there is no sum to compute again",
     "lacking.openings": "{opened} of {drawn} drawn rounds were opened; ask for the rest with"
     " `landsting log export --openings drawn`, or let the region audit itself with `--inside`",

@@ -186,7 +186,7 @@ _CODES: dict[str, Words] = {
     ),
     "LS-TRUNCATED": Words(
         "senare poster lämnades inte över",
-        "Andra har senare underskrivna utsagor ur loggen hos {subject}; minst {n} poster lämnades inte över.",
+        "Slutet av loggen hos {subject} lämnades inte över: minst {n} poster, som andra har underskrivna utsagor om.",
         "Be {subject} exportera igen. En tidig export ser likadan ut: det här säger att bevis saknas, inte att någon"
         " ljugit.",
         "Bara regionen som skrev under den senare utsagan.",
@@ -289,14 +289,20 @@ PHRASES: Mapping[str, str] = {
     " som stannar i sina regioner",
     "note.budget": "högst {most}, omräknat ur loggat brus och antal steg; att bruset verkligen drogs är inte visat",
     "note.budget.none": "planen anger ingen",
+    "note.budget.claim": "; för {regions} är det bara vad loggen påstår",
+    "note.model.plan": "; enligt planen sparas det som en summa är gjord av {kept}",
+    "comma": ",",
     "note.budget.missing": "inga siffror från {regions}",
     "lacking.logs": "ingen logg från {regions}; var och en lämnar över sin med `landsting log export`",
     "lacking.replay": "{again} av {sums} summor gick att räkna om; be om det som sparats, med"
     " `landsting log export --payloads all`",
     "lacking.replay.plan": "{again} av {sums} summor gick att räkna om; så har planen bestämt: den sparar det som en"
-    " summa är gjord av för de sista {kept} av {rounds} rundor{drawn}, så inga paket från den här studien går att räkna"
-    " om i sin helhet. Det gör de med en plan där retention.payload_rounds = {rounds}",
-    "lacking.drawn": " och för rundor som lottats ut",
+    " summa är gjord av {kept}, så inga paket från den här studien går att räkna om i sin helhet. Det gör de med en"
+    " plan där retention.payload_rounds = {rounds}",
+    "kept.last": "för de sista {kept} av {rounds} rundor",
+    "kept.drawn": "för rundor som lottats ut",
+    "kept.both": "för de sista {kept} av {rounds} rundor och för rundor som lottats ut",
+    "kept.none": "för ingen runda",
     "lacking.sums": "det finns ingen summa att räkna om",
     "lacking.openings": "{opened} av {drawn} utlottade rundor öppnades; be om resten med"
     " `landsting log export --openings drawn`, eller låt regionen granska sig själv med `--inside`",
