@@ -11,9 +11,11 @@ import pytest
 from click.testing import CliRunner
 
 from node.audit import Report, Severity, verify
+from node.audit.altered import Altered, Stand
 from node.audit.catalogue import CATALOGUES, LANGUAGES
 from node.audit.findings import CODES, Finding
 from node.audit.inputs import inputs_of
+from node.audit.leading import led
 from node.audit.page import Linker, page
 from node.audit.page_words import EN, GLOSSARY, PAGE, SV
 from node.audit.report import LogRow
@@ -241,3 +243,46 @@ def test_the_command_writes_the_page(honest: tuple[Small, list[Path]], tmp_path:
     assert SV["verdict.clean"] in html
     assert "2026-11-24" in html
     assert "vgr.bundle" in html
+
+
+def test_two_versions_of_a_log_lead_before_a_false_signature_and_a_region_before_a_file() -> None:
+    codes = ("LS-ENV-SIG", "LS-DP-BUDGET", "LS-FORK", "LS-RECOMPUTE-MIX")
+    found = [Finding(code, subject="vgr") for code in codes] + [Finding("LS-LOG-ROOT", source="a.bundle")]
+    told = [finding.code for finding in led([*found, Finding("LS-LAB", source="a.bundle")])]
+    assert told == ["LS-FORK", "LS-DP-BUDGET", "LS-RECOMPUTE-MIX", "LS-ENV-SIG", "LS-LOG-ROOT", "LS-LAB"]
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_first_screen_names_no_witness(honest: tuple[Small, list[Path]], lang: str) -> None:
+    small, bundles = honest
+    clean = replace(verify(bundles, study=small.study, lang=lang), studies=())
+    for code in [code for code, rule in CODES.items() if rule.severity is not Severity.INFO]:
+        values = {"holder": "witness-x", "detail": "a message that witness-x holds"}
+        report = replace(clean, verdict="critical", findings=(Finding(code, subject="vgr", seq=3, values=values),))
+        assert "witness-x" not in " ".join(FirstScreen(page(report)).all), code
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"), [("en", "entry 117, the model of round 4"), ("sv", "post 117, modellen i runda 4")]
+)
+def test_the_page_says_what_was_altered_and_that_the_rest_is_a_claim(
+    honest: tuple[Small, list[Path]], lang: str, words: str
+) -> None:
+    small, bundles = honest
+    fork = Finding("LS-FORK", subject="vgr", seq=117)
+    told = {fork.fingerprint: Altered("place", 117, Stand("round.mix", 4))}
+    clean = verify(bundles, study=small.study, lang=lang)
+    html = page(replace(clean, verdict="critical", findings=(fork,), altered=told))
+    text = " ".join(FirstScreen(html).all)
+    assert words in text
+    assert PAGE[lang]["a.data.lie"].format(regions="vgr").split(":")[0] in text
+    assert 'class="claimed"' in html
+    assert 'class="claimed"' not in page(clean)
+
+
+def test_one_card_names_all_regions_of_one_code(honest: tuple[Small, list[Path]]) -> None:
+    small, bundles = honest
+    found = tuple(Finding("LS-PAYLOAD-PRUNED", subject=name, values={"n": 4}) for name in ("halland", "vgr"))
+    html = page(replace(verify(bundles, study=small.study), findings=found))
+    assert html.count("<article") == 1
+    assert "halland, vgr" in html
