@@ -169,8 +169,9 @@ def _distances(out: Found, real: Table, held: Table, some: Table, every: Table, 
     to_s = distance.nearest(r, s)[0], distance.nearest(h, s)[0]
     out.figures["mia_distance"] = distance.membership((-to_s[0], -to_s[1]), patients, seed)
     out.figures["dcr_share"] = distance.dcr_share(s, r, h, patients, seed)
+    everybody = np.concatenate([r, h])  # who was kept back is a patient too
     copies = sum(
-        distance.exact_copies(space.place(every.take(np.arange(a, min(a + 20_000, len(every))))), r)
+        distance.exact_copies(space.place(every.take(np.arange(a, min(a + 20_000, len(every))))), everybody)
         for a in range(0, len(every), 20_000)
     )
     by_chance = distance.exact_copies(h, r) * len(every) / len(h) if len(h) else None

@@ -100,7 +100,7 @@ def _risks(out: Found, real: _Side, held: _Side, some: _Side, sides: Sides) -> N
     near = distance.nearest(r, s)[0], distance.nearest(h, s)[0]
     out.figures["mia_distance"] = distance.membership((-near[0], -near[1]), patients, sides.seed)
     out.figures["dcr_share"] = distance.dcr_share(s, r, h, patients, sides.seed)
-    out.figures["exact_copies"] = Figure(float(distance.exact_copies(s, r)))
+    out.figures["exact_copies"] = Figure(float(distance.exact_copies(s, np.concatenate([r, h]))))
     few = min(len(r), len(h))
     mine, theirs = (np.random.default_rng(0).permutation(len(x))[:few] for x in (r, h))
     out.pictures["distances"] = {

@@ -91,7 +91,7 @@ _MEANS: dict[str, dict[str, str]] = {
         "rows it has not seen (R²: 1 is all, 0 no more than their mean does); one trained on real rows {against}.",
         "tstr_c_index": "Of two real patients it has not seen, a model trained on synthetic rows alone says rightly "
         "who has the event first in {value} of the cases (C-index: 0.5 is a coin); one trained on real rows {against}.",
-        "exact_copies": "{value} synthetic rows are copies of a real training row.",
+        "exact_copies": "{value} synthetic rows are copies of a real row, of training or held out.",
         "dcr_share": "{value} of the synthetic rows lie nearer to a training row than to a held-out one; 0.5 is what "
         "chance gives (upper bound {upper}, at most {upper_limit}).",
         "mia_distance": "Whoever guesses by distance who was in training is right with AUC {value}; 0.5 is a coin.",
@@ -113,7 +113,7 @@ _MEANS: dict[str, dict[str, str]] = {
         "tstr_c_index": "Av två verkliga patienter den inte sett säger en modell tränad enbart på syntetiska rader "
         "rätt vem som får händelsen först i {value} av fallen (C-index: 0,5 är slantsingling); en tränad på verkliga "
         "rader {against}.",
-        "exact_copies": "{value} syntetiska rader är kopior av en verklig träningsrad.",
+        "exact_copies": "{value} syntetiska rader är kopior av en verklig rad, ur träningen eller undanhållen.",
         "dcr_share": "{value} av de syntetiska raderna ligger närmare en träningsrad än en undanhållen; 0,5 är vad "
         "slumpen ger (övre gräns {upper}, högst {upper_limit}).",
         "mia_distance": "Den som efter avstånd gissar vem som var med i träningen har rätt med AUC {value}; 0,5 är "
