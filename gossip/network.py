@@ -179,12 +179,12 @@ class Network:
 
     # ---------------------------------------------------------------- regions
 
-    def start(self, name: str, code_sha256: bytes = bytes(32)) -> None:
-        """Start (or start again) one region's daemon."""
+    def start(self, name: str, code_sha256: bytes = bytes(32), *, alone: bool = False, moved: bool = False) -> None:
+        """Start (or start again) one region's daemon; ``alone`` and ``moved`` as in ``Started``."""
         region = self.regions[name]
         region.life += 1
         region.peer = self.replayed(name, code_sha256)
-        self._handle(name, Started(self.now_ms))
+        self._handle(name, Started(self.now_ms, alone=alone, moved=moved))
 
     def replayed(self, name: str, code_sha256: bytes = bytes(32)) -> Peer:
         """A peer that knows what the region's store holds, before any event."""

@@ -272,6 +272,7 @@ class Peer:
         """A new roster in force ends suspensions."""
         in_force = self.membership.in_force
         self.blame.follow(in_force.hash if in_force is not None else None, self.mailbox)
+        self.waking.follow_roster()
 
     def is_by_revoked(self, envelope: Envelope) -> bool:
         """Whether an envelope is signed by a key set of its sender that has been revoked."""

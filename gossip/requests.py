@@ -49,8 +49,8 @@ def _answer(peer: Peer, step: Step, op: str, args: dict[str, object]) -> dict[st
         if peer.waking.mode is Mode.QUIET:
             raise Refusal(
                 "QUIET",
-                f"this node still asks whether its log is the newest; it waits for {waits}",
-                "answers of enough neighbours",
+                f"this node still {peer.waking.question}",
+                "answers of enough other regions",
                 "landsting status --home HOME",
             )
         raise Refusal(
@@ -160,6 +160,33 @@ def _study(peer: Peer, args: dict[str, object]) -> bytes:
     return found[0]
 
 
+def _of_own_log(peer: Peer) -> list[dict[str, object]]:
+    """Alarms of a log that is asked about, and of one for which others have suspended this region."""
+    found: list[dict[str, object]] = []
+    if peer.waking.mode is Mode.QUIET:
+        found.append({"code": "QUIET", "since": None, "fix": peer.waking.question})
+    by_code: dict[str, list[str]] = {}
+    for name, code in sorted(peer.waking.suspended_by.items()):
+        by_code.setdefault(code, []).append(name)
+    for code, names in by_code.items():
+        has = "its log has two histories" if code == "LS-FORK" else "two of its statements exclude each other"
+        remedy = (
+            "If an old backup was put back and gone on with: stop the node, landsting restore --new-epoch --reason"
+            " rollback, and then found a new roster with the others"
+            if code == "LS-FORK"
+            else "Found a new roster with the others"
+        )
+        found.append(
+            {
+                "code": "CONVICTED",
+                "since": None,
+                "fix": f"{', '.join(names)} use nothing of this region any more, since {has} ({code}). {remedy}:"
+                " it takes this region up again when two thirds have signed it. What was found stays in every audit",
+            }
+        )
+    return found
+
+
 def status(peer: Peer, now_ms: int) -> dict[str, object]:
     """What a region can say of itself, ready for JSON."""
     study = peer.current
@@ -202,6 +229,7 @@ def status(peer: Peer, now_ms: int) -> dict[str, object]:
         {"code": "LS-RELEASE-RULE", "since": None, "fix": f"{name} released what the plan does not allow: {words}"}
         for name, words in sorted(peer.releasing.copies.broken.items())
     ]
+    alarms += _of_own_log(peer)
     if peer.waking.mode is Mode.ROLLED_BACK:
         size = peer.waking.larger.size if peer.waking.larger is not None else "more"
         alarms.append(

@@ -34,6 +34,7 @@ from protocol.witnessing import Behind, decode_behind
 
 if TYPE_CHECKING:
     from gossip.peer import Peer
+    from protocol.roster import Roster
 
 MAX_HELD = 4096
 MAX_HEADS = 256
@@ -77,6 +78,7 @@ class Waking:
         self.alone = False
         self.hello_ms = 0
         self.suspended_by: dict[str, str] = {}
+        self._roster: Roster | None = None
         self._question = Question()
         self._began_ms = self._say_ms = 0
         self._due_ms: dict[str, int] = {}
@@ -233,7 +235,13 @@ class Waking:
             self.suspended_by.pop(name, None)
         elif self.suspended_by.get(name) != code:
             self.suspended_by[name] = code
+            self._roster = self._peer.membership.in_force
             step.do(Suspect(self._peer.me, code, f"{name} has suspended this region until there is a new roster"))
+
+    def follow_roster(self) -> None:
+        """A new roster in force ends all suspensions, those of this region too."""
+        if self.suspended_by and self._peer.membership.in_force is not self._roster:
+            self.suspended_by.clear()
 
     def _is_of_another(self, step: Step, name: str, behind: Behind) -> bool:
         """A region shows a head of its own log back: one of an earlier epoch, that this region has shown to it."""
