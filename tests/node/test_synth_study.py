@@ -132,7 +132,8 @@ def test_the_defaults_here_are_those_by_which_everybody_judges_a_release() -> No
     [
         ("tabgan", {"test_share": 0.3}, False, []),
         ("imagegan", {"test_share": 0.0}, False, ["--set test_share=0.3"]),
-        ("tabgan", {"test_share": 0.3}, True, ["--task tabvae"]),
+        ("tabgan", {"test_share": 0.3}, True, ["--task tabvae", "--set judge=columns"]),
+        ("tabgan", {"test_share": 0.3, "judge": "columns"}, True, ["--task tabvae"]),
         ("tabvae", {"test_share": 0.3, "lr": "0.002"}, True, ["--set lr=1 "]),
         ("tabvae", {"test_share": 0.3, "lr": "1"}, True, []),
     ],
@@ -144,3 +145,6 @@ def test_a_generators_plan_is_told_what_it_had_better_say(
     assert len(lines) == len(said)
     assert all(part in line for part, line in zip(said, lines, strict=True))
     assert advice("classifier", {"lr": "0.1"}, private=private) == []
+    drawn = advice(task, {"share": "generator"} | settings, private=private, draw=0.1)
+    assert "the last three rounds" in drawn[0]
+    assert drawn[1:] == lines
