@@ -3,7 +3,7 @@
 Rules kept here, and nowhere else:
   * what nobody signed accuses nobody: it is counted by link, and makes no entry;
   * what a member signed but may not say now makes at most four ``fault`` entries of one code a member and round;
-    what is right but comes too early or too late makes none;
+    what is right but comes too early or too late makes none, the first thousand times;
   * two signed statements that exclude each other suspend their signer: one entry with the evidence, whatever
     else it contradicts later, and one EVIDENCE to everybody else;
   * a new roster in force ends all suspensions: it says who is a member from here on. What was said up to then is
@@ -24,6 +24,7 @@ from protocol.envelope import Envelope
 from protocol.evidence import CODES
 
 MAX_FAULTS = 4
+MAX_UNTIMELY = 1_000
 MAX_REFUSED = 20
 UNTIMELY = "UNTIMELY"
 
@@ -76,15 +77,19 @@ class Blame:
     def refuse(self, step: Step, error: RemoteError, study: bytes | None, round: int | None) -> None:
         """Refuse what a member signed but may not say in this round of the study at hand."""
         step.do(Suspect(error.region, error.code, error.reason))
-        if error.code == UNTIMELY or error.region in self.suspended:
+        if error.region in self.suspended:
             return
         if round != self._round:
             self._round = round
             self._faults.clear()
-        key = (error.region, error.code)
-        self._faults[key] = self._faults.get(key, 0) + 1
-        if self._faults[key] <= MAX_FAULTS:
-            step.add("fault", {"round": round, "region": error.region, "code": error.code, "evidence": []}, study)
+        code, key = error.code, (error.region, error.code)
+        self._faults[key] = count = self._faults.get(key, 0) + 1
+        if code == UNTIMELY:
+            if count <= MAX_UNTIMELY:
+                return
+            code, count = "LIMIT", count - MAX_UNTIMELY
+        if count <= MAX_FAULTS:
+            step.add("fault", {"round": round, "region": error.region, "code": code, "evidence": []}, study)
 
     def convict(self, step: Step, contradiction: Contradiction, study: bytes | None) -> None:
         """Suspend the signer of two statements that exclude each other; both are kept, neither is used."""

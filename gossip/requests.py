@@ -294,6 +294,12 @@ def status(peer: Peer, now_ms: int) -> dict[str, object]:
         "to_judge": peer.releasing.asked(),
         "peers": peers,
         "epsilon": {"used": used, "budget": budget} if budget is not None else None,
-        "log": {"size": peer.log.size, "root": peer.log.root.hex(), "cosigned_by": peer.witness.confirmed_by},
+        "log": {
+            "size": peer.log.size,
+            "root": peer.log.root.hex(),
+            "cosigned_by": peer.witness.confirmed_by,
+            "epoch": peer.reentry.epoch,
+            "confirmed_by": sorted(peer.witness.held.cosigned),
+        },
         "alarms": alarms,
     }

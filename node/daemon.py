@@ -124,7 +124,14 @@ class Daemon:
         now_ms = self.clock.now_ms()
         home = self._region.home
         self._handle(
-            Started(now_ms, home.config_sha256(), self._region.clean, alone=self._alone, recovering=self._recovering)
+            Started(
+                now_ms,
+                home.config_sha256(),
+                self._region.clean,
+                alone=self._alone,
+                recovering=self._recovering,
+                moved=self._region.moved,
+            )
         )
         logger.info("node of %s is up, process %d, listening at %s", home.name, os.getpid(), self.transport.address)
         while self._stop is None and not until():

@@ -18,12 +18,15 @@ from typing import Self
 from gossip.effects import Commit, Deposit, Effect, Ended, Erase, Forget, Open, Rekeyed, Reply, Retain, Sift
 from gossip.events import Asked, Event
 from gossip.logs.holdings import Records
+from gossip.logs.waking import Mode
 from gossip.peer import Peer
+from gossip.requests import READING
 from node.errors import NodeError, Refused, StoreError
 from node.files import disk_error, sync_folder, write
 from node.home import Home, Lock
 from node.policy import Policy
 from node.software import software
+from node.store import place
 from node.store.paid import check_ledger, pay_lost
 from node.store.soundness import check_clock, check_log, erased, stopped_cleanly
 from node.store.storage import Store
@@ -42,6 +45,7 @@ class Region:
     Attributes:
         clean: Whether the daemon's last run ended in good order.
         vault: What is kept of rounds beside the log.
+        moved: Whether the home seems to have been copied or put back since its node last ran.
     """
 
     home: Home
@@ -50,6 +54,8 @@ class Region:
     clean: bool
     vault: Vault
     _lock: Lock
+    moved: bool = False
+    _is_placed: bool = False
     _is_broken: bool = False
 
     @classmethod
@@ -117,7 +123,7 @@ class Region:
             lock.release()
             raise
         known = [leaf for leaf in [*past, *leaves] if leaf is not None]
-        return cls(home, store, peer, stopped_cleanly(known), vault, lock)
+        return cls(home, store, peer, stopped_cleanly(known), vault, lock, place.is_moved(home.path))
 
     def handle(self, event: Event) -> list[Effect]:
         """Advance by one event; its commit is on disk when this returns the other effects, in order.
@@ -139,6 +145,8 @@ class Region:
             raise StoreError("an earlier step could not be written", "a log on disk", "start the node again")
         self._is_broken = True  # until the step is on disk: also whatever else goes wrong in it ends this run
         effects = self.peer.handle(event)
+        if not self._is_placed and self.peer.waking.mode is Mode.UP:
+            self.settle_here()
         if effects and isinstance(effects[0], Commit):
             self.store.add(effects[0])
             effects = effects[1:]
@@ -166,6 +174,11 @@ class Region:
         self._is_broken = False
         return effects
 
+    def settle_here(self) -> None:
+        """Take the home as it lies for the one that runs: the others have been asked about its log."""
+        place.settle(self.home.path)
+        self.moved, self._is_placed = False, True
+
     def settle(self) -> None:
         """Have every step on disk that ``take`` has made.
 
@@ -184,6 +197,14 @@ class Region:
         Raises:
             Refused: It cannot be done.
         """
+        if self.moved and op not in READING and set(self.peer.membership.names) - {self.peer.me}:
+            raise Refused(
+                "QUIET",
+                "this home was copied or put back since its node last ran: what is appended now may stand where this"
+                " region has signed something else",
+                "a log that the other regions know of nothing beyond",
+                "landsting run --home HOME asks them; landsting restore --home HOME brings back what is lost",
+            )
         self.prepare(op, args)
         effects = self.handle(Asked(wall_ms() if now_ms is None else now_ms, 0, op, args))
         reply = next(effect for effect in effects if isinstance(effect, Reply))

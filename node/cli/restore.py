@@ -31,9 +31,9 @@ from node.cli.root import common, home_option
 def restore(home: Path, wait_s: float, new_epoch: bool, reason: str, without: tuple[str, ...], as_json: bool) -> None:
     """Bring back what was lost when a home was put back to an earlier state.
 
-    The node must be stopped, and must not have run since: between studies a node does not ask whether its log is
-    an old one, and what it would append is a second history. Neighbours keep verified copies of this region's log;
-    what they give back counts only if it leads to the largest head that anybody can prove.
+    The node must be stopped. Neighbours keep verified copies of this region's log; what they give back counts only
+    if it leads to the largest head that anybody can prove. A node that is started on an old log asks as well, and
+    appends nothing until this command has run.
 
     Where no copy holds the last entries, --new-epoch begins the log anew. The gap stays visible to every auditor
     (LS-EPOCH-GAP, minor). The neighbours must confirm the new log before it goes on; studies under way go on, but
@@ -63,8 +63,17 @@ def restore(home: Path, wait_s: float, new_epoch: bool, reason: str, without: tu
     if found.hash_only:
         say(fact("hashes", f"of {found.hash_only} entries only the hash came back"))
     if found.payloads:
-        say(fact("payloads", f"{found.payloads} that these entries name did not come back: no audit can read them"))
+        say(
+            fact(
+                "payloads",
+                f"{found.payloads} that travelled inside sessions did not come back. The log is whole without them and"
+                " nobody is blamed: an audit reads them in the neighbours' bundles",
+            )
+        )
     if found.previous is not None:
         say(fact("epoch", f"{found.epoch}, after {found.previous.size} entries of {found.previous.origin}"))
-        say("The gap stays visible (LS-EPOCH-GAP). The node goes on once enough neighbours have confirmed the new log.")
+        say(
+            "The gap stays visible (LS-EPOCH-GAP). The node goes on once enough neighbours have confirmed the new log:"
+            " landsting status says who has."
+        )
     say(f"Start the node again: landsting run --home {home}")

@@ -126,6 +126,9 @@ def in_words(now: dict[str, Any]) -> str:
         lines.append(fact("epsilon", f"{spent['used']:.3f} used of {spent['budget']:.3f}"))
     if log := now.get("log"):
         lines.append(fact("log", f"{log['size']} entries"))
+        if log.get("epoch", 1) > 1:
+            by = ", ".join(log.get("confirmed_by") or []) or "nobody yet"
+            lines.append(fact("epoch", f"{log['epoch']}, begun anew, confirmed by {by}"))
     if disk := now.get("disk"):
         lines.append(fact("disk", size_words(disk["bytes"])))
     for name, value in sorted((now.get("metrics") or {}).items()):

@@ -13,6 +13,7 @@ What cannot be brought back is not made up.
 from __future__ import annotations
 
 import contextlib
+import secrets
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -29,10 +30,11 @@ from node.store.vault import Vault
 from protocol.codec import Value
 from protocol.entries import decode_entry
 from protocol.envelope import parse
-from protocol.epochs import Previous
+from protocol.epochs import MAX_EPOCH, Previous
 from protocol.messages import TYPES
 
 SETTLE_S = 1.5
+JUMP = 999
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Survey:
         reach: Up to where the copies lead to something this region has signed.
         sources: By region, up to where its copy came back.
         answered, silent: Regions that have answered, and that have not.
+        suspended_by: Regions that have suspended this one because its log has two histories.
     """
 
     here: int
@@ -76,19 +79,34 @@ class Survey:
     sources: dict[str, int] = field(default_factory=dict)
     answered: tuple[str, ...] = ()
     silent: tuple[str, ...] = ()
+    suspended_by: tuple[str, ...] = ()
 
     @property
     def found(self) -> str:
         """In words: what is lost."""
-        copies = ", ".join(f"{name} up to {size}" for name, size in sorted(self.sources.items())) or "none"
+        if self.suspended_by:
+            return (
+                "ROLLED-BACK: this log was gone on with from an old state, so it has two histories (LS-FORK):"
+                f" {self.here} entries here, and {self.had} of another story that this region has signed as well."
+                f" {', '.join(self.suspended_by)} use nothing of it until there is a new roster"
+            )
+        copies = ", ".join(f"{name} up to {size}" for name, size in sorted(self.sources.items()))
+        what = f"lead to {self.reach} ({copies})" if copies else f"hold nothing beyond the {self.here} that are here"
+        said = ", ".join(self.answered) or "nobody"
         return (
-            f"ROLLED-BACK: this log ({self.here} entries here) has had {self.had} entries; the neighbours' copies lead"
-            f" to {self.reach} (copies: {copies}). No copy holds the rest, {self.had - self.reach} or more"
+            f"ROLLED-BACK: this log ({self.here} entries here) has had {self.had} entries; answered have {said}, and"
+            f" their copies {what}. Nobody who has answered holds the rest, {max(1, self.had - self.reach)} or more"
         )
 
     @property
     def fix(self) -> str:
         """In words: whether waiting can help, and what else there is."""
+        if self.suspended_by:
+            return (
+                "landsting restore --new-epoch --reason rollback begins the log anew; then found a new roster with the"
+                " others, which takes this region up again when two thirds have signed it. What was found stays in"
+                " every audit; keep the backup and its date, which show how it came about"
+            )
         anew = (
             "landsting restore --new-epoch begins the log anew: the gap stays visible for good (LS-EPOCH-GAP, minor),"
             " and this region takes no part in the rounds in which it may have signed something"
@@ -129,14 +147,16 @@ def restore(
             raise Refused(
                 "QUIET", f"{', '.join(silent)} has not answered, so it is not known whether anything is lost",
                 "the answer of every region, or --without NAME for each that is not waited for",
-                "start their nodes and try again. A region to which this one has shown two histories answers no more:"
-                " its daemon.log says LS-FORK",
+                "start their nodes and try again",
             )  # fmt: skip
         if waking.larger is None:
+            region.settle_here()
             return None
         found = waking.complete()
         if found is not None:
-            return _append(region, *found)
+            done = _append(region, *found)
+            region.settle_here()
+            return done
         survey = _survey(region, waking.larger)
         if anew is None:
             raise StoreError(survey.found, "copies of every entry that was signed", survey.fix)
@@ -146,7 +166,9 @@ def restore(
                 "QUIET", f"{', '.join(missing)} has not answered, and may hold what is lost",
                 "the answer of every region, or --without NAME for each that is not waited for", survey.fix,
             )  # fmt: skip
-        return _begin_anew(region, survey, anew)
+        done = _begin_anew(region, survey, anew)
+        region.settle_here()
+        return done
 
 
 def _survey(region: Region, larger: Checkpoint) -> Survey:
@@ -159,6 +181,7 @@ def _survey(region: Region, larger: Checkpoint) -> Survey:
     return Survey(
         peer.log.size, had, larger, reach, peer.waking.reached, answered,
         tuple(name for name in others if name not in answered),
+        tuple(name for name, code in sorted(peer.waking.suspended_by.items()) if code == "LS-FORK"),
     )  # fmt: skip
 
 
@@ -199,6 +222,8 @@ def _begin_anew(region: Region, survey: Survey, reason: str) -> Restored:
     recovered = [(before + at, leaf, digest) for at, (leaf, digest) in enumerate(items)]
     previous = Previous(survey.larger.origin, survey.larger.size, survey.larger.root, reason)
     home.epoch = max(home.epoch, previous.place[0]) + 1
+    if survey.silent:  # who has not answered may know of an epoch that nobody else has seen: never the same one twice
+        home.epoch = min(MAX_EPOCH, home.epoch + 1 + secrets.randbelow(JUMP))
     log = home.log()
     home.first_entry(log, max(wall_ms(), peer.log.last_ms), previous)
     pending = log.pending()

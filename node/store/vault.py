@@ -92,7 +92,8 @@ class Vault:
                         bytes(effect.data),
                     )
                 case Deposit():
-                    sealed = self._seal(effect.seq, effect.name, effect.salt + bytes(effect.value))
+                    at = _place(effect.study, effect.round, effect.seq, effect.name)
+                    sealed = self._seal(at, effect.salt + bytes(effect.value))
                     self._put(
                         "INSERT OR REPLACE INTO opening VALUES (?, ?, ?, ?, ?)",
                         effect.study,
@@ -183,12 +184,16 @@ class Vault:
         """Return salt and value of one commitment, 32 bytes and more; None if it is not here or does not open."""
         if not self.is_there:
             return None
-        row = self._open().execute("SELECT sealed FROM opening WHERE seq = ? AND name = ?", (seq, name)).fetchone()
+        row = (
+            self._open()
+            .execute("SELECT sealed, study, round FROM opening WHERE seq = ? AND name = ?", (seq, name))
+            .fetchone()
+        )
         key = self._secret(make=False)
         if row is None or key is None:
             return None
         try:
-            return AESGCM(key).decrypt(row[0][:_NONCE], row[0][_NONCE:], _place(seq, name))
+            return AESGCM(key).decrypt(row[0][:_NONCE], row[0][_NONCE:], _place(row[1], row[2], seq, name))
         except InvalidTag:
             return None
 
@@ -212,11 +217,11 @@ class Vault:
             self._db = db
         return self._db
 
-    def _seal(self, seq: int, name: str, data: bytes) -> bytes:
+    def _seal(self, place: bytes, data: bytes) -> bytes:
         key = self._secret(make=True)
         assert key is not None
         nonce = os.urandom(_NONCE)
-        return nonce + AESGCM(key).encrypt(nonce, data, _place(seq, name))
+        return nonce + AESGCM(key).encrypt(nonce, data, place)
 
     def _secret(self, *, make: bool) -> bytes | None:
         if self._key is None:
@@ -247,6 +252,8 @@ class Vault:
         self.close()
 
 
-def _place(seq: int, name: str) -> bytes:
-    """What an opening is bound to: none can be shown as another's."""
-    return b"landsting/v1/vault\0" + seq.to_bytes(8, "big") + name.encode()
+def _place(study: bytes, round: int, seq: int, name: str) -> bytes:
+    """What an opening is bound to: none can be shown as another's, of another study or another entry of it."""
+    return (
+        b"landsting/v1/vault\0" + study + round.to_bytes(8, "big", signed=True) + seq.to_bytes(8, "big") + name.encode()
+    )

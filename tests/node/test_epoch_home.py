@@ -156,13 +156,20 @@ def test_restore_says_how_far_the_copies_reach_and_whether_waiting_can_help() ->
     head = Checkpoint("test.example/vgr/1", 825, bytes(32))
     survey = Survey(411, 825, head, 823, {"halland": 823, "kalmar": 790}, ("halland", "kalmar"), ())
     assert "has had 825 entries" in survey.found
-    assert "lead to 823 (copies: halland up to 823, kalmar up to 790)" in survey.found
-    assert "No copy holds the rest, 2 or more" in survey.found
+    assert "their copies lead to 823 (halland up to 823, kalmar up to 790)" in survey.found
+    unhelped = Survey(411, 825, head, 411, {}, ("halland", "kalmar"), ())
+    assert "answered have halland, kalmar, and their copies hold nothing beyond the 411 that are here" in unhelped.found
+    forked = Survey(411, 825, head, 411, {}, ("halland", "kalmar"), (), ("halland",))
+    assert "two histories (LS-FORK)" in forked.found
+    assert "halland use nothing of it" in forked.found
+    assert "--reason rollback" in forked.fix
+    assert "new roster" in forked.fix
+    assert "Nobody who has answered holds the rest, 2 or more" in survey.found
     assert "waiting does not help" in survey.fix
     assert "--new-epoch" in survey.fix
     assert "LS-EPOCH-GAP" in survey.fix
     waits = Survey(411, 825, head, 411, {}, (), ("skane",))
-    assert "copies: none" in waits.found
+    assert "answered have nobody" in waits.found
     assert waits.fix.startswith("skane has not answered and may hold more")
     assert "--without NAME" in waits.fix
 

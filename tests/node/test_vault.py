@@ -90,6 +90,16 @@ def test_openings_are_sealed_under_a_key_beside_it_and_bound_to_their_place(home
         db.execute("UPDATE opening SET name = 'delta'")
     with Vault(home) as vault:
         assert vault.opening(17, "delta") is None
+    for column, value_ in (("study", OTHER), ("round", 4)):
+        with sqlite3.connect(home / "log" / NAME) as db:
+            (before,) = db.execute(f"SELECT {column} FROM opening").fetchone()
+            db.execute(f"UPDATE opening SET name = 'own', {column} = ?", (value_,))
+        with Vault(home) as vault:
+            assert vault.opening(17, "own") is None
+        with sqlite3.connect(home / "log" / NAME) as db:
+            db.execute(f"UPDATE opening SET {column} = ?", (before,))
+    with Vault(home) as vault:
+        assert vault.opening(17, "own") == bytes(32) + value
     (home / "log" / KEY).unlink()
     with Vault(home) as vault:
         assert vault.opening(17, "own") is None
