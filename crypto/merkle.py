@@ -71,7 +71,14 @@ class Tree:
 
     def root(self) -> bytes:
         """Return the root over all leaves."""
-        return self.root_at(self.size)
+        # As root_at(size), and faster: the last node of each level that a bit of the size stands for.
+        size, result = self.size, b""
+        for level in self._levels:
+            if size & 1:
+                node = level[-HASH_BYTES:]
+                result = sha256(b"\1" + node + result).digest() if result else bytes(node)
+            size >>= 1
+        return result or EMPTY_ROOT
 
     def root_at(self, size: int) -> bytes:
         """Return the root over the first ``size`` leaves."""

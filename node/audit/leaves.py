@@ -1,9 +1,10 @@
 """The leaves of a log as a bundle holds them, read once: entries, messages, reading view.
 
 The leaves come out of ``records``; ``leaves.jsonl`` shows each to people, and is only ever compared with what
-the leaves give. Both come as a stream: each leaf is read once, when its line of the view is here, and its
-message goes to ``Statements``. An entry that holds a message is not kept: a
-canonical encoding is the only one of its value, so that the entry can be written again.
+the leaves give. It comes as a stream: each leaf is read once, when its line of the view is here; it goes into
+the tree, and its message to ``Statements``. What a region says of its own log, in the head of a message, is compared
+with the tree as it stands just then. An entry that holds a message is not kept: a canonical encoding is the only
+one of its value, so that the entry can be written again.
 
 What is noted here needs no key: whom a fault belongs to is the business of ``checks``.
 """
@@ -18,9 +19,9 @@ from typing import Any, overload
 
 import msgpack
 
-from crypto.merkle import Tree
+from crypto.merkle import HASH_BYTES, Tree, leaf_hash
 from node.audit.claims import frame_fault
-from node.audit.records import hash_only_line
+from node.audit.records import Records, hash_only_line
 from node.audit.shapes import Form, MessageError, Shapes, read_leaf
 from node.audit.statements import Statement, Statements
 from protocol.codec import MAX_ENTRY, Value, encode
@@ -147,6 +148,7 @@ class RawLog:
         told: Entries that are no messages.
         faults: Entries that are in no allowed form or at another place, in order.
         misplaced: Positions of own messages in entries at another place.
+        astray: Positions of own messages whose head has another root than the entries before them.
         backwards: (position, milliseconds) of entries dated before their predecessor.
         withheld: How many entries came as hashes only.
         lines: Notes with a line for the long term, by the key id in their name.
@@ -165,6 +167,7 @@ class RawLog:
     told: list[Told] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     misplaced: set[int] = field(default_factory=set)
+    astray: set[int] = field(default_factory=set)
     backwards: list[tuple[int, int]] = field(default_factory=list)
     withheld: int = 0
     lines: dict[str, bytes] = field(default_factory=dict)
@@ -203,20 +206,20 @@ class Reader:
     ``feed`` takes the view as it comes and reads leaves as far as it goes; ``finish`` reads the rest.
 
     Args:
-        records: The leaves; by the time of the first line all are there.
+        records: The leaves of the log, whose tree is empty; by the time of the first line all are there.
         check: Is told each message of the log's own region when it is read first.
     """
 
     def __init__(
         self,
         log: RawLog,
-        records: Sequence[bytes | None],
+        records: Records,
         shapes: Shapes,
         statements: Statements,
         check: Callable[[RawLog, Statement], None] | None = None,
     ) -> None:
         self._log = log
-        self.records = records
+        self._records = records
         self._shapes = shapes
         self._statements = statements
         self._check = check
@@ -246,13 +249,13 @@ class Reader:
     def close(self) -> None:
         """The reading view has ended."""
         self._log.has_view = True
-        if not self._over and (self._rest or self._seq < len(self.records)):
+        if not self._over and (self._rest or self._seq < len(self._records.leaves)):
             self._differs(self._seq)
         self.finish()
 
     def _compare(self, line: bytes) -> None:
         seq = self._seq
-        if seq == len(self.records):
+        if seq == len(self._records.leaves):
             if self._log.broken is None:
                 self._differs(seq)
             self._over = True
@@ -272,20 +275,29 @@ class Reader:
 
     def finish(self) -> None:
         """Read what the view did not reach."""
-        while self._seq < len(self.records):
+        while self._seq < len(self._records.leaves):
             self._next()
-        self.records = ()
+        self._records.leaves.clear()
 
     def _next(self) -> bytes | None:
         """Take in the next leaf; return its line of the view, None where the leaf is in no allowed form."""
         log, seq = self._log, self._seq
         self._seq += 1
-        leaf, hashed = self.records[seq], log.tree.hash_at(seq)
+        leaf = self._records.leaves[seq]
         if leaf is None:
+            hashed = bytes(self._records.hashes[HASH_BYTES * log.withheld :][:HASH_BYTES])
+            log.tree.append(hashed)
             log.withheld += 1
             log.leaves.keep(None, self._last_ms)
             self._before = False
             return hash_only_line(seq, hashed).encode()
+        hashed = leaf_hash(leaf)
+        line = self._read(seq, leaf, hashed)
+        log.tree.append(hashed)
+        return line
+
+    def _read(self, seq: int, leaf: bytes, hashed: bytes) -> bytes | None:
+        log = self._log
         try:
             form, claimed, t_ms, line = read_leaf(self._shapes, leaf, seq, hashed)
         except MessageError as error:
@@ -339,10 +351,12 @@ class Reader:
             return
         if fault is not None:
             log.misplaced.add(seq)
-        elif self._check is not None:
-            statement = self._statements.all[index]
-            if statement.key is None:
-                self._check(log, statement)
+            return
+        statement = self._statements.all[index]
+        if statement.root != log.tree.root():
+            log.astray.add(seq)
+        if statement.key is None and self._check is not None:
+            self._check(log, statement)
 
 
 def _words(error: BaseException) -> str:
@@ -355,8 +369,9 @@ def reread(log: RawLog, network: str, statements: Statements) -> RawLog:
     """Return the same log as it reads under another network than its first entry names."""
     shapes = Shapes()
     again = RawLog(
-        log.region, log.epoch, Leaves(statements, shapes), log.tree, log.broken, log.view_differs, log.checkpoint,
-        log.has_leaves, log.has_view, network,
+        log.region, log.epoch, Leaves(statements, shapes), Tree(), log.broken, log.view_differs, log.checkpoint,
+        log.has_leaves, log.has_view, network, lines=log.lines,
     )  # fmt: skip
-    Reader(again, log.leaves, shapes, statements).finish()
+    hashes = b"".join(log.tree.hash_at(seq) for seq, leaf in enumerate(log.leaves) if leaf is None)
+    Reader(again, Records(log.leaves, hashes), shapes, statements).finish()
     return again

@@ -197,9 +197,8 @@ def _take(
             raise BundleError("LS-BUNDLE-LIMIT", f"more than {MAX_LINES} lines for the long term of one log")
         log.lines[place["key"]] = b"".join(data)
         return
-    taker: RecordReader | Reader
     if place["folder"] == "mirrors":
-        taker = RecordReader(log, None)
+        taker: RecordReader | Reader = RecordReader(log, None)
     else:
         if where not in readers:
             records = Records()
@@ -209,5 +208,6 @@ def _take(
     for index, chunk in enumerate(data):
         taker.feed(chunk)
         if index % 64 == 63:
-            register.progress(f"{bundle.label}: {len(log.leaves)} of {log.tree.size} entries")
+            whole = len(readers[where][0].leaves) if place["folder"] == "logs" else log.tree.size
+            register.progress(f"{bundle.label}: {len(log.leaves)} of {whole} entries")
     taker.close()

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 import struct
-from array import array
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, overload
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from crypto.merkle import leaf_hash
+from crypto.merkle import HASH_BYTES, leaf_hash
 from node.audit.archive import BundleError
 from protocol.codec import MAX_ENTRY
 
@@ -33,41 +32,31 @@ def hash_only_line(seq: int, leaf_hash: bytes) -> str:
     return json.dumps({"at": seq, "entry": None, "leaf": leaf_hash.hex()}, sort_keys=True, separators=(",", ":")) + "\n"
 
 
-class Records(Sequence[bytes | None]):
-    """Leaves as they came, out of one block of bytes, until they are read."""
+class Records:
+    """The records of one ``leaves.bin`` until they are read.
 
-    def __init__(self) -> None:
-        self._block = bytearray()
-        self._ends = array("Q")
+    Attributes:
+        leaves: By position; None where only the hash was handed over.
+        hashes: Those hashes one after the other, 32 bytes each.
+    """
 
-    def __len__(self) -> int:
-        return len(self._ends)
-
-    @overload
-    def __getitem__(self, index: int) -> bytes | None: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[bytes | None]: ...
-    def __getitem__(self, index: int | slice) -> bytes | list[bytes | None] | None:
-        if isinstance(index, slice):
-            return [self[at] for at in range(*index.indices(len(self)))]
-        end = self._ends[index]
-        start = self._ends[index - 1] if index else 0
-        return bytes(self._block[start:end]) if end > start else None
-
-    def add(self, leaf: bytes | None) -> None:
-        """Add one leaf; None where it is a hash only."""
-        if leaf is not None:
-            self._block += leaf
-        self._ends.append(len(self._block))
+    def __init__(self, leaves: Iterable[bytes | None] = (), hashes: bytes = b"") -> None:
+        self.leaves: list[bytes | None] = list(leaves)
+        self.hashes = bytearray(hashes)
 
 
 class RecordReader:
-    """Reads ``leaves.bin`` as it comes; a record that is none ends the log there."""
+    """Cuts ``leaves.bin`` into records as it comes; a record that is none ends the log there.
+
+    Args:
+        records: Takes what is cut; None for a mirror, of which the tree alone is kept.
+    """
 
     def __init__(self, log: RawLog, records: Records | None) -> None:
         log.has_leaves = True
         self._log = log
         self._records = records
+        self._count = 0
         self._rest = b""
 
     def feed(self, chunk: bytes) -> None:
@@ -76,26 +65,33 @@ class RecordReader:
         Raises:
             BundleError: More entries than this version reads.
         """
-        log, records = self._log, self._records
-        if log.broken is not None:
+        if self._log.broken is not None:
             return
         data = self._rest + chunk
-        at, end_of_data = 0, len(data)
-        while end_of_data - at >= 4:
-            length = int.from_bytes(data[at : at + 4], "big")
+        at, last = 0, len(data) - 4
+        while at <= last:
+            (length,) = _LENGTH.unpack_from(data, at)
             if length > MAX_ENTRY:
-                log.broken = f"a record of {length} bytes; an entry has at most {MAX_ENTRY}"
+                self._log.broken = f"a record of {length} bytes; an entry has at most {MAX_ENTRY}"
                 break
-            end = at + 4 + (length or 32)
-            if end > end_of_data:
+            end = at + 4 + (length or HASH_BYTES)
+            if end > last + 4:
                 break
-            body = data[at + 4 : end]
-            if log.tree.append(leaf_hash(body) if length else body) == MAX_LEAVES:
-                raise BundleError("LS-BUNDLE-LIMIT", f"a log of more than {MAX_LEAVES} entries is not in this version")
-            if records is not None:
-                records.add(body if length else None)
+            self._take(data[at + 4 : end], is_hash=not length)
             at = end
         self._rest = data[at:]
+
+    def _take(self, body: bytes, *, is_hash: bool) -> None:
+        if self._count == MAX_LEAVES:
+            raise BundleError("LS-BUNDLE-LIMIT", f"a log of more than {MAX_LEAVES} entries is not in this version")
+        self._count += 1
+        if self._records is None:
+            self._log.tree.append(body if is_hash else leaf_hash(body))
+        elif is_hash:
+            self._records.leaves.append(None)
+            self._records.hashes += body
+        else:
+            self._records.leaves.append(body)
 
     def close(self) -> None:
         """The file has ended."""

@@ -6,21 +6,18 @@ is told its index.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any
 
 import msgpack
 
-from crypto.hashing import tagged
+from crypto.hashing import tagged_hash
 from node.audit.evidence import envelope_piece
 from node.audit.findings import Json
 from protocol.codec import Value
 from protocol.envelope import Envelope, parse
-from protocol.messages import TYPES
 
 _Bin = bytes  # in ``Statement`` the name is a field
-_TYPE = b"\xa4type"
 
 
 @dataclass(slots=True, eq=False)
@@ -28,8 +25,8 @@ class Statement:
     """One message with one signature.
 
     Attributes:
-        eid: Identity of what is said; two signatures over one header are two statements of one eid.
-        header: Canonical bytes; has been through ``parse``.
+        header: Canonical bytes; has been through ``parse``. It is what is said: two signatures over one header are
+            two statements of one ``eid``.
         size, root: The head in it; of a logged type the message is entry ``size`` of ``log``.
         key, valid: The key it was checked with last, and whether the signature holds under it.
         shown_by: The first by name of the other regions whose logs or payloads show it; None if none does.
@@ -37,7 +34,6 @@ class Statement:
         judged: Whether any check has asked for its signature.
     """
 
-    eid: _Bin
     header: _Bin
     signature: _Bin
     type: str
@@ -62,6 +58,11 @@ class Statement:
             self.shown_by = region
 
     @property
+    def eid(self) -> _Bin:
+        """Identity of what is said."""
+        return tagged_hash(self.type, self.header)
+
+    @property
     def holder(self) -> str:
         """One who holds it: another region where there is one."""
         return self.shown_by or self.sender
@@ -84,7 +85,7 @@ class Statement:
 
 
 class Statements:
-    """All messages of an audit, by their eid.
+    """All messages of an audit, by their header.
 
     Attributes:
         all: In the order in which they were found; an index stands for a statement elsewhere.
@@ -94,7 +95,6 @@ class Statements:
         self.all: list[Statement] = []
         self._index: dict[bytes, int] = {}
         self._others: dict[tuple[bytes, bytes], int] = {}
-        self._tags = {name.encode(): hashlib.sha256(tagged(name, b"")) for name in TYPES}
         self._same: dict[Any, Any] = {}
 
     @property
@@ -104,38 +104,28 @@ class Statements:
 
     def find(self, header: bytes, signature: bytes) -> int:
         """Return the index of a message whose header has been through ``parse``; it is entered where it is new."""
-        # Keys are sorted, and after ``type`` comes ``v`` alone: b"\\xa4type" + length + name + b"\\xa1v\\x01".
-        tag = self._tags[header[header.rfind(_TYPE) + 6 : -3]].copy()
-        tag.update(header)
-        eid = tag.digest()
-        index = self._index.get(eid)
+        index = self._index.get(header)
         if index is None:
-            index = self._index[eid] = self._enter(eid, header, signature)
+            index = self._index[header] = self._enter(header, signature)
         elif self.all[index].signature != signature:
-            other = self._others.get((eid, signature))
+            other = self._others.get((header, signature))
             if other is None:
-                other = self._others[eid, signature] = self._enter(eid, header, signature)
+                other = self._others[header, signature] = self._enter(header, signature)
             return other
         return index
 
     def known(self, header: bytes, signature: bytes) -> int | None:
         """Return the index of a message that is entered already; the header may be any bytes."""
-        tag = self._tags.get(header[header.rfind(_TYPE) + 6 : -3])
-        if tag is None:
-            return None
-        tag = tag.copy()
-        tag.update(header)
-        index = self._index.get(tag.digest())
+        index = self._index.get(header)
         return index if index is not None and self.all[index].signature == signature else None
 
-    def _enter(self, eid: bytes, header: bytes, signature: bytes) -> int:
+    def _enter(self, header: bytes, signature: bytes) -> int:
         fields: dict[str, Any] = msgpack.unpackb(header)
         size, root = fields["head"]
         same = self._same.setdefault
         study, session = fields["study"], fields["session"]
         self.all.append(
             Statement(
-                eid,
                 header,
                 signature,
                 same(fields["type"], fields["type"]),

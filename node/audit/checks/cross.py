@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from node.audit.bundle import Bundle
 from node.audit.checks import epochs
@@ -88,7 +89,7 @@ class _Origin:
         self._region = origin.split("/")[1]
         self._signed = sorted((log for log in logs if log.is_signed), key=_size)
         self._reference = next((log for log in reversed(self._signed) if log.is_sound), None)
-        self._statements = sorted(statements, key=lambda s: (s.size, s.eid))
+        self._statements = _in_order(statements)
         self._crossing = crossing
         self._as_of = as_of
         self._seen = sorted(seen, key=lambda head: (head.checkpoint.size, head.checkpoint.root, head.holder))
@@ -112,7 +113,7 @@ class _Origin:
         for statement in self._statements:
             place = statement.size
             own = reference.sent(place)
-            is_there = own is not None and known[own].eid == statement.eid
+            is_there = own is not None and known[own].header == statement.header
             if is_there and place not in reference.faulty and place not in reference.raw.misplaced:
                 match.matched += bool(statement.shown_by)  # its head was compared with its place already
                 agreed = place
@@ -321,7 +322,7 @@ def _equivocations(context: Context, statements: Iterable[Statement]) -> list[Fi
         if place is None:
             continue
         other = seen.setdefault(hash(place), statement)
-        if other.eid != statement.eid and slot(other) == place and _are_signed(context, other, statement):
+        if other.header != statement.header and slot(other) == place and _are_signed(context, other, statement):
             rivals.append((min(other, statement, key=_order), max(other, statement, key=_order)))
     found: dict[str, Finding] = {}
     for one, two in sorted(rivals, key=lambda pair: (_order(pair[1]), _order(pair[0]))):
@@ -353,6 +354,13 @@ def _are_signed(context: Context, *statements: Statement) -> bool:
 
 def _order(statement: Statement) -> tuple[int, bytes]:
     return statement.size, statement.eid
+
+
+def _in_order(statements: Iterable[Statement]) -> list[Statement]:
+    """Return statements by ``_order``; where no two are of one place, nobody needs their hash."""
+    ordered = sorted(statements, key=lambda statement: statement.size)
+    is_once = all(one.size != two.size for one, two in pairwise(ordered))
+    return ordered if is_once else sorted(ordered, key=_order)
 
 
 def _size(log: CheckedLog) -> int:

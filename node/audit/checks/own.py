@@ -114,7 +114,7 @@ class LogCheck:
 
     def _head(self, seq: int, statement: Statement) -> None:
         log = self.log
-        if statement.size == seq and statement.root == log.tree.root_at(seq) and statement.log == log.origin:
+        if statement.size == seq and seq not in log.raw.astray and statement.log == log.origin:
             return
         fault = head_fault(statement.envelope, log.origin, seq, log.tree.root_at(seq))
         if fault is None or not log.is_sound:
