@@ -1,29 +1,39 @@
-"""One demo of five daemons with differential privacy, for all that audit real logs."""
+"""Whole demos, each run once for all that look at it."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from pathlib import Path
+import os
 
 import pytest
 
-from node.home import Home
+from tests.conformance.runs import Run, Runs, bundles_of, keys_of
 from tests.node.kept import Kept
 
 
 @pytest.fixture(scope="session")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
-    """What a demo of five regions and four rounds left behind; the last bundle's region is the one that lies."""
-    folder = tmp_path_factory.mktemp("demo") / "kept"
-    command = [sys.executable, "-m", "node", "demo", "--regions", "5", "--rounds", "4", "--dp", "epsilon=3,delta=1e-3"]
-    done = subprocess.run(
-        [*command, "--dir", str(folder), "--keep", "--json"], capture_output=True, text=True, timeout=400, check=False
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """The demos of this call of pytest."""
+    base = tmp_path_factory.getbasetemp()
+    return Runs((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "demos")
+
+
+@pytest.fixture(scope="session")
+def masked(runs: Runs) -> Run:
+    """The demo as it is: four regions, twenty rounds."""
+    return runs.keep()
+
+
+@pytest.fixture(scope="session")
+def private(runs: Runs) -> Run:
+    """Five regions with differential privacy, four rounds; afterwards one of them lies in every known way."""
+    return runs.keep("--regions", "5", "--rounds", "4", "--dp", "epsilon=3,delta=1e-3", "--tamper", "all")
+
+
+@pytest.fixture(scope="session")
+def kept(private: Run) -> Kept:
+    """What the five left behind before anybody lied; the last bundle's region is the one that lies."""
+    said = private.result()
+    models = {path.stem: path for path in (private.kept / "models").glob("*.safetensors")}
+    return Kept(
+        bytes.fromhex(said["study"]), said["audit"]["verdict"], bundles_of(private), keys_of(said["homes"]), models
     )
-    assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
-    keys = {name: Home.open(Path(home)).keys() for name, home in said["homes"].items()}
-    bundles = {path.stem: path for path in sorted(folder.rglob("*.bundle"))}
-    models = {path.stem: path for path in (folder / "models").glob("*.safetensors")}
-    return Kept(bytes.fromhex(said["study"]), said["audit"]["verdict"], bundles, keys, models)

@@ -15,7 +15,7 @@ from safetensors.numpy import save
 
 from crypto.note import open_note
 from node.audit import Severity, verify
-from node.home import Home
+from tests.conformance.runs import Run, Runs, bundles_of, keys_of
 from tests.node import court
 from tests.node.kept import LIAR, Kept, said
 
@@ -28,21 +28,21 @@ def landsting(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("open") / "run"
+def run(runs: Runs) -> Run:
+    """Three daemons, two training rounds, all of them drawn."""
+    return runs.keep("--regions", "3", "--rounds", "2", "--draw", "1")
 
 
 @pytest.fixture(scope="module")
-def opened(folder: Path) -> Kept:
-    """Three daemons, two training rounds, all of them drawn."""
-    done = landsting(
-        "demo", "--regions", "3", "--rounds", "2", "--draw", "1", "--dir", folder, "--keep", "--json"
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    keys = {name: Home.open(Path(home)).keys() for name, home in found["homes"].items()}
-    bundles = {path.stem: path for path in sorted(folder.rglob("*.bundle"))}
-    return Kept(bytes.fromhex(found["study"]), found["audit"]["verdict"], bundles, keys, {})
+def folder(run: Run) -> Path:
+    return run.kept
+
+
+@pytest.fixture(scope="module")
+def opened(run: Run) -> Kept:
+    found = run.result()
+    verdict, keys = found["audit"]["verdict"], keys_of(found["homes"])
+    return Kept(bytes.fromhex(found["study"]), verdict, bundles_of(run), keys, {})
 
 
 def body_of(play: Any, kind: str, round: int) -> dict[str, Any]:

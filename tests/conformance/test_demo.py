@@ -1,13 +1,20 @@
-"""Whole demos: real daemons over real sockets, killed, alone, with privacy; and what the issue asks of them."""
+"""Whole demos: real daemons over real sockets, killed, alone, with privacy; and what the issue asks of them.
+
+The demos of the README are looked at here as well: what their tables say.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from node.demo.wish import REGIONS
+from tests.conformance.runs import Run
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -23,6 +30,12 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
 
 
+def table(said: str) -> dict[str, list[str]]:
+    """Cells by region of a demo's table: alone, AUROC, together, AUROC, mixed, of, all rounds, …"""
+    rows = [line.split() for line in said.splitlines()]
+    return {row[0]: row[1:] for row in rows if row and row[0] in REGIONS and len(row) > 7}
+
+
 def play(*words: str) -> dict:
     done = run(*words, "--json")
     assert done.returncode == 0, done.stderr
@@ -30,8 +43,8 @@ def play(*words: str) -> dict:
 
 
 @pytest.fixture(scope="module")
-def masked(tmp_path_factory):
-    return play("--dir", str(tmp_path_factory.mktemp("demo")))
+def masked(masked: Run) -> dict:
+    return masked.result()
 
 
 # ---------------------------------------------------------------- the first act
@@ -76,18 +89,21 @@ def test_masked_and_clear_give_the_same_model_bytes(masked):
 # ---------------------------------------------------------------- kill -9
 
 
-def test_killed_region_comes_back_and_the_others_hardly_notice():
-    found = play("--rounds", "10", "--kill", "2@4:7")
-    mixed = found["rounds_mixed"]
-    assert found["kills"] == [{"region": "skane", "round": 4, "back": 7}]
-    assert all(mixed[name] >= 10 - 2 for name in ("vgr", "halland", "orebro"))
-    # Rounds 2 and 3 before, and some of those after its return.
-    assert 3 <= mixed["skane"] <= 9
-    assert found["audit"]["verdict"] == "clean"
+def test_killed_region_comes_back_and_the_others_hardly_notice(runs):
+    found = runs.run("--kill", "2@8:14")
+    assert found.code == 0, found.told
+    assert "skane is killed (SIGKILL) in round 8" in found.told
+    assert "skane is started again in round 14" in found.told
+    mixed = {name: int(cells[4]) for name, cells in table(found.said).items()}
+    assert all(mixed[name] >= 20 - 2 for name in ("vgr", "halland", "orebro"))
+    # Rounds 2 to 7 before, and some of those after its return.
+    assert 7 <= mixed["skane"] <= 19
+    assert re.search(r"^audit of 4 logs \(.*\): clean$", found.said, re.MULTILINE)
 
 
 def test_region_that_never_comes_back_does_not_stop_the_others():
     found = play("--rounds", "5", "--kill", "orebro@3")
+    assert found["kills"] == [{"region": "orebro", "round": 3, "back": None}]
     assert all(found["rounds_mixed"][name] >= 5 - 2 for name in ("vgr", "halland", "skane"))
     assert found["audit"]["verdict"] == "clean"
 
@@ -105,17 +121,19 @@ def test_loss_on_a_ring_leaves_both_neighbours_alone_until_it_is_back():
 # ---------------------------------------------------------------- other data, privacy
 
 
-def test_half_of_the_digits_is_learned_from_the_others():
-    found = play("--data", "digits-odd-even")
-    assert max(one["accuracy"] for one in found["alone"]) < 0.6
-    assert min(one["accuracy"] for one in found["together"]) >= 0.9
+def test_half_of_the_digits_is_learned_from_the_others(runs):
+    found = runs.run("--data", "digits-odd-even")
+    assert found.code == 0, found.told
+    rows = table(found.said).values()
+    assert max(float(cells[0]) for cells in rows) < 0.6
+    assert min(float(cells[2]) for cells in rows) >= 0.9
 
 
-def test_two_regions_train_with_privacy_and_say_who_saw_whom():
-    done = run("--regions", "2", "--disclose", "--dp", "epsilon=3,delta=1e-3", "--rounds", "5")
-    assert done.returncode == 0, done.stderr
-    assert "skane saw every update of vgr; differential privacy alone protects it" in done.stdout
-    assert "epsilon at most 3 with delta 0.001" in done.stdout
+def test_two_regions_train_with_privacy_and_say_who_saw_whom(runs):
+    found = runs.run("--regions", "2", "--disclose", "--dp", "epsilon=3,delta=1e-3")
+    assert found.code == 0, found.told
+    assert "skane saw every update of vgr; differential privacy alone protects it" in found.said
+    assert "epsilon at most 3 with delta 0.001" in found.said
 
 
 def test_own_table_is_split_over_the_regions(tmp_path):

@@ -1,7 +1,8 @@
 """Every command of the READMEs works as it stands: each file's blocks run in order, in an empty folder.
 
 A block is ``sh`` (all lines are commands) or ``console`` (commands follow ``$ ``, the rest is what they
-print). A line that ends in ``&`` is a node in the background; it is stopped when the file is through.
+print). A line that ends in ``&`` is a node in the background; it is stopped when the file is through. A demo needs
+nothing of the lines before it, and other tests look at what it says: it is run by itself, as it stands.
 Left out are only the lines in ``LEFT_OUT``, each with its reason. Fixed ports are replaced by free ones.
 """
 
@@ -65,16 +66,30 @@ def left_out(command: str) -> str | None:
     return next((reason for pattern, reason in LEFT_OUT.items() if re.fullmatch(pattern, bare)), None)
 
 
-def as_run(command: str) -> str:
+def recipe_of(command: str) -> list[str]:
     """Return what stands for a line: ``make TARGET`` is that target's recipe, run with this interpreter."""
     bare = command.partition(" #")[0].strip()
     if not re.fullmatch(r"make [a-z]+", bare):
-        return command
+        return [command]
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     recipe = re.search(rf"^{bare.split()[1]}:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
     assert recipe, f"no target for: {bare}"
-    lines = [line.strip().lstrip("@").replace("$(BIN)/", "") for line in recipe[1].splitlines()]
-    return f"( cd {shlex.quote(str(ROOT))} && {' && '.join(lines)} )"
+    return [line.strip().lstrip("@").replace("$(BIN)/", "") for line in recipe[1].splitlines()]
+
+
+def demos(found: list[Block]) -> list[tuple[str, ...]]:
+    """Return the options of every demo in the blocks, in order."""
+    lines = [shlex.split(line, comments=True) for block in found for one in block.commands for line in recipe_of(one)]
+    return [tuple(words[2:]) for words in lines if words[:2] == ["landsting", "demo"]]
+
+
+def as_run(command: str) -> str:
+    """Return a line as bash gets it, without demos; the recipe of a target runs where the Makefile is."""
+    lines = recipe_of(command)
+    rest = [line for line in lines if shlex.split(line, comments=True)[:2] != ["landsting", "demo"]]
+    if lines == [command]:
+        return rest[0] if rest else "true"
+    return f"( cd {shlex.quote(str(ROOT))} && {' && '.join(rest or ['true'])} )"
 
 
 def script(found: list[Block]) -> str:
@@ -98,7 +113,7 @@ def with_free_ports(text: str) -> str:
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", READMES)
-def test_every_command_of_the_readme_works(name, tmp_path):
+def test_every_command_of_the_readme_works(name, tmp_path, runs):
     text = with_free_ports((ROOT / name).read_text(encoding="utf-8"))
     found = blocks(text)
     assert found, f"{name} holds no commands"
@@ -108,6 +123,9 @@ def test_every_command_of_the_readme_works(name, tmp_path):
         ["bash"], input=script(found), text=True, capture_output=True, check=False, cwd=tmp_path, env=environment
     )
     assert done.returncode == 0, f"{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    for words in demos(found):
+        demo = runs.run(*words)
+        assert demo.code == 0, f"landsting demo {shlex.join(words)}\n{demo.said[-4000:]}\n{demo.told[-4000:]}"
 
 
 # ---------------------------------------------------------------- the runner itself
@@ -138,7 +156,15 @@ def test_script_without_a_node_in_the_background_ends_well():
 
 
 def test_make_stands_for_its_recipe():
-    assert as_run("make demo   # two acts").endswith("&& landsting demo && landsting demo --kill 2@8:14 )")
+    assert recipe_of("make demo   # two acts") == ["landsting demo", "landsting demo --kill 2@8:14"]
+    assert as_run("make pyz").endswith("&& python -m node.audit.pyz landsting-audit.pyz )")
+
+
+def test_a_demo_is_run_by_itself_with_its_options():
+    found = [Block(1, ("make demo", "landsting topology list", "landsting demo --data x   # why"))]
+    assert demos(found) == [(), ("--kill", "2@8:14"), ("--data", "x")]
+    assert "landsting demo" not in script(found)
+    assert "landsting topology list" in script(found)
 
 
 def test_ports_of_a_text_are_replaced_alike_everywhere():

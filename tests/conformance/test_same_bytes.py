@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from gossip.network import Network
 from node.home import Home
 from node.store.storage import StoreReader
 from protocol.plan import Plan
+from tests.conformance.runs import Run
 
 
-@pytest.mark.timeout(200)
 def test_daemons_and_peers_in_one_process_end_with_the_same_model_bytes(
-    make_trainers: Callable[..., Any], tmp_path: Path
+    make_trainers: Callable[..., Any], masked: Run
 ) -> None:
-    command = [sys.executable, "-m", "node", "demo", "--rounds", "4", "--dir", str(tmp_path / "demo"), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    found = masked.result()
     study = found["study"]
     homes = {name: Path(path) for name, path in found["homes"].items()}
     models: dict[str, bytes] = {}

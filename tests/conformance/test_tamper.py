@@ -6,8 +6,6 @@ The same homes show what ``log disclosures`` makes of the log of a daemon that h
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +20,13 @@ from node.tamper.teaching import Lesson, in_words
 from node.tamper.ways import WAYS
 from protocol.codec import MAX_HEADER, decode
 from protocol.entries import decode_entry
+from tests.conformance.runs import Run
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+def run(private: Run) -> tuple[Path, dict[str, Any]]:
     """A demo in which all lies are told, and what it printed."""
-    folder = tmp_path_factory.mktemp("tamper") / "kept"
-    command = [sys.executable, "-m", "node", "demo", "--tamper", "all", "--dir", str(folder), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    return folder, json.loads(done.stdout)
+    return private.kept, private.result()
 
 
 def test_there_are_ways_enough_and_the_run_itself_is_clean(run: tuple[Path, dict[str, Any]]) -> None:
