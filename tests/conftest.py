@@ -22,6 +22,20 @@ settings.register_profile("suite", deadline=None, derandomize=True, suppress_hea
 settings.register_profile("search", settings.get_profile("suite"), derandomize=False, print_blob=True)
 settings.load_profile("suite")
 
+# Files that take minutes, so that none of them is begun when everything else is over (--no-loadscope-reorder).
+LONG = ("test_readme.py", "test_audit_attacks.py", "test_demo.py", "test_kill_states.py", "test_cli_daemon.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with whole demos, the longest first; who looks at the same demo comes when it has run."""
+
+    def place(item: pytest.Item) -> int:
+        if item.path.parent.name != "conformance":
+            return len(LONG) + 1
+        return LONG.index(item.path.name) if item.path.name in LONG else len(LONG)
+
+    items.sort(key=place)
+
 
 class Trainers:
     """A ``gossip.memory.Worker`` that asks the trainer which a region's worker process runs."""
