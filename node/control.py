@@ -25,6 +25,7 @@ SOCKET = "control.sock"
 MAX_LINE = 2 * 2**20
 _HEX = re.compile(r"0x(?:[0-9a-f]{2})*")
 _RETRY_S = 0.05
+QUIET_S = 8.0  # a node that has just started asks the others first; who is off is waited for that long at most
 
 
 def ask(home: Path, op: str, args: dict[str, Any], timeout_s: float = 60.0) -> dict[str, Any]:
@@ -36,13 +37,19 @@ def ask(home: Path, op: str, args: dict[str, Any], timeout_s: float = 60.0) -> d
     """
     home = home.absolute()
     line = _line({"op": op, "args": to_json(args)})
-    end = time.monotonic() + timeout_s
+    end, quiet_end = time.monotonic() + timeout_s, time.monotonic() + min(timeout_s, QUIET_S)
     while True:
         # BlockingIOError: more wait for the daemon than the system lets queue; it is busy, and asked again.
         with contextlib.suppress(FileNotFoundError, ConnectionRefusedError, BlockingIOError):
             answer = _over_socket(home, line, end)
             if answer is not None:
-                return _result(answer)
+                try:
+                    return _result(answer)
+                except Refused as error:
+                    if error.code != "QUIET" or time.monotonic() > quiet_end:
+                        raise
+                time.sleep(_RETRY_S)
+                continue
         try:
             return _without_daemon(home, op, args)
         except BusyError as error:

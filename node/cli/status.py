@@ -75,7 +75,7 @@ def _check(home: Path, as_json: bool) -> int:
 def verdict(now: dict[str, Any]) -> tuple[str, int]:
     """Return one line and the exit code of a monitoring plugin for a status."""
     state, alarms = now["state"], now.get("alarms") or []
-    if state in _CRITICAL or any(alarm["code"].startswith("LS-") for alarm in alarms):
+    if state in _CRITICAL or any(alarm["code"].startswith(("LS-", "CONVICTED")) for alarm in alarms):
         return f"CRITICAL: {_alarm(alarms) or STATES[state]}", CRITICAL
     if not now.get("pid"):
         return "CRITICAL: the node does not run", CRITICAL

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
+from gossip import blame
 from gossip.effects import Admit, Send
+from gossip.errors import RemoteError
 from gossip.events import Arrived, Payload
 from gossip.network import Network
 from gossip.sessions.session import session_id
+from gossip.step import Step
 from protocol.entries import decode_entry
 from protocol.envelope import Envelope, encode_carried, parse
 from protocol.plan import Plan
@@ -279,3 +282,21 @@ def test_one_region_cannot_crowd_out_the_proposals_of_others(make_network: Make,
     honest = Plan.make(**{**plan.value(), "title": "honest"})
     net.ask(third, "propose", plan=honest.encode())
     assert net.run(lambda: honest.study in net.peer(victim).agreement.proposals, limit_ms=10_000)
+
+
+def test_what_is_untimely_makes_no_entry_until_there_is_no_end_of_it(
+    make_network: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blame, "MAX_UNTIMELY", 20)
+    net, _, _ = make_network(3)
+    peer = net.peer("region-a")
+    size = peer.log.size
+    step = Step(peer.log, peer.mailbox, net.now_ms)
+    late = RemoteError("region-b", blame.UNTIMELY, "a second answer")
+    for _ in range(20):
+        peer.blame.refuse(step, late, None, None)
+    assert peer.log.size == size
+    for _ in range(100):
+        peer.blame.refuse(step, late, None, None)
+    assert [e.body["code"] for e in step.added] == ["LIMIT"] * 4
+    assert not peer.blame.suspended

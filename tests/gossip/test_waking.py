@@ -376,6 +376,36 @@ def test_after_a_new_roster_a_log_begun_anew_is_followed_again(net: Network) -> 
     assert [(f["region"], f["code"]) for f in faults] == [(A, "LS-FORK")]  # the finding stays
 
 
+@pytest.mark.attack("L14")
+def test_an_epoch_that_one_region_alone_has_seen_is_passed_over_and_not_begun_twice(net: Network) -> None:
+    """It was begun while the others were off, and lost again; who saw it does not answer when the next one begins."""
+    backup = copied(net, A)
+    another_study(net)
+    put_back(net, A, backup)
+    point = net.peer(B).witness.held.mirrors[f"simulated.example/{A}/1"].checkpoint
+    assert point is not None
+    net.kill(B)
+    net.kill(C)
+    net.begin_anew(A, Previous(point.origin, point.size, point.root, "lost"))
+    net.start(A)
+    rest(net)
+    assert net.peer(D).membership.epochs.current(A) == 2
+    net.kill(D)
+    net.kill(A)
+    net.regions[A].store = copy.deepcopy(backup)
+    net.regions[A].store.epoch = 56  # the next number is drawn where somebody has not answered
+    net.begin_anew(A, Previous(point.origin, point.size, point.root, "lost"))
+    for name in (A, B, C, D):
+        net.start(name)
+    rest(net)
+    rest(net)
+    for name in (B, C, D):
+        assert net.peer(name).membership.epochs.current(A) == 57
+    assert nobody_is_blamed(net)
+    another_study(net, seed=6)
+    assert nobody_is_blamed(net)
+
+
 # ---------------------------------------------------------------- what asking may cost
 
 
