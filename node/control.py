@@ -23,6 +23,7 @@ __all__ = ["MAX_LINE", "SOCKET", "Refused", "ask", "from_json", "socket_path", "
 
 SOCKET = "control.sock"
 MAX_LINE = 2 * 2**20
+DEEPEST = 32
 _HEX = re.compile(r"0x(?:[0-9a-f]{2})*")
 _RETRY_S = 0.05
 QUIET_S = 8.0  # a node that has just started asks the others first; who is off is waited for that long at most
@@ -128,15 +129,21 @@ def to_json(value: object) -> Any:
             return value
 
 
-def from_json(value: object) -> Any:
-    """Return what ``to_json`` was given, but for tuples."""
+def from_json(value: object, deepest: int = DEEPEST) -> Any:
+    """Return what ``to_json`` was given, but for tuples.
+
+    Raises:
+        ValueError: Lists or maps lie deeper in each other than any request of ours; how deep Python goes is its own.
+    """
+    if deepest < 0:
+        raise ValueError(f"lists and maps more than {DEEPEST} deep")
     match value:
         case str() if _HEX.fullmatch(value):
             return bytes.fromhex(value[2:])
         case dict():
-            return {key: from_json(one) for key, one in value.items()}
+            return {key: from_json(one, deepest - 1) for key, one in value.items()}
         case list():
-            return [from_json(one) for one in value]
+            return [from_json(one, deepest - 1) for one in value]
         case _:
             return value
 

@@ -126,8 +126,18 @@ def test_a_home_of_any_depth_can_be_asked(tmp_path: Path) -> None:
         b"[" * 100_000 + b"\n",
         b"\xff\n",
         b'{"op": "x", "args": {"a": ' + b"[" * 900 + b"]" * 900 + b"}}\n",
+        b'{"op": "x", "args": {"a": ' + b"[" * 34 + b"]" * 34 + b"}}\n",
     ],
-    ids=["no JSON", "a list", "op is no text", "no args", "too deep for JSON", "no UTF-8", "too deep for us"],
+    ids=[
+        "no JSON",
+        "a list",
+        "op is no text",
+        "no args",
+        "too deep for JSON",
+        "no UTF-8",
+        "too deep for Python",
+        "too deep for us",
+    ],
 )
 def test_what_is_no_request_is_hung_up_on_and_others_are_served(home: Path, server: Server, line: bytes) -> None:
     assert say(home, line) == b""
