@@ -27,6 +27,7 @@ from node.worker import COMMAND, environment
 from protocol.plan import Plan
 
 FEW_STEPS = 6  # steps of the second measurement; the rest is a straight line
+ENOUGH_S = 0.25  # a second measurement shorter than this is made again, with as many steps as take so long
 MESSAGES_BYTES = 3000  # headers, adverts and cohorts of one link in a round
 LOG_BYTES = 900  # an entry with its place in the log
 UNBOUNDED_U = 10**12
@@ -172,7 +173,12 @@ def _measured(
     if steps is not None and steps > 1:
         few = min(steps, FEW_STEPS)
         several, _, _ = trained(plan.first_round + 2, few)
-        train_s = max(0.0, one + (steps - 1) * max(0.0, several - one) / (few - 1))
+        a_step = max(0.0, several - one) / (few - 1)
+        if several < ENOUGH_S and few < steps:  # a line through two short times would say little of a long round
+            few = min(steps, max(few, int(ENOUGH_S / max(a_step, ENOUGH_S / steps))))
+            several, _, _ = trained(plan.first_round + 4, few)
+            a_step = max(0.0, several - one) / (few - 1)
+        train_s = several + (steps - few) * a_step
     _, evaluate_s = worker.ask("evaluate", vector=vector, totals=totals)
     about, _ = worker.ask("hello")
     assert np.frombuffer(vector, "<f4").size == plan.dim

@@ -19,6 +19,7 @@ from node.demo.nodes import Node, stop_all
 from node.draft import Draft, draft_plan
 from node.home import Home
 from node.learning.demo_data import write
+from node.rehearsal import rehearse
 from node.store.storage import StoreReader
 from protocol.entries import Entry, decode_entry
 from protocol.plan import Plan
@@ -58,6 +59,51 @@ def test_the_forecast_is_within_a_third_of_the_real_run(tmp_path: Path) -> None:
     assert len(ends) == plan.rounds
     real = min(after - before for before, after in pairwise(ends)) / 1000
     assert forecast == pytest.approx(real, rel=0.3)
+
+
+class Scripted:
+    """In the place of a training worker: a round takes ``begin_s`` and ``step_s`` for each of its steps, exactly."""
+
+    def __init__(self, dim: int, begin_s: float, step_s: float) -> None:
+        self._vector, self._begin_s, self._step_s = bytes(4 * dim), begin_s, step_s
+        self._steps, self.most_steps = 0, 0
+
+    def ask(self, op: str, **fields: Any) -> tuple[dict[str, Any], float]:
+        """Answer as a worker does, with the seconds it would have taken."""
+        if op == "open":
+            self._steps = fields["settings"]["local_steps"]
+            return {"vector": self._vector, "warnings": []}, 1.0
+        if op == "train":
+            self.most_steps = max(self.most_steps, self._steps)
+            return {}, self._begin_s + self._steps * self._step_s
+        return {"peak_bytes": 2**20, "vector": bytes(16)}, 0.0
+
+    def close(self) -> None:
+        """Nothing runs."""
+
+
+@pytest.mark.parametrize(
+    ("begin_s", "step_s", "steps"),
+    [
+        pytest.param(0.0, 0.02, 1, id="one step"),
+        pytest.param(0.1, 0.02, 4, id="fewer steps than are tried"),
+        pytest.param(0.1, 0.5, 600, id="long steps"),
+        pytest.param(0.002, 0.0004, 20, id="short steps, all of them tried"),
+        pytest.param(0.002, 0.0004, 9000, id="short steps, many"),
+        pytest.param(0.3, 0.0, 9000, id="steps that take no time beside the beginning"),
+    ],
+)
+def test_from_a_few_steps_follows_what_a_round_of_many_takes(
+    begin_s: float, step_s: float, steps: int, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = drafted(home, settings={"local_steps": steps}, rounds=5)
+    worker = Scripted(plan.dim, begin_s, step_s)
+    monkeypatch.setattr("node.rehearsal.AskedWorker", lambda _: worker)
+
+    found = rehearse(home, "north", plan, None)
+
+    assert found.train_s == pytest.approx(begin_s + steps * step_s)
+    assert worker.most_steps == min(steps, 6) or worker.most_steps * step_s <= 0.3  # seconds, not the whole round
 
 
 @pytest.fixture
