@@ -44,7 +44,7 @@ vectors: $(VENV)/.dev ## make the vectors anew; a difference means a changed for
 campaigns: $(VENV)/.dev ## the long forms of tests that `make test` runs short
 	$(BIN)/python -m pytest -q -m slow
 	$(BIN)/python -m pytest -q --hypothesis-profile search tests/crypto tests/protocol tests/topologies tests/gossip
-	LANDSTING_COURT=1 $(BIN)/python -m pytest -q tests/conformance/test_audit_attacks.py
+	LANDSTING_COURT=1 $(BIN)/python -m pytest -q tests/conformance/test_audit_attacks.py tests/conformance/test_audit_study_attacks.py
 
 setup: $(VENV)/.dev   ## the environment with all tools
 
