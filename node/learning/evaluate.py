@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from node.learning.data.manifest import File, Schema
+from node.learning.data.schema import Target
 from node.learning.data.table import Rows, parse
 from node.learning.errors import ConfigError
-from node.learning.metrics import auroc, figures
+from node.learning.metrics import auroc, figures, number_figures
 from node.learning.preprocessing import Encoder
 from node.learning.registry import get_task
 from node.learning.task import Arrays, Floats, file_bytes, read_settings
@@ -58,9 +59,23 @@ class Model:
         return task.predict(self.arrays, self.encoder.encode(rows), self.settings)
 
     def figures(self, rows: Rows) -> dict[str, float | None]:
-        """Return the task's figures of the model on typed rows."""
+        """Return the task's figures of the model on typed rows; errors of a number in the label's unit.
+
+        Models trained on different rows have different standard deviations, in which theirs could not be compared.
+        """
         seen = self.encoder.encode(rows) if self.coding is None else self.coding.rows(rows)
-        return get_task(self.task).evaluate(self.arrays, seen, self.settings)
+        found = get_task(self.task).evaluate(self.arrays, seen, self.settings)
+        if self.encoder.schema.target is Target.NUMBER:
+            assert rows.target is not None
+            return dict(number_figures(self.numbers(rows), rows.target[:, 0].astype(np.float64)))
+        return found
+
+    def numbers(self, rows: Rows) -> NDArray[np.float64]:
+        """Return what a model of a number predicts, in the label's unit, (n,)."""
+        name = self.encoder.schema.label.name
+        scale = self.encoder.scale[name]
+        said = self.predict(rows)[:, 0]
+        return self.encoder.centre[name] + said / scale if scale else np.full(len(said), self.encoder.centre[name])
 
     @property
     def vector(self) -> Floats:

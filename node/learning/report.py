@@ -19,10 +19,23 @@ from node.learning.data.rows import Rows
 from node.learning.data.schema import NUMERIC, Column, Schema, Target
 from node.learning.evaluate import Model
 from node.learning.metrics import FEWEST, Counts
+from node.learning.report_plots import confusion, plots, svg
 
 FEWEST_FOR_FIGURES = 20
 PARTS = 4  # of a number's range, where the manifest gives no band
-NEEDS_CLASSES = ("auroc", "auprc", "balanced_accuracy", "auroc_error")
+WHY_NOT = {
+    **dict.fromkeys(("auroc", "auprc", "balanced_accuracy", "auroc_error"), "undefined: not every class has a row"),
+    "c_index": "undefined: no two rows tell which was earlier",
+    "r2": "undefined: all rows have one value",
+}
+
+
+def shown(name: str, schema: Schema) -> str:
+    """Return a figure's name as a page's table has it, errors of a number with their unit."""
+    words = {"c_index": "C-index", "r2": "R²", "ece": "ECE", "auroc_error": "AUROC within"}
+    if name in ("rmse", "mae"):
+        return f"{name.upper()} ({schema.label.unit})" if schema.label.unit else name.upper()
+    return words.get(name, name.upper() if name.startswith("au") else name.replace("_", " "))
 
 
 def in_words(name: str, value: float | None, rows: int | None) -> str:
@@ -31,9 +44,7 @@ def in_words(name: str, value: float | None, rows: int | None) -> str:
         return f"{value:.3f}"
     if rows is not None and rows < FEWEST_FOR_FIGURES:
         return f"not shown: fewer than {FEWEST_FOR_FIGURES} rows"
-    if name in NEEDS_CLASSES:
-        return "undefined: not every class has a row"
-    return "undefined"
+    return WHY_NOT.get(name, "undefined")
 
 
 def report(
@@ -60,16 +71,18 @@ def report(
         },
         "summed": None,
         "calibration": [],
+        "plots": [],
         "confusion": None,
         "subgroups": [],
     }
     if summed is not None:
         out["summed"] = {"rows": _count(summed.rows), **_shown(summed.figures(), summed.rows)}
+    counts: Counts | None = None
     if together.encoder.schema.target is Target.CLASSES and len(rows):
-        said = together.predict(rows)
-        counts = summed or Counts.of(said, rows.label)
+        counts = summed or Counts.of(together.predict(rows), rows.label)
         out["calibration"] = counts.curve()
         out["confusion"] = [[_count(int(n)) for n in row] for row in counts.confusion]
+    out["plots"] = plots(together, rows, counts)
     out["subgroups"] = subgroups(together, rows)
     return out
 
@@ -138,24 +151,6 @@ _WHY = {
 }
 
 
-def curve_svg(curve: Sequence[Mapping[str, Any]]) -> str:
-    """Return the calibration plot as SVG: observed over predicted share, a dot a bin, the diagonal is perfect."""
-    dots = "".join(
-        f'<circle cx="{20 + 200 * one["predicted"]:.1f}" cy="{220 - 200 * one["observed"]:.1f}" r="4"'
-        f"><title>{one['rows']} rows</title></circle>"
-        for one in curve
-        if one["rows"] is not None
-    )
-    return (
-        '<svg viewBox="0 0 240 240" width="360" role="img" aria-label="Calibration: observed over predicted share">'
-        '<rect x="20" y="20" width="200" height="200" fill="none" stroke="#999"/>'
-        '<line x1="20" y1="220" x2="220" y2="20" stroke="#bbb" stroke-dasharray="4"/>'
-        f'<g fill="#135">{dots}</g>'
-        '<text x="120" y="236" font-size="11" text-anchor="middle">predicted</text>'
-        '<text x="12" y="120" font-size="11" text-anchor="middle" transform="rotate(-90 12 120)">observed</text></svg>'
-    )
-
-
 def page(found: Mapping[str, Any], title: str, schema: Schema) -> str:
     """Return a report as one HTML page that needs nothing else."""
     names = list(next((f for f in found["models"].values() if f is not None), {}))
@@ -180,15 +175,24 @@ def page(found: Mapping[str, Any], title: str, schema: Schema) -> str:
     if found["summed"] is not None:
         keys = [key for key in found["summed"] if key != "rows"]
         cells = [in_words(key, found["summed"][key], found["summed"]["rows"] or 0) for key in keys]
-        summed = f"<h2>All regions together, summed under masks</h2><table>{row(keys, 'th')}{row(cells)}</table>"
+        heads = row([shown(key, schema) for key in keys], "th")
+        summed = f"<h2>All regions together, summed under masks</h2><table>{heads}{row(cells)}</table>"
+    seen = "".join(svg(one) for one in found["plots"])
+    if found["confusion"] is not None:
+        seen += f"<h2>Classes, true and guessed</h2>{confusion(found['confusion'], schema)}"
+    head = row(["column", "group", "rows", *(shown(name, schema) for name in names)], "th")
+    none = "<p>None: no column of categories, and no quasi-identifier with a range.</p>"
+    subgroup_table = f"<table>{head}{''.join(groups)}</table>" if groups else none
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        '<meta name="viewport" content="width=device-width">'
         "<style>body{font:16px system-ui;margin:2rem;max-width:70rem}table{border-collapse:collapse}"
-        "td,th{border:1px solid #ccc;padding:.3rem .6rem;text-align:left}</style>"
+        "td,th{border:1px solid #ccc;padding:.3rem .6rem;text-align:left}"
+        "svg{vertical-align:top;max-width:100%}@media(max-width:40rem){body{margin:1rem}table{display:block;overflow-x:auto}}"
+        "</style>"
         f"<h1>{html.escape(title)}</h1><p>Learns {html.escape(', '.join(c.name for c in schema.labels))}; "
         f"{found['rows'] if found['rows'] is not None else f'fewer than {FEWEST}'} rows that no model was trained on. "
         "Figures on real rows carry no epsilon.</p>"
-        f"<table>{row(['model', *names], 'th')}{''.join(models)}</table>{summed}"
-        f"<h2>Calibration</h2>{curve_svg(found['calibration'])}"
-        f"<h2>Subgroups</h2><table>{row(['column', 'group', 'rows', *names], 'th')}{''.join(groups)}</table></html>"
+        f"<table>{row(['model', *(shown(name, schema) for name in names)], 'th')}{''.join(models)}</table>{summed}"
+        f"{seen}<h2>Subgroups</h2>{subgroup_table}</html>"
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from node.learning.data.table import read
 from node.learning.evaluate import Model, read_model
 from node.learning.metrics import Counts
 from node.learning.report import page, report, text
+from node.learning.report_plots import survived
 from node.learning.stages import columns_of
 from node.learning.trainer import Agreed, Trainer
 
@@ -89,6 +92,8 @@ def test_the_page_stands_alone_and_escapes_what_it_is_given(model: Model, tmp_pa
 
     assert "<svg" in html
     assert html.count("<circle") == sum(one["rows"] is not None for one in found["calibration"]) > 3
+    assert "Calibration of ill = 1" in html
+    assert html.count("<th>guessed") == 2
     assert "&lt;model&gt;" in html
     assert "http" not in html
 
@@ -147,3 +152,108 @@ def test_a_model_tuned_at_home_differs_and_pays_nothing(tmp_path: Path) -> None:
     assert facts.steps == 7
     assert facts.dp is None
     assert (vector != node.initial()).any()
+
+
+# ---------------------------------------------------------------- every kind of target
+
+TARGETS: dict[str, tuple[str, list[dict[str, Any]]]] = {
+    "classes": ("classifier", [{"name": "stage", "kind": "category", "categories": ["I", "II", "III"]}]),
+    "labels": ("classifier", [{"name": "fever", "kind": "boolean"}, {"name": "cough", "kind": "boolean"}]),
+    "number": ("regression", [{"name": "sbp", "kind": "number", "range": [60, 240], "unit": "mmHg"}]),
+    "survival": (
+        "survival",
+        [
+            {"name": "days", "kind": "time_to_event", "range": [0, 400], "unit": "d"},
+            {"name": "dead", "kind": "boolean"},
+        ],
+    ),
+}
+
+
+def learned(folder: Path, kind: str) -> tuple[Model, Rows]:
+    """Return a model of 240 drawn rows whose ``lab`` tells the target, and 200 others."""
+    task, labels = TARGETS[kind]
+    manifests = []
+    for part, n, seed in (("train", 240, 1), ("test", 200, 2)):
+        rng = np.random.default_rng(seed)
+        lab = rng.normal(size=n).clip(-4, 4)
+        told = lab + rng.normal(size=n) / 2
+        cells = {
+            "classes": ["I" if v < -0.5 else "II" if v < 0.5 else "III" for v in told],
+            "labels": [f"{int(v > 0)},{int(v < -0.5)}" for v in told],
+            "number": [f"{130 + 20 * v:.1f}" for v in told],
+            "survival": [
+                f"{min(400, 150 * np.exp(-v)):.1f},{int(d)}" for v, d in zip(told, rng.random(n) < 0.7, strict=True)
+            ],
+        }[kind]
+        (folder / part).mkdir(parents=True)
+        head = ",".join(["lab", *(one["name"] for one in labels)])
+        lines = [f"{value:.3f},{cell}" for value, cell in zip(lab, cells, strict=True)]
+        (folder / part / "t.csv").write_text("\n".join([head, *lines]) + "\n")
+        columns = [COLUMNS[2], *({**one, "role": "label"} for one in labels)]
+        raw = {"id": "t", "file": [{"path": "t.csv"}], "column": columns}
+        (folder / part / "t.toml").write_text(to_toml(raw))
+        manifests.append(folder / part / "t.toml")
+    settings = {"hidden": 0, "local_steps": 60}
+    trainer = Trainer(Agreed(task, "1", settings, 1), study="s", region="a", manifest=manifests[0])
+    totals = own_totals(trainer, trainer.sums)
+    vector, _ = trainer.train(len(totals), trainer.initial(), totals)
+    trainer.export(vector, totals, folder / "m.safetensors")
+    return read_model(folder / "m.safetensors"), rows_of(manifests[1])
+
+
+@pytest.mark.parametrize(
+    ("kind", "titles"),
+    [
+        ("classes", ["Calibration of stage = I", "Calibration of stage = II", "Calibration of stage = III"]),
+        ("labels", ["Calibration of fever", "Calibration of cough"]),
+        ("number", ["sbp: observed over predicted"]),
+        ("survival", ["Survival by predicted risk"]),
+    ],
+)
+def test_every_kind_of_target_has_its_figures_and_its_plot(kind: str, titles: list[str], tmp_path: Path) -> None:
+    model, rows = learned(tmp_path, kind)
+
+    found = report(model, rows, alone=model)
+
+    html = page(found, "m", model.encoder.schema)
+    assert [one["title"] for one in found["plots"]] == titles
+    assert all(point["rows"] >= 10 for plot in found["plots"] for line in plot["lines"] for point in line["points"])
+    assert all(title in html for title in titles)
+    assert all(value is not None for value in found["models"]["together"].values())
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_a_model_of_a_number_is_judged_in_the_unit_of_its_label(tmp_path: Path) -> None:
+    """Rows are 130 + 20 (lab + noise of a half): by lab alone nobody errs less than 10 mmHg at the square root."""
+    model, rows = learned(tmp_path, "number")
+
+    found = report(model, rows)
+
+    rmse, mae = (found["models"]["together"][name] for name in ("rmse", "mae"))
+    assert 9 < rmse < 13
+    assert 0.7 * rmse < mae < rmse
+    assert "RMSE (mmHg)" in page(found, "m", model.encoder.schema)
+    points = found["plots"][0]["lines"][0]["points"]
+    assert [one["rows"] for one in points] == [20] * 10
+    assert max(abs(one["x"] - one["y"]) for one in points) < 4 * 10 / 20**0.5
+
+
+def test_the_third_with_the_highest_risk_dies_first(tmp_path: Path) -> None:
+    model, rows = learned(tmp_path, "survival")
+
+    low, middle, high = ([one["y"] for one in line["points"]] for line in report(model, rows)["plots"][0]["lines"])
+
+    assert low[2] > middle[2] > high[2]
+    assert all(line == sorted(line, reverse=True) and line[0] == 1 for line in (low, middle, high))
+
+
+def test_survival_is_that_of_a_table_by_hand() -> None:
+    """Twelve rows: one dies at 1, one is lost at 2, one dies at 3, nine are seen to 9; then too few are left."""
+    time = np.array([1.0, 2, 3, *[9.0] * 9])
+    event = np.array([True, False, True, *[False] * 9])
+
+    found = survived(time, event, np.array([0.0, 1, 2, 2.5, 3, 9]))
+
+    assert [one["rows"] for one in found] == [12, 12, 11, 10, 10]
+    np.testing.assert_allclose([one["y"] for one in found], [1, 11 / 12, 11 / 12, 11 / 12, 11 / 12 * 9 / 10])
