@@ -58,6 +58,7 @@ def show(file: Path, as_json: bool) -> None:
     say(f"region       {facts['name']}")
     say(f"network      {facts['network']}")
     say(f"reached at   {', '.join(facts['addresses']) or 'nowhere: it only dials out'}")
+    say(f"long term    {'a release key (ML-DSA-44)' if facts['release_key'] else 'no release key'}")
     say(f"fingerprint  {facts['words']}")
     say("Ask the region to read its words to you; the same words mean the same card.")
 
@@ -104,6 +105,7 @@ def described(card: Card) -> dict[str, Any]:
         "network": card.network,
         "addresses": list(card.addresses),
         "serial": card.keys.serial,
+        "release_key": card.keys.release is not None,
         "identity": card.identity.hex(),
         "fingerprint": card.fingerprint.hex(),
         "words": words(card.fingerprint),

@@ -17,8 +17,10 @@ import node.store.storage
 from crypto.merkle import leaf_hash
 from crypto.note import open_note, parse_checkpoint
 from crypto.signing import SigningKey
-from gossip.effects import Blob, Commit, CosigRow, HeadRow, MirrorRow, Row
+from gossip.effects import Blob, Commit, CosigRow, HeadRow, MirrorRow, ProtectedRow, Row
 from gossip.memory import SeededEntropy
+from node.audit import read_bundle
+from node.cli.log_export import export_bundle
 from node.errors import ConfigError, StoreError
 from node.home import Home
 from node.region import Region
@@ -31,6 +33,7 @@ from protocol.log import Log
 
 NOW_MS = 1_800_000_000_000
 KEY = SigningKey(bytes([9]) * 32)
+END: dict[str, Value] = {"round": 0, "outcome": "done", "reason": None, "model": None}
 PAYLOAD = b"a kept payload"
 SHA256 = hashlib.sha256(PAYLOAD).digest()
 LARGE = bytes(SMALL)
@@ -511,6 +514,34 @@ def test_copies_and_cosignatures_are_written_with_their_step_and_read_back(home:
         assert copy.note == note
         assert [digest for _, digest in copy.records] == [leaf.hash for leaf in leaves]
     check(home)
+
+
+def test_of_each_release_key_the_largest_checkpoint_is_kept(home: Home) -> None:
+    store, _, _ = loaded(home)
+    one, two = b"\x00\x00\x00\x01", b"\x00\x00\x00\x02"
+    for key, size in ((one, 5), (one, 9), (one, 7), (two, 6)):
+        row = ProtectedRow(home.origin, key, size, b"note %d" % size)
+        store.commit(Commit((), None, b"", rows=(row,)))
+    store.close()
+    with StoreReader(home) as reader:
+        assert [(row.key, row.size, row.note) for row in reader.copies.protected()] == [
+            (two, 6, b"note 6"),
+            (one, 9, b"note 9"),
+        ]
+
+
+def test_the_end_of_a_study_is_on_disk_with_its_line_and_goes_into_the_bundle(home: Home, tmp_path: Path) -> None:
+    store, log, _ = loaded(home)
+    log.add("study.end", END, study=bytes(32), now_ms=1_700_000_000_000)
+    pending = log.pending()
+    assert pending is not None
+    leaves, point, signature = pending
+    rows = tuple(ProtectedRow(log.origin, key, point.size, note) for key, note in log.protected(point, signature))
+    store.commit(Commit(tuple(leaves), point, signature, rows=rows))
+    store.close()
+    export_bundle(home.path, tmp_path / "vgr.bundle", study=None, payloads="none", requester=None)
+    raw = read_bundle(tmp_path / "vgr.bundle").logs[home.name, 1]
+    assert list(raw.lines.values()) == [rows[0].note]
 
 
 def test_what_neighbours_gave_back_is_one_transaction_and_a_sound_log(home: Home) -> None:
