@@ -85,7 +85,6 @@ class Witness:
         standing: Whether what is signed fits them.
         copying: Entries and proofs on their way.
         protecting: Checkpoints with a line for the long term.
-        protecting: Checkpoints with a line for the long term.
         told: Size of the own log at the last HEADS.
         told_to: The same by region, since its link came up.
     """
@@ -95,7 +94,6 @@ class Witness:
         self.held = Holdings(peer, records)
         self.standing = Standing(peer, self.held)
         self.copying = Copying(peer, self.held)
-        self.protecting = Protecting(peer, self.held)
         self.protecting = Protecting(peer, self.held)
         self.told = 0
         self.told_to: dict[str, int] = {}
@@ -254,7 +252,6 @@ class Witness:
             raise RemoteError(name, "STATE", f"HEADS of {fields.log}, which it has begun anew since")
         for note in heads.others:
             self.standing.relayed(step, note)
-        self.protecting.heard(step, name, fields.log, heads.others)
         self.protecting.heard(step, name, fields.log, heads.others)
         mirror = self.mirrors.setdefault(fields.log, Mirror(fields.log))
         largest = self.held.largest(fields.log)
