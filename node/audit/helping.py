@@ -1,7 +1,9 @@
 """Signature checks shared among processes: chunks go to helpers as bytes, answers come back as bytes.
 
-The process that hands out goes on with its own work and checks what the helpers leave, also in chunks: many
-signatures one after the other take less than each between other work.
+The process that hands out goes on with its own work meanwhile, on the assumption that every signature holds that was
+taken in: ``settle`` says whether that was so. What the helpers have not got to by then, it checks itself.
+Nothing is unpickled. Without helpers there is no assumption: signatures are checked in runs, since many one after
+the other take less time than each between other work.
 """
 
 from __future__ import annotations
@@ -9,6 +11,9 @@ from __future__ import annotations
 import multiprocessing
 import queue
 import threading
+from collections import deque
+from collections.abc import Iterable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Protocol
 
@@ -17,8 +22,9 @@ import msgpack
 from crypto.errors import CryptoError
 from crypto.signing import verify
 
-_CHUNK = 128
-_AHEAD, _MOST = 3, 4  # chunks that a helper has before it, and that wait for one
+_CHUNK = 256
+_AHEAD = 2  # chunks that a helper has before it: one in work, one to go on with
+_MOST = 64  # chunks that wait; beyond that this process checks, too, so that they take no more memory
 
 
 class Target(Protocol):
@@ -29,6 +35,8 @@ class Target(Protocol):
 
 _Task = tuple[bytes, bytes, bytes]
 _Waiting = tuple[Target, _Task]
+_Queue = queue.Queue[list[_Waiting] | None]
+_Answers = list[tuple[list[Target], bytes]]
 
 
 def holds(public: bytes, signature: bytes, message: bytes) -> bool:
@@ -40,11 +48,22 @@ def holds(public: bytes, signature: bytes, message: bytes) -> bool:
     return True
 
 
+def _checked(tasks: Iterable[_Task]) -> bytes:
+    """Return one byte for each task: 1 where its signature holds."""
+    return bytes(holds(*task) for task in tasks)
+
+
+def _answered(chunk: list[_Waiting], answers: bytes) -> tuple[list[Target], bytes]:
+    return [target for target, _ in chunk], answers
+
+
 class Crew:
     """This process and ``jobs`` - 1 helpers."""
 
     def __init__(self, jobs: int = 1) -> None:
-        self._helpers = [_Helper() for _ in range(jobs - 1)]
+        self._queue: _Queue = queue.Queue()
+        self._answers: _Answers = []
+        self._helpers = [_Helper(self._queue, self._answers) for _ in range(jobs - 1)]
         self._waiting: list[_Waiting] = []
 
     @property
@@ -53,70 +72,104 @@ class Crew:
         return bool(self._helpers)
 
     def take(self, target: Target, public: bytes, signature: bytes, message: bytes) -> None:
-        """Take in one check; ``target.valid`` is set by the end of ``settle``."""
+        """Take in one check; ``target.valid`` is right after ``settle``, and with helpers true until then."""
+        target.valid = self.has_help
         self._waiting.append((target, (public, signature, message)))
-        if len(self._waiting) >= _CHUNK and not self._hand_out() and len(self._waiting) >= _MOST * _CHUNK:
-            self._check()
+        if len(self._waiting) == _CHUNK:
+            self._queue.put(self._waiting)
+            self._waiting = []
+            if not self._helpers or self._queue.qsize() > _MOST:
+                self._check_next()
 
-    def settle(self) -> None:
-        """Finish what was taken in."""
-        while self._waiting:
-            self._hand_out()
-            self._check()
-        for helper in self._helpers:
-            helper.collect(wait=True)
+    def settle(self) -> bool:
+        """Finish what was taken in; return whether every signature holds that was taken in since the last time."""
+        if self._waiting:
+            self._queue.put(self._waiting)
+            self._waiting = []
+        while self._check_next():
+            pass
+        self._queue.join()
+        for targets, answers in self._answers:
+            for target, answer in zip(targets, answers, strict=True):
+                target.valid = bool(answer)
+        all_hold = all(b"\0" not in answers for _, answers in self._answers)
+        self._answers.clear()
+        return all_hold
 
     def close(self) -> None:
-        """Finish what was taken in and let the helpers go."""
+        """Let the helpers go; what is asked for later is checked here."""
         self.settle()
+        for _ in self._helpers:
+            self._queue.put(None)
         for helper in self._helpers:
             helper.close()
         self._helpers = []
 
-    def _hand_out(self) -> bool:
-        """Give a chunk to the helper with the least to do; return whether one had room for it."""
-        if not self._helpers:
+    def _check_next(self) -> bool:
+        """Check one chunk here; return whether there was one."""
+        try:
+            chunk = self._queue.get_nowait()
+        except queue.Empty:
             return False
-        for helper in self._helpers:
-            helper.collect()
-        helper = min(self._helpers, key=lambda each: len(each.given))
-        if len(helper.given) >= _AHEAD:
-            return False
-        helper.give(self._waiting[:_CHUNK])
-        self._waiting = self._waiting[_CHUNK:]
+        if chunk is not None:
+            self._answers.append(_answered(chunk, _checked(task for _, task in chunk)))
+        self._queue.task_done()
         return True
-
-    def _check(self) -> None:
-        for target, task in self._waiting[:_CHUNK]:
-            target.valid = holds(*task)
-        self._waiting = self._waiting[_CHUNK:]
 
 
 class _Helper:
-    """One process that checks signatures in the order in which they are given."""
+    """One process that checks signatures, and the thread that hands it chunks and takes its answers."""
 
-    def __init__(self) -> None:
+    def __init__(self, chunks: _Queue, answers: _Answers) -> None:
         context = multiprocessing.get_context("spawn")
         self._line, theirs = context.Pipe()
         self._process = context.Process(target=_help, args=(theirs,), daemon=True)
         self._process.start()
         theirs.close()
-        self.given: list[list[Target]] = []
-
-    def give(self, tasks: list[_Waiting]) -> None:
-        self.given.append([target for target, _ in tasks])
-        self._line.send_bytes(msgpack.packb([task for _, task in tasks]))
-
-    def collect(self, *, wait: bool = False) -> None:
-        """Take in what is answered."""
-        while self.given and (wait or self._line.poll()):
-            for target, answer in zip(self.given.pop(0), self._line.recv_bytes(), strict=True):
-                target.valid = bool(answer)
+        self._chunks, self._answers = chunks, answers
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
-        self._line.send_bytes(b"")
+        """Wait for its end; a None among the chunks has told it."""
+        self._thread.join()
         self._process.join()
         self._line.close()
+
+    def _serve(self) -> None:
+        given: deque[list[_Waiting]] = deque()
+        while True:
+            try:
+                chunk = self._chunks.get(block=not given)
+            except queue.Empty:
+                self._collect(given.popleft())
+                continue
+            if chunk is None:
+                break
+            self._give(chunk)
+            given.append(chunk)
+            if len(given) == _AHEAD:
+                self._collect(given.popleft())
+        for chunk in given:
+            self._collect(chunk)
+        self._send(b"")
+        self._chunks.task_done()
+
+    def _give(self, chunk: list[_Waiting]) -> None:
+        self._send(msgpack.packb([task for _, task in chunk]))
+
+    def _send(self, data: bytes) -> None:
+        # Where the helper is gone, _collect checks here what it was given.
+        with suppress(OSError):
+            self._line.send_bytes(data)
+
+    def _collect(self, chunk: list[_Waiting]) -> None:
+        try:
+            answers = self._line.recv_bytes()
+        except (EOFError, OSError):
+            answers = _checked(task for _, task in chunk)
+        self._answers.append(_answered(chunk, answers))
+        self._chunks.task_done()
 
 
 def _help(line: Connection) -> None:
@@ -124,10 +177,11 @@ def _help(line: Connection) -> None:
     tasks: queue.Queue[bytes] = queue.Queue()
 
     def listen() -> None:
-        while chunk := line.recv_bytes():
-            tasks.put(chunk)
+        with suppress(EOFError):  # who asked is gone
+            while chunk := line.recv_bytes():
+                tasks.put(chunk)
         tasks.put(b"")
 
     threading.Thread(target=listen, daemon=True).start()
     while chunk := tasks.get():
-        line.send_bytes(bytes(holds(*task) for task in msgpack.unpackb(chunk)))
+        line.send_bytes(_checked(msgpack.unpackb(chunk)))

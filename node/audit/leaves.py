@@ -145,6 +145,7 @@ class RawLog:
         checkpoint: Bytes of ``checkpoint.note``; None if missing.
         has_leaves, has_view: Whether the files were there.
         network: That of the origin in its first readable entry; None while there is none.
+        signer: Key of messages that its first entry names, 32 bytes; None where that is no ``log.genesis``.
         told: Entries that are no messages.
         faults: Entries that are in no allowed form or at another place, in order.
         misplaced: Positions of own messages in entries at another place.
@@ -164,6 +165,7 @@ class RawLog:
     has_leaves: bool = False
     has_view: bool = False
     network: str | None = None
+    signer: bytes | None = None
     told: list[Told] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     misplaced: set[int] = field(default_factory=set)
@@ -283,7 +285,8 @@ class Reader:
         """Take in the next leaf; return its line of the view, None where the leaf is in no allowed form."""
         log, seq = self._log, self._seq
         self._seq += 1
-        leaf = self._records.leaves[seq]
+        leaves = self._records.leaves
+        leaf, leaves[seq] = leaves[seq], None  # what is read gives room to what is kept of it
         if leaf is None:
             hashed = bytes(self._records.hashes[HASH_BYTES * log.withheld :][:HASH_BYTES])
             log.tree.append(hashed)
@@ -335,6 +338,8 @@ class Reader:
             log.faults.append(Fault("LS-ENTRY-SEQ", seq, fault))
         log.leaves.keep(leaf, t_ms)
         log.told.append(told)
+        if log.genesis is told:
+            log.signer = told.body["keys"]["sign"]
 
     def _file(self, seq: int, leaf: bytes, form: Form, claimed: int, t_ms: int) -> None:
         """Take in an entry that holds a message."""
@@ -370,7 +375,7 @@ def reread(log: RawLog, network: str, statements: Statements) -> RawLog:
     shapes = Shapes()
     again = RawLog(
         log.region, log.epoch, Leaves(statements, shapes), Tree(), log.broken, log.view_differs, log.checkpoint,
-        log.has_leaves, log.has_view, network, lines=log.lines,
+        log.has_leaves, log.has_view, network, log.signer, lines=log.lines,
     )  # fmt: skip
     hashes = b"".join(log.tree.hash_at(seq) for seq, leaf in enumerate(log.leaves) if leaf is None)
     Reader(again, Records(log.leaves, hashes), shapes, statements).finish()

@@ -102,6 +102,12 @@ class Statements:
         """How many distinct signatures of messages were judged and hold."""
         return sum(statement.judged and statement.valid for statement in self.all)
 
+    def forget(self) -> None:
+        """Forget what checks have noted of the messages, not the messages."""
+        for statement in self.all:
+            statement.shown_by = statement.at = None
+            statement.judged = False
+
     def find(self, header: bytes, signature: bytes) -> int:
         """Return the index of a message whose header has been through ``parse``; it is entered where it is new."""
         index = self._index.get(header)

@@ -29,7 +29,7 @@ from node.audit.findings import Finding, Severity, ordered
 from node.audit.openings import Inside, gathered
 from node.audit.reading import Register, label_of, read_bundle
 from node.audit.report import Report, report
-from node.audit.signatures import Signatures
+from node.audit.signatures import DoubtError, Signatures
 from node.audit.statements import Statements
 from node.audit.telling import StudyRow
 
@@ -57,6 +57,19 @@ class _Outcome:
         self.logs |= other.logs
         self.signed |= other.signed
         self.unchecked |= other.unchecked
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What ``verify`` is asked; ``named`` is the study or its first bytes, ``bundles`` how many there are."""
+
+    bundles: int
+    named: bytes | None
+    require: Sequence[str]
+    lang: str
+    fast: bool
+    as_of: int | None
+    inside: Inside
 
 
 def verify(
@@ -94,35 +107,52 @@ def verify(
     collecting = gc.isenabled()
     gc.disable()
     try:
-        return _verify(bundles, study, require, lang, fast, as_of, signatures, progress, inside or Inside())
+        asked = _Asked(len(bundles), study, require, lang, fast, as_of, inside or Inside())
+        return _verify(bundles, asked, signatures, progress)
     finally:
         signatures.close()
         if collecting:
             gc.enable()
 
 
-def _verify(
-    bundles: Sequence[Path],
-    study: bytes | None,
-    require: Sequence[str],
-    lang: str,
-    fast: bool,
-    as_of: int | None,
-    signatures: Signatures,
-    progress: Callable[[str], None],
-    inside: Inside,
-) -> Report:
-    outcome, statements = _Outcome(inside=inside), Statements()
-    read = _read(bundles, outcome, Register(statements, check=signatures.own, progress=progress))
+def _verify(bundles: Sequence[Path], asked: _Asked, signatures: Signatures, progress: Callable[[str], None]) -> Report:
+    statements = Statements()
+    read, findings = _read(bundles, Register(statements, check=signatures.own, progress=progress))
+    study = asked.named if asked.named is None or len(asked.named) == 32 else _named(read, asked.named)
+    held, others = gather(read, study)
+    findings += others
+
+    def checked() -> Report:
+        return _checked(read, held, findings, study, asked, signatures, statements)
+
+    if signatures.has_help:
+        # Most often every signature holds: the checks need not wait for the helpers to see it.
+        try:
+            supposed: Report | None = checked()
+        except DoubtError:
+            supposed = None
+        if signatures.settle() and supposed is not None:
+            return supposed
+        signatures.forget()
+        statements.forget()
     signatures.settle()
-    whole = study if study is None or len(study) == 32 else _named(read, study)
-    named, study = study, whole
-    held, findings = gather(read, study)
-    outcome.findings += findings
+    return checked()
+
+
+def _checked(
+    read: Sequence[Bundle],
+    held: Held,
+    findings: Sequence[Finding],
+    study: bytes | None,
+    asked: _Asked,
+    signatures: Signatures,
+    statements: Statements,
+) -> Report:
+    outcome = _Outcome([*findings], inside=asked.inside)
     under = contexts(signatures, statements, held.plans, held.rosters, study, held.rivals)
     for context in under:
         follow(context, read, held.rosters.values())
-    if fast:
+    if asked.fast:
         agreed = _agreed(read, statements)
         for context in under:
             context.agreed = agreed
@@ -130,7 +160,7 @@ def _verify(
     homes = [_contexts_of(under, bundle, key) for bundle, key in found]
     for context in under:
         mine = [place for place, home in zip(found, homes, strict=True) if context in home]
-        _audit(context, mine, held, outcome, as_of)
+        _audit(context, mine, held, outcome, asked.as_of)
     for (bundle, key), home in zip(found, homes, strict=True):
         if not home:
             apart = _Outcome()
@@ -138,24 +168,25 @@ def _verify(
             outcome.add_unnamed(apart, bundle.label)
     return report(
         findings=ordered(_labelled(outcome)),
-        bundles=len(bundles),
+        bundles=asked.bundles,
         logs=list(outcome.logs.values()),
         matches=outcome.matches,
         absent=sorted(outcome.absent),
-        studies=_studies(under, named, outcome.records),
-        confirmed=named is not None and named in held.plans,
+        studies=_studies(under, asked.named, outcome.records),
+        confirmed=asked.named is not None and asked.named in held.plans,
         records=outcome.records,
         signatures=signatures.valid + statements.valid,
         unchecked=len(outcome.unchecked),
         protected=outcome.protected,
-        require=require,
-        lang=lang,
+        require=asked.require,
+        lang=asked.lang,
     )
 
 
-def _read(paths: Sequence[Path], outcome: _Outcome, register: Register) -> list[Bundle]:
+def _read(paths: Sequence[Path], register: Register) -> tuple[list[Bundle], list[Finding]]:
     """Read the bundles in the order of their names; what is refused becomes a finding."""
     read: list[Bundle] = []
+    refused: list[Finding] = []
     names: dict[str, int] = {}
     for path in sorted(paths, key=lambda path: (label_of(path), str(path))):
         label = label_of(path)
@@ -165,11 +196,11 @@ def _read(paths: Sequence[Path], outcome: _Outcome, register: Register) -> list[
         try:
             bundle = read_bundle(path, register)
         except BundleError as error:
-            outcome.findings.append(Finding(error.code, source=label, values={"detail": error.detail}))
+            refused.append(Finding(error.code, source=label, values={"detail": error.detail}))
             continue
         bundle.label = label
         read.append(bundle)
-    return read
+    return read, refused
 
 
 class StudyError(ValueError):

@@ -81,7 +81,6 @@ def _ahead(context: Context, told_of: Iterable[tuple[CheckedLog, Told]]) -> None
         body = told.body
         for _ in judge_heads(body, log.origin, keys, _roots(log, body), ask):
             pass
-    context.signatures.settle()
 
 
 def _told(
