@@ -179,7 +179,6 @@ def chunks(file: BinaryIO, member: Member) -> Iterator[bytes]:
     Raises:
         BundleError: Local header, length or CRC differ from the directory.
     """
-    name = printable(member.name)
     file.seek(member.offset)
     local = file.read(_LOCAL.size + len(member.name))
     expected = _LOCAL.pack(
@@ -196,13 +195,13 @@ def chunks(file: BinaryIO, member: Member) -> Iterator[bytes]:
         0,
     ) + member.name.encode("ascii")
     if local != expected:
-        raise BundleError("LS-BUNDLE-FORMAT", f"{name}: header and directory disagree")
+        raise BundleError("LS-BUNDLE-FORMAT", f"{printable(member.name)}: header and directory disagree")
     crc = 0
     for chunk in _stored(file, member) if member.method == STORED else _inflated(file, member):
         crc = zlib.crc32(chunk, crc)
         yield chunk
     if crc != member.crc:
-        raise BundleError("LS-BUNDLE-FORMAT", f"{name}: its bytes do not match their CRC")
+        raise BundleError("LS-BUNDLE-FORMAT", f"{printable(member.name)}: its bytes do not match their CRC")
 
 
 def _stored(file: BinaryIO, member: Member) -> Iterator[bytes]:

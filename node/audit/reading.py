@@ -37,13 +37,13 @@ _OPENING = (
     r"openings/(?P<region>[a-z0-9-]{1,40})\.(?P<epoch>[1-9]\d{0,5})/"
     r"(?P<seq>0|[1-9]\d{0,11})-(?P<name>[a-z0-9_.]{1,64})\.bin"
 )
-_NAMES: tuple[tuple[re.Pattern[str], int], ...] = (
+_NAMES: tuple[tuple[re.Pattern[str], int], ...] = (  # most members are payloads
+    (re.compile(rf"payloads/{_HEX}"), MAX_BULK),
     (re.compile(r"manifest\.txt"), MAX_MANIFEST),
     (re.compile(r"manifest\.note"), MAX_NOTE),
     (re.compile(r"README\.txt"), MAX_README),
     (re.compile(rf"plans/{_HEX}\.bin"), MAX_PLAN),
     (re.compile(rf"rosters/{_HEX}\.bin"), MAX_PLAN),
-    (re.compile(rf"payloads/{_HEX}"), MAX_BULK),
     (re.compile(_OPENING), MAX_BULK + 32),
     (re.compile(r"logs/[a-z0-9-]{1,40}\.[1-9]\d{0,5}/leaves\.(bin|jsonl)"), 2**30),
     (re.compile(r"(logs|mirrors)/[a-z0-9-]{1,40}\.[1-9]\d{0,5}/checkpoint\.note"), MAX_NOTE),

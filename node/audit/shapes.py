@@ -43,6 +43,8 @@ _KEPT = frozenset({"study"})
 _PAIRS = frozenset({"commits"})
 
 _Key = tuple[bytes, ...]
+# Of an integer: how ``struct`` reads it, by its width in bytes.
+_WIDTHS: Mapping[int, str] = {1: "B", 2: "H", 4: "I", 8: "Q"}
 _SIGNATURE_AFTER = len(b"\xa3sig\xc4\x40")
 
 
@@ -86,10 +88,18 @@ Reading = tuple[Form, int, int, bytes]
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """What stays: ``counts`` are (number of the free span, least, largest) of integers, ``text`` shows all."""
+    """What stays.
+
+    Attributes:
+        counts: (which piece, least, largest) of each integer.
+        number, t_ms: Which pieces are the entry's place and its time.
+        text: The reading view, with a conversion for its place, each free span and the leaf hash.
+    """
 
     form: Form
     counts: tuple[tuple[int, int, int], ...]
+    number: int
+    t_ms: int
     text: bytes
 
 
@@ -102,26 +112,23 @@ class Shapes:
 
     def __init__(self) -> None:
         self.forms: list[Form] = []
-        self._by_length: dict[int, list[tuple[Callable[[bytes], _Key], dict[_Key, _Shape]]]] = {}
+        self._by_length: dict[int, list[tuple[Callable[[bytes], tuple[Any, ...]], dict[_Key, _Shape]]]] = {}
         self._layouts: dict[str, dict[_Key, _Shape]] = {}
         self._count = 0
 
     def read(self, leaf: bytes, at: int, leaf_hash: bytes) -> Reading | None:
         """Return what a leaf of a known shape says, shown as entry ``at``; None where its shape is not known."""
         for cut, known in self._by_length.get(len(leaf), ()):
-            parts = cut(leaf)
-            shape = known.get(parts[::2])
+            pieces = cut(leaf)
+            shape = known.get(pieces[::2])
             if shape is None:
                 continue
-            filled: list[Any] = [*map(hexlify, parts[1::2])]
-            number = t_ms = 0
-            for span, low, high in shape.counts:
-                # The last two counts of an entry are its place and its time.
-                number, t_ms = t_ms, int(filled[span], 16)
-                if not low <= t_ms <= high:
+            for piece, low, high in shape.counts:
+                if not low <= pieces[piece] <= high:
                     return None
-                filled[span] = t_ms
-            return shape.form, number, t_ms, shape.text % (at, *filled, hexlify(leaf_hash))
+            shown = [hexlify(free) if type(free) is bytes else free for free in pieces[1::2]]
+            line = shape.text % (at, *shown, hexlify(leaf_hash))
+            return shape.form, pieces[shape.number], pieces[shape.t_ms], line
         return None
 
     def learn(self, leaf: bytes, form: Form) -> None:
@@ -133,7 +140,7 @@ class Shapes:
         cutter.close()
         if b"".join(cutter.pieces) != leaf:  # never seen; then the leaf goes the long way each time
             return
-        layout = ">" + "".join(f"{len(piece)}s" for piece in cutter.pieces)
+        layout = cutter.layout()
         known = self._layouts.get(layout)
         if known is None:
             known = self._layouts[layout] = {}
@@ -141,7 +148,9 @@ class Shapes:
         key = tuple(cutter.pieces[::2])
         if key not in known:
             text = b'{"at":%d,"entry":' + "".join(cutter.texts).encode() + b',"leaf":"%s"}\n'
-            known[key] = _Shape(form, tuple(cutter.counts), text)
+            # The last two counts of an entry are its place and its time.
+            number, t_ms = (piece for piece, _, _ in cutter.counts[-2:])
+            known[key] = _Shape(form, tuple(cutter.counts), number, t_ms, text)
             self._count += 1
 
 
@@ -150,7 +159,7 @@ class _Cutter:
 
     Attributes:
         pieces: Fixed bytes and free spans by turns, fixed ones first and last.
-        counts: Which free spans are integers, and their bounds.
+        counts: Which pieces are integers, and their bounds.
         texts: The reading view, with a conversion for each free span.
     """
 
@@ -163,6 +172,13 @@ class _Cutter:
 
     def close(self) -> None:
         self.pieces.append(self._fixed)
+
+    def layout(self) -> str:
+        """How ``struct`` cuts a leaf into the pieces: integers as such, all else as bytes."""
+        forms = [f"{len(piece)}s" for piece in self.pieces]
+        for piece, _, _ in self.counts:
+            forms[piece] = _WIDTHS[len(self.pieces[piece])]
+        return ">" + "".join(forms)
 
     def _free(self, data: bytes) -> None:
         self.pieces += [self._fixed, data]
@@ -219,7 +235,7 @@ class _Cutter:
             packed = packed[1:]
             # The shortest form: what fits fewer bytes is written in fewer.
             low, high = 128 if width == 1 else 256 ** (width // 2), min(256**width - 1, MAX_INT)
-        self.counts.append((len(self.pieces) // 2, low, high))
+        self.counts.append((len(self.pieces) + 1, low, high))
         self._free(packed)
         self.texts.append("%d")
 

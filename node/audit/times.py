@@ -15,10 +15,17 @@ from node.audit.context import KeySet
 from protocol.plan import Plan
 
 Holds = Callable[[bytes, bytes, bytes], bool]
+Judged = dict[tuple[str, int, bytes, bytes], KeySet | None]
+"""Origin, size, root and signature of a head to the key set that signed it."""
 
 
 def judge_heads(
-    body: Mapping[str, Any], origin: str, keys: Mapping[str, Sequence[KeySet]], roots: Mapping[int, bytes], holds: Holds
+    body: Mapping[str, Any],
+    origin: str,
+    keys: Mapping[str, Sequence[KeySet]],
+    roots: Mapping[int, bytes],
+    holds: Holds,
+    judged: Judged | None = None,
 ) -> Iterator[tuple[Mapping[str, Any], KeySet | None]]:
     """Yield each row of a ``round.heads`` with the key set that signed it; None where it is not signed.
 
@@ -27,12 +34,17 @@ def judge_heads(
         keys: All sets by region; rows of others are passed over.
         roots: Root of this log by size; sizes that are missing are passed over.
         holds: (public key, signature, message) to whether it verifies.
+        judged: Heads that were judged already, with the same keys: several neighbours see one head.
     """
+    judged = {} if judged is None else judged
     for seen in body["seen"]:
         sets = keys.get(seen["origin"].split("/")[1])
         if sets:
-            message = checkpoint_body(Checkpoint(seen["origin"], seen["size"], seen["root"]))
-            yield seen, next((each for each in sets if holds(each.log, seen["sig"], message)), None)
+            head = seen["origin"], seen["size"], seen["root"], seen["sig"]
+            if head not in judged:
+                message = checkpoint_body(Checkpoint(*head[:3]))
+                judged[head] = next((each for each in sets if holds(each.log, seen["sig"], message)), None)
+            yield seen, judged[head]
     mine: dict[int, bytes] = {}
     for cosigned in body["cosigned"]:
         sets, size = keys.get(cosigned["by"]), cosigned["size"]

@@ -159,9 +159,11 @@ def missing(
     found: dict[str, Finding] = {}
     for statement in statements:
         handed = newest.get(statement.sender)
+        if handed is None or statement.log == handed.origin:
+            continue
         is_asked = is_within(statement, as_of)
         is_held = bool(statement.shown_by) and statement.study in context.studies and is_asked
-        if handed is None or not is_held or epoch_of(statement.log) <= handed.epoch:
+        if not is_held or epoch_of(statement.log) <= handed.epoch:
             continue
         found.setdefault(
             statement.sender,

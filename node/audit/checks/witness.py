@@ -6,6 +6,7 @@ in a soundly signed log that do not verify blame the log that holds them: an hon
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ from node.audit.context import Context, KeySet
 from node.audit.evidence import hash_piece, log_piece, note_piece, plan_piece
 from node.audit.findings import Finding, Json
 from node.audit.leaves import Told
-from node.audit.times import judge_heads, quorum, signed_what, time_fault
+from node.audit.times import Judged, judge_heads, quorum, signed_what, time_fault
 
 Body = Mapping[str, Any]
 
@@ -58,9 +59,9 @@ def heads(context: Context, logs: Sequence[CheckedLog], bundles: Iterable[Bundle
     told_of = [(log, told) for log in logs if log.is_sound for told in log.raw.told if told.kind == "round.heads"]
     if context.signatures.has_help:
         _ahead(context, told_of)
-    keys = context.all_sets()
+    keys, judged = context.all_sets(), Judged()
     for log, told in told_of:
-        seen, false = _told(context, log, told, keys)
+        seen, false = _told(context, log, told, keys, judged)
         found += seen
         findings += false
     for bundle in bundles:
@@ -76,22 +77,22 @@ def heads(context: Context, logs: Sequence[CheckedLog], bundles: Iterable[Bundle
 
 def _ahead(context: Context, told_of: Iterable[tuple[CheckedLog, Told]]) -> None:
     """Have all signatures in these entries checked together."""
-    keys, ask = context.all_sets(), context.signatures.ahead
+    keys, ask, asked = context.all_sets(), context.signatures.ahead, Judged()
     for log, told in told_of:
         body = told.body
-        for _ in judge_heads(body, log.origin, keys, _roots(log, body), ask):
+        for _ in judge_heads(body, log.origin, keys, _roots(log, body), ask, asked):
             pass
 
 
 def _told(
-    context: Context, log: CheckedLog, told: Told, keys: Mapping[str, list[KeySet]]
+    context: Context, log: CheckedLog, told: Told, keys: Mapping[str, list[KeySet]], judged: Judged
 ) -> tuple[list[Head], list[Finding]]:
     """Return the heads that one entry cites, and the first signature in it that does not hold."""
     found: list[Head] = []
     findings: list[Finding] = []
     body = told.body
     roots = _roots(log, body)
-    for row, signer in judge_heads(body, log.origin, keys, roots, context.signatures.plain):
+    for row, signer in judge_heads(body, log.origin, keys, roots, context.signatures.plain, judged):
         if signer is None:
             findings.append(_false(context, log, told, row, sorted(roots)))
         elif "origin" in row:
@@ -234,17 +235,12 @@ def _lag(context: Context, log: CheckedLog, study: bytes, told: Sequence[tuple[T
     since = begun if log.epoch > 1 else 0
     ends = [e for e in log.raw.told if e.study == study and e.kind == "round.end" and e.seq >= since]
     lag = int(plan.witness["max_lag_rounds"])
+    places = [each.seq for each, _ in told]
     for index, end in enumerate(ends[: len(ends) - lag] if lag else ends):
         until = ends[index + lag].seq if index + lag < len(ends) else log.tree.size
         # The entry that tells of a round's cosignatures is written in the next one.
-        later = next((each.seq for each, _ in told if each.seq > until), log.tree.size)
-        confirmed = {
-            row["by"]
-            for each, body in told
-            if end.seq < each.seq <= later
-            for row in body["cosigned"]
-            if row["size"] > end.seq
-        }
+        since_end = told[bisect_right(places, end.seq) : bisect_right(places, until) + 1]
+        confirmed = {row["by"] for _, body in since_end for row in body["cosigned"] if row["size"] > end.seq}
         needed = quorum(plan, log.region, end.body["round"])
         if len(confirmed) < needed and not log.withheld:
             detail = f"round {end.body['round']}: {len(confirmed)} of {needed} within {lag} rounds"
