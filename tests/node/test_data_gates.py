@@ -63,6 +63,24 @@ def test_swapped_columns_are_named(tmp_path: Path) -> None:
     assert one.sentence.startswith("column systolic: looks swapped with column diastolic")
 
 
+def test_a_column_out_of_range_is_told_which_one_it_may_have_been_taken_for(tmp_path: Path) -> None:
+    """Cholesterol under the name of a blood pressure breaks its range; the pressure under the other's does not."""
+    rng = drawn()
+    values = {"chol": rng.normal(130, 12, N).round(), "sbp": rng.normal(220, 30, N).round(), "age": [60] * N}
+    columns = column("chol", range=[50, 700]), column("sbp", range=[70, 230]), column("age", range=[0, 110])
+
+    [one] = found(sheet_of(tmp_path, values, *columns), "swapped")
+
+    assert one.sentence.startswith("column sbp: may have been swapped with column chol")
+    assert not one.blocks  # the range does
+
+
+def test_cells_that_are_mostly_of_another_kind_are_another_columns(tmp_path: Path) -> None:
+    [one] = found(sheet_of(tmp_path, {"x": ["f", "m"] * (N // 2)}, column("x")), "type")
+
+    assert one.fix.startswith("Check that the header's names stand over their own columns")
+
+
 @given(st.lists(st.floats(-5, 15) | st.just(math.nan), min_size=1, max_size=30))
 @settings(max_examples=25, deadline=None)
 def test_pandera_counts_what_a_plain_loop_counts(values: list[float]) -> None:
@@ -261,3 +279,12 @@ def test_no_sheet_holds_a_cell(tmp_path: Path) -> None:
 
     assert secret not in sheet.text()
     assert "qqzzyy" not in sheet.text()
+
+
+def test_a_region_without_any_label_is_told_so_and_no_decision_lets_it_through(tmp_path: Path) -> None:
+    (tmp_path / "clinic.csv").write_text("\n".join(["x,ill", *(f"{i}," for i in range(N))]) + "\n")
+
+    with pytest.raises(GateError, match=f"the label is missing in all {N} rows.*takes no part"):
+        check(manifest(column("x"), LABEL), tmp_path)
+    with pytest.raises(GateError, match="nothing that may be overridden is called label"):
+        check(manifest(column("x"), LABEL), tmp_path, Rules(overrides={"label": "D 1"}))

@@ -23,6 +23,7 @@ OLDEST = 90.0  # HIPAA Safe Harbor: ages over 89 are one group
 _AGE = re.compile(r"^(age|ålder|alder)(_|$|\W|at)|_(age|ålder|alder)$", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"^-?\d+,\d+$")
 _MEMO = 200_000
+MOST = 0.5  # of a column's cells: so many of another kind are another column's
 
 # Marks in the array of a column that is being read; a cell is never an infinite number.
 _WRONG, _EMPTY = math.inf, -math.inf
@@ -172,6 +173,8 @@ class ColumnReader:
         if self._wrong:
             words = f"{self._wrong} cells are no {column.kind} (first in line {self._first['wrong']})"
             fix = "Correct them, or list the code for missing in the manifest's `missing`."
+            if self._wrong > MOST * self._rows:
+                fix = "Check that the header's names stand over their own columns, and the kind in the manifest. " + fix
             if self._memo.commas:
                 words += ", and look like numbers with a decimal comma"
                 fix = 'Set decimal = "," in [[file]].'
@@ -179,14 +182,17 @@ class ColumnReader:
         if self._empty and (not column.missing or column.role == "label"):
             words = f"{self._empty} cells are empty (first in line {self._first['empty']})"
             fix = 'Add missing = [""] to that column in every region\'s manifest.'
-            one = Finding("missing", column.name, words, BLOCK, "a value in every row", fix, self._empty, self._rows)
+            one = Finding("type", column.name, words, BLOCK, "a value in every row", fix, self._empty, self._rows)
             found.append(self._no_label() if column.role == "label" else one)
         return found
 
     def _no_label(self) -> Finding:
         words = f"the label is missing in {self._empty} rows (first in line {self._first['empty']})"
         fix = "Remove those rows from the extract."
-        return Finding("missing", self.column.name, words, BLOCK, "a label in every row", fix, self._empty, self._rows)
+        if self._empty == self._rows:
+            words = f"the label is missing in all {self._rows} rows"
+            fix = "Make an extract with the label; a region without any takes no part in this study."
+        return Finding("label", self.column.name, words, BLOCK, "a label in every row", fix, self._empty, self._rows)
 
     def _label(self) -> list[Finding]:
         name, found = self.column.name, []

@@ -28,6 +28,7 @@ _DELIMITERS = {";": "semicolon", "\t": "tab", "|": "bar", ",": "comma"}
 # What å, ä, ö, é, Å, Ä, Ö in UTF-8 look like when read as Latin-1.
 _MISREAD = re.compile("Ã[\x84\x85\x96¤¥¶©„…–]")
 _UTF8 = ("utf-8", "utf8", "utf_8")
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Hashed(io.RawIOBase):
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._hash = hashlib.sha256()
+        self.start = b""  # the first two bytes, by which UTF-16 is known
 
     def readable(self) -> bool:
         """Return True."""
@@ -66,6 +68,7 @@ class Hashed(io.RawIOBase):
         """Fill the buffer from the file."""
         data = self._stream.read(len(buffer))
         self._hash.update(data)
+        self.start = (self.start + data[:2])[:2]
         buffer[: len(data)] = data
         return len(data)
 
@@ -135,6 +138,8 @@ class TableFile:
     def _not_text(self) -> GateError:
         encoding = self._file.encoding
         other = "latin-1" if encoding.lower() in _UTF8 else "utf-8"
+        if self._raw.start in _UTF16:
+            other = "utf-16"
         return GateError(
             f"{self.name} is not {encoding} text",
             "the encoding of the manifest",

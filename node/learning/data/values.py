@@ -83,7 +83,7 @@ def value_findings(schema: Schema, raw: Mapping[str, NDArray[np.float64]]) -> li
         if (count := counts[name, "category"]) and column.role != "label":
             words = f"{count} of {len(values)} values are in no category and count as other"
             found.append(Finding("category", name, words, WARN, count=count, of=len(values)))
-    return [*found, *_swapped(outside, raw)]
+    return [*found, *_swapped(outside, raw), *_perhaps_swapped(schema, outside, raw)]
 
 
 def _out_of_range(column: Column, values: NDArray[np.float64], count: int, blocks: bool) -> Finding:
@@ -102,20 +102,35 @@ def _out_of_range(column: Column, values: NDArray[np.float64], count: int, block
 
 def _swapped(columns: list[Column], raw: Mapping[str, NDArray[np.float64]]) -> list[Finding]:
     """Return pairs of columns out of range whose values fit each other's range."""
-
-    def fits(values: NDArray[np.float64], column: Column) -> bool:
-        low, high = column.range or (0.0, 1.0)
-        known = values[np.isfinite(values)]
-        return bool(len(known)) and float(((known >= low) & (known <= high)).mean()) >= SWAPPED
-
     found = []
     for i, one in enumerate(columns):
         for other in columns[i + 1 :]:
-            if fits(raw[one.name], other) and fits(raw[other.name], one):
+            if _fits(raw[one.name], other) and _fits(raw[other.name], one):
                 words = f"looks swapped with column {other.name}: each one's values fit the other's range"
                 fix = "Check the header of the extract."
                 found.append(Finding("swapped", one.name, words, BLOCK, "values under their own name", fix))
     return found
+
+
+def _perhaps_swapped(schema: Schema, columns: list[Column], raw: Mapping[str, NDArray[np.float64]]) -> list[Finding]:
+    """Return the one column that a column out of range may have been taken for, if both fit each other's range."""
+    found, names = [], {column.name for column in columns}
+    numbers = [one for one in schema.features if one.kind in NUMERIC and one.range is not None]
+    for column in columns:
+        others = [
+            one for one in numbers
+            if one.name not in names and _fits(raw[column.name], one) and _fits(raw[one.name], column)
+        ]  # fmt: skip
+        if len(others) == 1:
+            words = f"may have been swapped with column {others[0].name}: each one's values fit the other's range"
+            found.append(Finding("swapped", column.name, words, WARN, count=len(raw[column.name])))
+    return found
+
+
+def _fits(values: NDArray[np.float64], column: Column) -> bool:
+    low, high = column.range or (0.0, 1.0)
+    known = values[np.isfinite(values)]
+    return bool(len(known)) and float(((known >= low) & (known <= high)).mean()) >= SWAPPED
 
 
 def label_findings(schema: Schema, rows_label: NDArray[np.int64], target: NDArray[np.float64] | None) -> list[Finding]:
