@@ -90,12 +90,17 @@ def test_a_node_that_lost_the_end_of_its_log_begins_it_anew_and_trains_on(
     vgr, others = nodes[3], nodes[:3]
     until(nodes, lambda: (vgr.look().get("round") or 0) >= 3)
     copy_home(vgr, tmp_path / "backup")
-    until(nodes, lambda: (vgr.look().get("round") or 0) >= 5)
-    vgr.kill()
-    shutil.rmtree(vgr.home)
-    shutil.copytree(tmp_path / "backup", vgr.home)
-    told = landsting("restore", "--home", str(vgr.home), "--wait", "40")
-    # It had announced itself in a new round since the neighbours' last copy: that has no copy.
+    for last in (5, 7, 9):
+        until(nodes, lambda wanted=last: (vgr.look().get("round") or 0) >= wanted)  # type: ignore[misc]
+        vgr.kill()
+        shutil.rmtree(vgr.home)
+        shutil.copytree(tmp_path / "backup", vgr.home)
+        told = landsting("restore", "--home", str(vgr.home), "--wait", "40")
+        # Mostly it has announced itself in a new round since the neighbours' last copy: that has no copy. Between
+        # two rounds there is nothing of that kind, and everything comes back.
+        if told.returncode != 0:
+            break
+        vgr.start()
     assert told.returncode != 0
     assert "ROLLED-BACK" in told.stderr
     assert "--new-epoch" in told.stderr
@@ -103,7 +108,7 @@ def test_a_node_that_lost_the_end_of_its_log_begins_it_anew_and_trains_on(
     assert made.returncode == 0, made.stderr
     assert json.loads(made.stdout)["epoch"] == 2
     vgr.start()
-    for round in (8, 10):  # killed as well, in whatever it does there
+    for round in (last + 3, last + 5):  # killed as well, in whatever it does there
         until(nodes, lambda wanted=round: (vgr.look().get("round") or 0) >= wanted)  # type: ignore[misc]
         vgr.kill()
         vgr.start()
