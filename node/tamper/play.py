@@ -17,12 +17,15 @@ from typing import Any
 from crypto.hashing import tagged, tagged_hash
 from crypto.keys import PrivateKeys
 from crypto.merkle import Tree, leaf_hash
-from crypto.note import Checkpoint, checkpoint_body, parse_checkpoint, parse_note, sign_note
+from crypto.mldsa import is_available
+from crypto.note import Checkpoint, checkpoint_body, note_key_id, parse_checkpoint, parse_note, sign_note
+from gossip.effects import ProtectedRow
 from node.audit import read_bundle, write_bundle
 from protocol.codec import MAX_CONTROL, MAX_HEADER, decode, encode
 from protocol.cosignature import cosign
 from protocol.entries import Entry, decode_entry, encode_entry
 from protocol.messages import TYPES
+from protocol.release_line import RELEASE, cosigned_message, line_of, release_name
 
 
 class PlayError(LookupError):
@@ -280,10 +283,25 @@ class Play:
             checkpoint=sign_note(checkpoint_body(Checkpoint(origin, tree.size, tree.root())), origin, key),
             payload=self.payloads.get,
             mirrors=self._copies(name),
+            protected=self._lines(name),
             payloads="all" if self.openings[name] else "kept",
             openings={(places[seq], field): data for (seq, field), data in self.openings[name].items()},
         )
         return out
+
+    def _lines(self, name: str) -> list[ProtectedRow]:
+        """What release keys signed of the real log, signed of this one."""
+        release, found = self._keys[name].release, list[ProtectedRow]()
+        for (whose, _), raw in sorted(self._read[name].logs.items()):
+            for note in raw.lines.values() if release is not None and is_available() else ():
+                size = self._size(whose, parse_checkpoint(parse_note(note).body).size)
+                point = Checkpoint(self.origins[whose], size, self._made[whose].tree.root_at(size))
+                signer = release_name(self.origins[whose].split("/")[0], whose)
+                assert release is not None
+                line = line_of(signer, release.public, 0, release.sign(cosigned_message(point, signer, 0)))
+                signed = sign_note(checkpoint_body(point), point.origin, self._keys[whose].log) + line
+                found.append(ProtectedRow(point.origin, note_key_id(signer, RELEASE, release.public), size, signed))
+        return found
 
     def _copies(self, name: str) -> list[Copy]:
         copies = []
