@@ -2,7 +2,7 @@
 
 PneumoniaMNIST, 28 x 28; 23 585 parameters, AdamW with one cycle, 32 rounds of 30 steps of 64, shift 2, flip.
 Some regions of such a split have hardly a healthy or hardly an ill child, so ``own_prior`` takes each region's shares
-out of its loss. They learn less of each step than one place with all rows does, so a joint study needs more steps: after
+out of its loss. They learn less of each step than one place with all rows does, so a joint study needs more: after
 16 rounds it was further behind. Both were chosen on the published validation images at the splits 11, 12 and
 13. Pooled takes as many local steps of the same settings; its own shares are everybody's, so nothing moves. Real peers
 with masks under a virtual clock; the published test images score every node's model.
