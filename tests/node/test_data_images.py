@@ -136,7 +136,7 @@ def test_burnt_in_text_at_a_border_is_flagged(tmp_path: Path, place: tuple[int, 
     sheet = gated(tmp_path, files)
 
     assert [one.words for one in found(sheet, "images")] == [
-        f"1 of {N} images have what may be burnt-in text at a border"
+        f"1 of {N} images have what may be burnt-in text at a border (the first is image 1 in the order of reading)"
     ]
     assert sheet.passed
 

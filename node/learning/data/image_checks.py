@@ -36,7 +36,7 @@ class ImageChecks:
         self._sizes: Counter[tuple[int, int]] = Counter()
         self._modes: Counter[str] = Counter()
         self._marks: Counter[str] = Counter()
-        self._constant = self._texts = self._count = 0
+        self._constant = self._texts = self._count = self._first_text = 0
         self._hashes: list[tuple[int, str]] = []
         self._owner: dict[str, str] = {}
 
@@ -50,7 +50,9 @@ class ImageChecks:
             self._constant += 1
             return
         self._hashes.append((dhash(picture.pixels), cell))
-        self._texts += has_text_at_border(picture.pixels)
+        if has_text_at_border(picture.pixels):
+            self._first_text = self._first_text or self._count
+            self._texts += 1
 
     def owners(self, chunk: Chunk, patients: Sequence[str]) -> None:
         """Remember whose the images of some rows are."""
@@ -78,6 +80,7 @@ class ImageChecks:
             found.append(self._finding("images", WARN, words, "Look at them.", self._constant))
         if self._texts:
             words = f"{self._texts} of {self._count} images have what may be burnt-in text at a border"
+            words += f" (the first is image {self._first_text} in the order of reading)"
             found.append(self._finding("images", WARN, words, "Look at them: a name may stand there.", self._texts))
         return [*found, *self._alike()]
 
