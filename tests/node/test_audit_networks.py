@@ -91,6 +91,12 @@ def export_all(network: Network, folder: Path) -> list[Path]:
     return [export(network, name, folder) for name in network.names if network.regions[name].peer is not None]
 
 
+def answered(network: Network, name: str) -> bool:
+    """Whether a region that started knows by now that its log is the newest."""
+    peer = network.regions[name].peer
+    return peer is not None and not peer.waking.is_asking
+
+
 def test_four_regions_that_trained_together_are_clean(tmp_path: Path) -> None:
     network, plan = agreed()
     assert network.run()
@@ -106,6 +112,7 @@ def test_a_region_killed_at_any_moment_and_back_again_leaves_clean_logs(tmp_path
     network.kill("vgr")
     network.run(lambda: False, limit_ms=4000)
     network.start("vgr")
+    assert network.run(lambda: answered(network, "vgr"), limit_ms=60_000)
     network.run(limit_ms=600_000)
     report = verify(export_all(network, tmp_path), study=plan.study)
     assert [(f.code, f.subject) for f in report.findings if f.severity is not Severity.INFO] == []
