@@ -44,7 +44,7 @@ class Links:
     """Times of a link; None stands for what fits the address (loopback or not).
 
     Attributes:
-        heartbeat_s: A heartbeat so often. 2 on loopback, else 5.
+        heartbeat_s: An idle link's other machine is asked so often whether it is there. 2 on loopback, else 5.
         silence_s: A link on which nothing came for so long is down. 6 on loopback, else 15.
         retry_max_s: Longest pause between two attempts to connect. 1 on loopback, else 30.
     """

@@ -13,7 +13,7 @@ from node.links.transfer import Inbox, Outbox
 # Bytes that an honest connection may hold unread: its receive queue of chunks, and the kernel's buffer.
 UNREAD_BYTES = 64 * 2**20
 
-# A silent link is taken for dead later than by libzmq's own heartbeats: a busy process is not a dead one.
+# A silent link is taken for dead later than by the kernel's keep-alive: a busy process is not a dead machine.
 SILENCES = 2.5
 
 

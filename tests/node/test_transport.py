@@ -13,7 +13,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -36,6 +37,7 @@ from protocol.roster import Card, Roster, found, make_card
 MIB = 2**20
 _Kind = TypeVar("_Kind")
 SIGNATURE = bytes(64)
+ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 60.0
 UNWATCHED = Links(heartbeat_s=5 * PATIENCE_S, silence_s=10 * PATIENCE_S)
 NAMES = ("a", "b", "c")
@@ -82,10 +84,10 @@ def run(ends: list[End], until: Callable[[], bool], limit_s: float = PATIENCE_S)
 _open: list[Transport] = []
 
 
-def make_end(name: str, limits: Limits | None = None, port: int = 0, seed: str = "") -> End:
+def make_end(name: str, limits: Limits | None = None, port: int = 0, seed: str = "", links: Links = UNWATCHED) -> End:
     keys = PrivateKeys.generate(SeededEntropy("transport", name, seed))
     poller = zmq.Poller()
-    transport = Transport(name, keys, poller, links=UNWATCHED, limits=limits)
+    transport = Transport(name, keys, poller, links=links, limits=limits)
     _open.append(transport)
     return End(name, keys, transport, poller, transport.bind(f"tcp://127.0.0.1:{port}"))
 
@@ -282,9 +284,9 @@ def test_a_region_that_comes_back_is_linked_again(linked: list[End]) -> None:
     run(again, lambda: bool(a.of(Payload)))
 
 
-def raw_dealer(end: End, server: End) -> zmq.Socket[bytes]:
+def raw_dealer(end: End, server: End, context: zmq.Context[zmq.Socket[bytes]] | None = None) -> zmq.Socket[bytes]:
     """A socket with a member's key that says what it likes."""
-    dealer: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
+    dealer: zmq.Socket[bytes] = (context or zmq.Context.instance()).socket(zmq.DEALER)
     dealer.linger = 0
     dealer.curve_serverkey = z85_encode(server.keys.curve_public).encode()
     dealer.curve_publickey = z85_encode(end.keys.curve_public).encode()
@@ -352,6 +354,47 @@ def test_a_flood_of_strangers_does_not_keep_the_loop_busy(ends: list[End]) -> No
     assert len(shut) == len(set(shut)) == 400 - MAX_SILENT
     for one in strangers:
         one.close()
+
+
+BUSY = """
+import time
+from node.config import Links
+from gossip.events import Arrived, LinkDown, LinkUp
+from tests.node.test_transport import card, found, make_end, run
+b, c = make_end("b"), make_end("c", links=Links(heartbeat_s=0.1, silence_s=60))
+c.transport.set_roster(found([card(b), card(c)]), card(c))
+print(c.port, flush=True)
+run([c], lambda: bool(c.of(LinkUp)))
+print("up", flush=True)
+input()
+time.sleep(1.5)
+run([c], lambda: bool(c.of(LinkDown)))
+print(len(c.of(Arrived)))
+"""
+
+
+def test_a_region_that_says_more_than_is_read_and_goes_does_not_take_a_busy_one_along(ends: list[End]) -> None:
+    """In a process of its own: libzmq would end it (see ``node.links.dialler.configure``)."""
+    b, server = ends[1], replace(ends[2])
+    busy = subprocess.Popen(
+        [sys.executable, "-c", BUSY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, text=True
+    )
+    assert busy.stdin is not None
+    assert busy.stdout is not None
+    server.port = int(busy.stdout.readline())
+    dealer = raw_dealer(b, server, context := zmq.Context())
+    dealer.sndhwm = 0
+    dealer.send_multipart([b"hello", SIGNATURE])
+    assert busy.stdout.readline() == "up\n"
+    for _ in range(200):
+        dealer.send_multipart([bytes(1000), SIGNATURE])
+    time.sleep(0.2)
+    context.destroy(linger=0)
+
+    said, _ = busy.communicate("\n", timeout=PATIENCE_S)
+
+    assert busy.returncode == 0
+    assert int(said) >= 1
 
 
 def test_an_address_that_was_changed_at_home_only_does_not_cost_the_link(ends: list[End]) -> None:
