@@ -1,266 +1,44 @@
-"""Links between transports: real sockets, real CURVE, on loopback ports that the system gives.
-
-No heartbeat comes to an end here within the patience of a test, so that a machine that stands still for a while takes
-no link down, and a link that is down is down because its end was seen.
-"""
+"""What breaks between transports, and what a member or a stranger may cost: links, the loop, memory, the process."""
 
 from __future__ import annotations
 
-import hashlib
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
-import numpy as np
 import pytest
 import zmq
 
-from crypto.keys import PrivateKeys, z85_encode
-from gossip.effects import Send
-from gossip.events import Arrived, Event, LinkDown, LinkUp, Payload, PayloadFailed
-from gossip.memory import SeededEntropy
-from node.config import Limits, Links
+from crypto.keys import z85_encode
+from gossip.events import Arrived, LinkDown, LinkUp, Payload
+from node.config import Limits
 from node.errors import ConfigError
 from node.links.listener import MAX_SILENT
 from node.links.memory import resident_bytes
 from node.links.resolving import Lookup
-from node.links.transfer import CHUNK, Inbox, Outbox
-from node.links.transport import Transport
-from protocol.roster import Card, Roster, found, make_card
+from protocol.roster import found, make_card
+from tests.node.links.ends import (
+    NAMES,
+    PATIENCE_S,
+    SIGNATURE,
+    End,
+    card,
+    connect,
+    make_end,
+    now_ms,
+    raw_dealer,
+    run,
+    say,
+    send_payload,
+    up,
+)
 
 MIB = 2**20
-_Kind = TypeVar("_Kind")
-SIGNATURE = bytes(64)
-ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 60.0
-UNWATCHED = Links(heartbeat_s=5 * PATIENCE_S, silence_s=10 * PATIENCE_S)
-NAMES = ("a", "b", "c")
-
-
-@dataclass
-class End:
-    """One region's transport and all that it heard."""
-
-    name: str
-    keys: PrivateKeys
-    transport: Transport
-    poller: zmq.Poller
-    port: int
-    heard: list[Event] = field(default_factory=list)
-    admits: bool = True
-
-    def step(self, wait_ms: int = 5) -> None:
-        ready = dict(self.poller.poll(wait_ms))
-        for event in self.transport.events(ready, now_ms()):
-            self.heard.append(event)
-            if isinstance(event, LinkUp):  # the dialling side speaks first, as ``Peer`` does with its PING
-                self.transport.send(Send(event.region, b"hello", SIGNATURE, None, b""), now_ms())
-            if isinstance(event, Arrived) and self.admits and len(event.header) > 8:
-                size = int.from_bytes(event.header[:8], "big")
-                self.transport.admit(event.link, event.header[8:40], size, event.header[40:72], now_ms())
-
-    def of(self, kind: type[_Kind]) -> list[_Kind]:
-        return [event for event in self.heard if isinstance(event, kind)]
-
-
-def now_ms() -> int:
-    return time.monotonic_ns() // 10**6
-
-
-def run(ends: list[End], until: Callable[[], bool], limit_s: float = PATIENCE_S) -> None:
-    end = time.monotonic() + limit_s
-    while not until():
-        assert time.monotonic() < end, [(one.name, one.heard[-5:]) for one in ends]
-        for one in ends:
-            one.step()
-
-
-_open: list[Transport] = []
-
-
-def make_end(name: str, limits: Limits | None = None, port: int = 0, seed: str = "", links: Links = UNWATCHED) -> End:
-    keys = PrivateKeys.generate(SeededEntropy("transport", name, seed))
-    poller = zmq.Poller()
-    transport = Transport(name, keys, poller, links=links, limits=limits)
-    _open.append(transport)
-    return End(name, keys, transport, poller, transport.bind(f"tcp://127.0.0.1:{port}"))
-
-
-@pytest.fixture(autouse=True)
-def _all_closed() -> Iterator[None]:
-    yield
-    while _open:
-        _open.pop().close()
-
-
-def card(end: End) -> Card:
-    return make_card("test.example", end.name, [f"tcp://127.0.0.1:{end.port}"], end.keys)
-
-
-def connect(ends: list[End]) -> Roster:
-    roster = found([card(end) for end in ends])
-    for end in ends:
-        end.transport.set_roster(roster, card(end))
-    return roster
-
-
-@pytest.fixture
-def ends() -> list[End]:
-    return [make_end(name) for name in NAMES]
-
-
-@pytest.fixture
-def linked(ends: list[End]) -> list[End]:
-    connect(ends)
-    run(ends, lambda: all(up(end) == 2 for end in ends))
-    return ends
-
-
-def up(end: End) -> int:
-    return len(end.of(LinkUp)) - len(end.of(LinkDown))
-
-
-def say(end: End, to: str, header: bytes, payload: bytes | memoryview | None = None) -> None:
-    end.transport.send(Send(to, header, SIGNATURE, payload, hashlib.sha256(header).digest()), now_ms())
-
-
-def header_for(payload: bytes) -> tuple[bytes, bytes]:
-    """A made-up header that states its payload, and an eid."""
-    eid = hashlib.sha256(b"eid" + payload[:32]).digest()
-    return len(payload).to_bytes(8, "big") + eid + hashlib.sha256(payload).digest(), eid
-
-
-def send_payload(end: End, to: str, payload: bytes) -> bytes:
-    header, eid = header_for(payload)
-    end.transport.send(Send(to, header, SIGNATURE, payload, eid), now_ms())
-    return eid
-
-
-# ---------------------------------------------------------------- what arrives
-
-
-def test_a_header_arrives_with_its_signature_under_the_senders_name(linked: list[End]) -> None:
-    a, b, _ = linked
-    say(a, "b", b"to b")
-    say(b, "a", b"to a")
-    run(
-        linked,
-        lambda: any(e.header == b"to b" for e in b.of(Arrived)) and any(e.header == b"to a" for e in a.of(Arrived)),
-    )
-    assert next(e for e in b.of(Arrived) if e.header == b"to b") == Arrived(
-        next(e for e in b.of(Arrived) if e.header == b"to b").now_ms, "a", b"to b", SIGNATURE
-    )
-
-
-@pytest.mark.parametrize("size", [1, CHUNK, 2 * CHUNK + 3], ids=["one byte", "one chunk", "two chunks and a bit"])
-def test_a_payload_arrives_whole_in_both_directions(linked: list[End], size: int) -> None:
-    a, b, _ = linked
-    payload = np.random.default_rng(size).bytes(size)
-    send_payload(a, "b", payload)
-    send_payload(b, "a", payload)
-    run(linked, lambda: bool(a.of(Payload) and b.of(Payload)))
-    assert [bytes(e.data) for e in a.of(Payload) + b.of(Payload)] == [payload, payload]
-
-
-def test_a_payload_of_a_header_that_is_not_admitted_is_passed_over(linked: list[End]) -> None:
-    a, b, _ = linked
-    b.admits = False
-    send_payload(a, "b", bytes(3 * CHUNK))
-    say(a, "b", b"after")
-    run(linked, lambda: any(e.header == b"after" for e in b.of(Arrived)))
-    assert (b.of(Payload), b.of(PayloadFailed), b.of(LinkDown)) == ([], [], [])
-
-
-def test_an_altered_payload_fails(linked: list[End]) -> None:
-    a, b, _ = linked
-    header, eid = header_for(bytes(CHUNK))
-    a.transport.send(Send("b", header, SIGNATURE, bytes(CHUNK - 1) + b"x", eid), now_ms())
-    run(linked, lambda: bool(b.of(PayloadFailed)))
-    assert "SHA-256" in b.of(PayloadFailed)[0].reason
-
-
-def test_a_payload_beyond_what_may_be_under_way_is_not_taken() -> None:
-    inbox = Inbox(max_bytes=100)
-    assert inbox.admit(b"1" * 32, 60, bytes(32)) is None
-    assert "at most 100" in str(inbox.admit(b"2" * 32, 41, bytes(32)))
-
-
-def test_a_chunk_at_another_offset_than_the_next_fails_its_payload() -> None:
-    inbox = Inbox(max_bytes=100)
-    inbox.admit(b"1" * 32, 20, bytes(32))
-    assert inbox.chunk(b"1" * 32, 0, memoryview(bytes(10))) is None
-    assert "expected 10 of 20" in str(inbox.chunk(b"1" * 32, 0, memoryview(bytes(10))))
-    assert inbox.admitted_bytes == 0
-
-
-def test_a_chunk_beyond_the_size_fails_its_payload() -> None:
-    inbox = Inbox(max_bytes=100)
-    inbox.admit(b"1" * 32, 20, bytes(32))
-    assert isinstance(inbox.chunk(b"1" * 32, 0, memoryview(bytes(21))), str)
-
-
-def test_headers_overtake_the_chunks_of_payloads_but_not_their_own() -> None:
-    outbox = Outbox()
-    sent: list[object] = []
-    takes = iter([True, True, False])
-
-    def post(frames: object) -> object:
-        if not next(takes, True):
-            return None
-        sent.append(frames)
-        return _Done()
-
-    outbox.put(b"h1", SIGNATURE, bytes(2 * CHUNK), b"1" * 32)
-    assert not outbox.pump(post)  # type: ignore[arg-type]
-    outbox.put(b"h2", SIGNATURE, None, b"2" * 32)
-    assert outbox.pump(post)  # type: ignore[arg-type]
-    assert [frames[0] for frames in sent] == [b"h1", b"1" * 32, b"h2", b"1" * 32]  # type: ignore[index]
-
-
-def test_an_envelope_whose_payload_waits_is_not_queued_twice() -> None:
-    outbox = Outbox()
-    for _ in range(2):
-        outbox.put(b"h1", SIGNATURE, bytes(10), b"1" * 32)
-    assert len(outbox) == 2  # a header and a payload
-
-
-class _Done:
-    done = True
-
-
-# ---------------------------------------------------------------- who gets in
-
-
-def test_a_region_is_not_admitted_until_it_is_on_the_roster(ends: list[End]) -> None:
-    a, b, c = ends
-    everybody = found([card(end) for end in ends])
-    a.transport.set_roster(everybody, card(a))
-    b.transport.set_roster(everybody, card(b))
-    c.transport.set_roster(found([card(b), card(c)]), card(c))
-    run(ends, lambda: bool(b.of(LinkUp)))
-    assert all(e.region != "a" for e in c.of(LinkUp))
-    c.transport.set_roster(everybody, card(c))
-    run(ends, lambda: any(e.region == "a" for e in c.of(LinkUp)))
-
-
-def test_a_key_outside_the_roster_is_denied(ends: list[End]) -> None:
-    a, b, _ = ends
-    connect([a, b])
-    stranger = make_end("a", seed="somebody else")  # the name of a, and its roster, but not its key
-    stranger.transport.set_roster(found([card(a), card(b)]), card(a))
-    a.transport.close()
-    wait = time.monotonic() + 1.0
-    run([b, stranger], lambda: time.monotonic() > wait)
-    assert b.of(LinkUp) == stranger.of(LinkUp) == []
-
-
-# ---------------------------------------------------------------- what breaks
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.parametrize("gone", ["a", "b"], ids=["the dialling side", "the listening side"])
@@ -282,17 +60,6 @@ def test_a_region_that_comes_back_is_linked_again(linked: list[End]) -> None:
     run(again, lambda: up(a) == up(c) == up(back) == 2)
     send_payload(back, "a", b"I am back")
     run(again, lambda: bool(a.of(Payload)))
-
-
-def raw_dealer(end: End, server: End, context: zmq.Context[zmq.Socket[bytes]] | None = None) -> zmq.Socket[bytes]:
-    """A socket with a member's key that says what it likes."""
-    dealer: zmq.Socket[bytes] = (context or zmq.Context.instance()).socket(zmq.DEALER)
-    dealer.linger = 0
-    dealer.curve_serverkey = z85_encode(server.keys.curve_public).encode()
-    dealer.curve_publickey = z85_encode(end.keys.curve_public).encode()
-    dealer.curve_secretkey = z85_encode(end.keys.curve).encode()
-    dealer.connect(f"tcp://127.0.0.1:{server.port}")
-    return dealer
 
 
 @pytest.mark.parametrize(
@@ -360,7 +127,8 @@ BUSY = """
 import time
 from node.config import Links
 from gossip.events import Arrived, LinkDown, LinkUp
-from tests.node.test_transport import card, found, make_end, run
+from protocol.roster import found
+from tests.node.links.ends import card, make_end, run
 b, c = make_end("b"), make_end("c", links=Links(heartbeat_s=0.1, silence_s=60))
 c.transport.set_roster(found([card(b), card(c)]), card(c))
 print(c.port, flush=True)
