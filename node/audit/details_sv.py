@@ -311,6 +311,12 @@ _FILES: Sequence[tuple[str, str]] = (
     ("it is of the log {log}", "den gäller loggen {log}"),
     ("the key is that of {log}", "nyckeln är den för {log}"),
     ("the line of {name}", "raden från {name}"),
+    ("a note cannot be read", "en anteckning går inte att läsa"),
+    (
+        "a note: the checkpoint is not signed by {log}",
+        "en anteckning: kontrollpunkten är inte undertecknad av {log}",
+    ),
+    ("a note: the line of {name} does not hold", "en anteckning: raden från {name} håller inte"),
     ("{where} cannot be read", "{where} går inte att läsa"),
     ("{where}: the line of {name} does not hold", "{where}: raden från {name} håller inte"),
     ("{where}: the checkpoint is not signed by {log}", "{where}: kontrollpunkten är inte undertecknad av {log}"),

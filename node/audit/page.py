@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from node.audit import longterm, releases
+from node.audit import longterm, outside, releases
 from node.audit.altered import sentence
 from node.audit.catalogue import phrase, words
 from node.audit.exceptions import section
@@ -96,6 +96,7 @@ class _Page:
             self._first(), self._findings("findings", self._grave), self._questions(), self._pictures(),
             self._findings("known", self._known), self._coverage(),
             self._studies(), releases.section(self._report.released, self._report.lang),
+            outside.section(self._report.sightings, self._report.lang),
             longterm.section(self._report.protected, self._report.lang),
             section(self._report.exceptions, self._report.lang), self._limits(), self._glossary(),
             self._files(),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from node.audit import longterm, releases
+from node.audit import longterm, outside, releases
 from node.audit.altered import Altered, altered
 from node.audit.catalogue import phrase
 from node.audit.checks.cross import Match
@@ -53,6 +53,7 @@ class Report:
         exceptions: Gates of data that were let through by decision.
         released: What was let out, by region and place.
         protected: How far each log is protected for the long term.
+        sightings: What outside witnesses saw.
         altered: What was altered, by the fingerprint of the finding that tells it; not in the JSON.
     """
 
@@ -74,6 +75,7 @@ class Report:
     exceptions: tuple[Exempted, ...] = ()
     released: tuple[releases.Released, ...] = ()
     protected: tuple[Protection, ...] = ()
+    sightings: tuple[outside.Sighting, ...] = ()
     altered: Mapping[str, Altered] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Json]:
@@ -118,6 +120,7 @@ class Report:
             "exceptions": [one.to_json() for one in self.exceptions],
             "releases": [one.to_json() for one in self.released],
             "long_term": [longterm.to_json(one) for one in self.protected],
+            "witnesses": [outside.to_json(one) for one in self.sightings],
             "entries": self.entries,
             "signatures": self.signatures,
         }
@@ -153,6 +156,8 @@ class Report:
         if self.released:
             told = [releases.line(one, self.lang) for one in self.released]
             lines += ["", releases.head(self.lang), *(f"  {one}" for one in told)]
+        if self.sightings:
+            lines += ["", outside.head(self.lang), *(f"  {outside.line(one, self.lang)}" for one in self.sightings)]
         if any(one.has_key for one in self.protected):
             lines += ["", longterm.head(self.lang), *(f"  {longterm.line(one, self.lang)}" for one in self.protected)]
         if self.exceptions:
@@ -188,6 +193,7 @@ def report(
     signatures: int,
     unchecked: int,
     protected: Sequence[Protection] = (),
+    witnesses: Sequence[outside.Witnessed] = (),
     require: Sequence[str] = (),
     lang: str = "en",
 ) -> Report:
@@ -215,6 +221,7 @@ def report(
         budget=teller.budget(),
         exceptions=exceptions(logs),
         protected=longterm.together(protected),
+        sightings=outside.sightings(witnesses, logs),
         released=releases.releases(one for record in records.values() for one in record.released),
         altered=altered(findings, logs),
     )

@@ -27,6 +27,8 @@ from node.audit.context import Context, contexts
 from node.audit.evidence import rotation_piece
 from node.audit.findings import Finding, Severity, ordered
 from node.audit.openings import Inside, gathered
+from node.audit.outside import Witnessed
+from node.audit.outside import heads as outside_heads
 from node.audit.reading import Register, label_of, read_bundle
 from node.audit.report import Report, report
 from node.audit.signatures import DoubtError, Signatures
@@ -48,6 +50,7 @@ class _Outcome:
     rotations: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     inside: Inside = field(default_factory=Inside)
     protected: list[Protection] = field(default_factory=list)
+    outside: Sequence[Witnessed] = ()
 
     def add_unnamed(self, other: _Outcome, source: str) -> None:
         """Take over what was found with keys that no roster holds: anybody can have made them, so nobody is named."""
@@ -70,6 +73,7 @@ class _Asked:
     fast: bool
     as_of: int | None
     inside: Inside
+    outside: Sequence[Witnessed] = ()
 
 
 def verify(
@@ -83,6 +87,7 @@ def verify(
     jobs: int = 1,
     progress: Callable[[str], None] = lambda _: None,
     inside: Inside | None = None,
+    outside: Sequence[Witnessed] = (),
 ) -> Report:
     """Return what the bundles prove, contradict and leave open.
 
@@ -98,6 +103,7 @@ def verify(
         jobs: How many processes check signatures.
         progress: Is told in words how far the audit is, where it takes its time.
         inside: A region's own vault, for an audit inside it.
+        outside: What outside witnesses saw.
 
     Raises:
         StudyError: The first bytes of a study id fit none, or several.
@@ -107,7 +113,7 @@ def verify(
     collecting = gc.isenabled()
     gc.disable()
     try:
-        asked = _Asked(len(bundles), study, require, lang, fast, as_of, inside or Inside())
+        asked = _Asked(len(bundles), study, require, lang, fast, as_of, inside or Inside(), outside)
         return _verify(bundles, asked, signatures, progress)
     finally:
         signatures.close()
@@ -148,7 +154,7 @@ def _checked(
     signatures: Signatures,
     statements: Statements,
 ) -> Report:
-    outcome = _Outcome([*findings], inside=asked.inside)
+    outcome = _Outcome([*findings], inside=asked.inside, outside=asked.outside)
     under = contexts(signatures, statements, held.plans, held.rosters, study, held.rivals)
     for context in under:
         follow(context, read, held.rosters.values())
@@ -178,6 +184,7 @@ def _checked(
         signatures=signatures.valid + statements.valid,
         unchecked=len(outcome.unchecked),
         protected=outcome.protected,
+        witnesses=asked.outside,
         require=asked.require,
         lang=asked.lang,
     )
@@ -263,10 +270,11 @@ def _audit(
         _note(context, log, outcome)
     bundles = list({bundle.label: bundle for bundle, _ in mine}.values())
     lines, shown, false = gather_lines(context, bundles)
-    crossing = cross(context, logs, bundles, as_of, shown)
+    seen, invented = outside_heads(context, outcome.outside)
+    crossing = cross(context, logs, bundles, as_of, [*shown, *seen])
     far, uncovered = protection(context, logs, bundles, lines)
     outcome.protected += far
-    outcome.findings += [*false, *crossing.findings, *uncovered]
+    outcome.findings += [*false, *invented, *crossing.findings, *uncovered]
     for region, match in crossing.matches.items():
         total = outcome.matches.setdefault(region, Match())
         total.held += match.held

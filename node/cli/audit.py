@@ -102,6 +102,17 @@ def _study_id(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     metavar="FILE",
     help="With --inside and --study: the region's signed note on the report, as --json prints it.",
 )
+@click.option(
+    "--witness",
+    "witnesses",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="What an outside witness saw (landsting witness export); may be repeated.",
+)
+@click.option(
+    "--witness-key", "witness_keys", multiple=True, metavar="KEY", help="Its public key, from the witness itself."
+)
 @_common
 def verify(
     bundles: Sequence[Path],
@@ -116,6 +127,8 @@ def verify(
     jobs: int,
     inside: Path | None,
     note: Path | None,
+    witnesses: Sequence[Path],
+    witness_keys: Sequence[str],
     as_json: bool,
 ) -> None:
     """Check evidence bundles and say what they prove.
@@ -123,7 +136,9 @@ def verify(
     Without --study every study found is checked, and none is confirmed; the first digits of an id name a
     study, and only the whole id confirms it.
     """
+    from crypto.errors import CryptoError
     from node.audit.catalogue import LANGUAGES
+    from node.audit.outside import read_files
     from node.audit.verification import StudyError
     from node.audit.verification import verify as run
 
@@ -133,7 +148,19 @@ def verify(
             raise click.UsageError(f"--require {word}: it knows {', '.join(REQUIRE)}")
     if lang not in LANGUAGES:
         raise click.UsageError(f"--lang {lang} is not in this version; it knows {', '.join(LANGUAGES)}")
-    options = {"require": asked, "lang": lang, "fast": fast, "as_of": as_of, "jobs": jobs, "progress": _progress}
+    try:
+        outside = read_files(witnesses, witness_keys)
+    except CryptoError as error:
+        raise click.UsageError(f"--witness: {error}") from error
+    options = {
+        "outside": outside,
+        "require": asked,
+        "lang": lang,
+        "fast": fast,
+        "as_of": as_of,
+        "jobs": jobs,
+        "progress": _progress,
+    }
     if note is not None and (inside is None or study is None or len(study) != 32):
         raise click.UsageError("--note goes with --inside HOME and the whole id in --study")
     try:

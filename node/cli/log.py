@@ -135,8 +135,15 @@ def in_words(at: int, entry: dict[str, Any]) -> str:
 
 @log.command()
 @home_option
+@click.option(
+    "--for-witness",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write it for an outside witness, with the proof that it goes on from what that one has seen.",
+)
+@click.option("--since", type=click.IntRange(0), default=0, metavar="N", help="How many entries that witness has seen.")
 @common
-def head(home: Path, as_json: bool) -> None:
+def head(home: Path, for_witness: Path | None, since: int, as_json: bool) -> None:
     """Print the newest signed checkpoint, and who confirmed the log last, up to where."""
     from node.home import Home
     from node.store.storage import StoreReader
@@ -146,6 +153,8 @@ def head(home: Path, as_json: bool) -> None:
         text = reader.checkpoint_note().decode("utf-8")
         given = reader.copies.cosignatures(opened.origin)
         lines = [one for one in reader.copies.protected() if one.origin == opened.origin]
+    if for_witness is not None:
+        _for_witness(opened, text.encode(), since, for_witness)
     newest = {one.by: one for one in given}  # ascending by size: the last one stays
     if as_json:
         origin, size, root = text.split("\n")[:3]
@@ -158,6 +167,26 @@ def head(home: Path, as_json: bool) -> None:
         say(f"confirmed by {name} up to {one.size} entries, {_when(one.t_s * 1000)}")
     if lines:
         say(f"protected for the long term (post-quantum) up to entry {max(one.size for one in lines) - 1}")
+
+
+def _for_witness(home: Any, note: bytes, since: int, out: Path) -> None:
+    """Write the request to a witness: a signed head and hashes, no entry."""
+    from itertools import islice
+
+    from crypto.merkle import Tree
+    from crypto.note import parse_checkpoint, parse_note
+    from node.store.storage import StoreReader
+    from protocol.outside import Request
+
+    size = parse_checkpoint(parse_note(note).body).size
+    if since > size:
+        raise Refusal(
+            "VALUE", f"--since {since}, and this log has {size} entries", f"at most {size}",
+            "a witness that has seen more saw what this log has lost: landsting restore",
+        )  # fmt: skip
+    with StoreReader(home) as reader:
+        tree = Tree(digest for _, digest in islice(reader.entries(), size))
+    out.write_bytes(Request(since, tuple(tree.consistency_path(since, size)), note).encode())
 
 
 @log.command()

@@ -30,6 +30,7 @@ FAMILIES: dict[str, tuple[str, str]] = {
     "log": ("node.cli.log:log", "Read and export the signed update log."),
     "model": ("node.cli.model:model", "List and export trained models."),
     "synth": ("node.cli.synth:synth", "Make synthetic data, measure them, and let them out."),
+    "witness": ("node.cli.witness:witness", "An outside witness: signs heads of logs that it has seen."),
     "audit": ("node.cli.audit:audit", "Check update logs, offline, trusting nobody."),
     "topology": ("node.cli.topology:topology", "Who may talk to whom, and what it costs."),
     "bench": ("node.cli.bench:bench", "Our figures beside their limits."),

@@ -63,7 +63,7 @@ def test_the_json_report_has_what_the_demo_and_the_page_read(small: Small, bundl
     report = json.loads(result.output)
     assert report.keys() == {
         "format", "verdict", "sentence", "masking", "lab", "studies", "questions", "findings", "coverage", "entries",
-        "signatures", "exceptions", "releases", "long_term",
+        "signatures", "exceptions", "releases", "long_term", "witnesses",
     }  # fmt: skip
     assert (report["verdict"], report["masking"], report["lab"]) == ("clean", "strict", False)
     assert report["studies"][0]["accepted"] == list(small.names)

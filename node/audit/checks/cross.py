@@ -226,7 +226,10 @@ class _Origin:
             self._find("LS-TRUNCATED", last, "", pieces, 1, values=values)
             return
         size, studies = reference.tree.size, self._context.studies
-        later = [head for head in self._seen if head.checkpoint.size > size and head.study in studies]
+        later = [
+            head for head in self._seen
+            if head.checkpoint.size > size and (head.study in studies or self._is_missing(reference, head))
+        ]  # fmt: skip
         later = [head for head in later if self._as_of is None or (head.round or 0) <= self._as_of]
         if later:
             head = later[-1]
@@ -243,6 +246,11 @@ class _Origin:
                     roster=self._context.roster_hash,
                 )
             )
+
+    def _is_missing(self, reference: CheckedLog, head: Head) -> bool:
+        """Whether an outside witness saw entries that a log must hold, which says that it was handed over later."""
+        times = reference.raw.times
+        return self._as_of is None and head.t_s is not None and bool(times) and times[-1] >= head.t_s * 1000
 
     def _is_asked(self, statement: Statement) -> bool:
         return epochs.is_within(statement, self._as_of)

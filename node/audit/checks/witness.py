@@ -34,6 +34,7 @@ class Head:
         signed: Key of the log and its signature; None for a mirror, which has the whole note.
         study, round: Of the entry that cites it; None for a mirror.
         mirror, tree: Its note, and the tree over the hashes that the holder keeps.
+        t_s: When an outside witness whose key is known saw it, Unix seconds.
     """
 
     checkpoint: Checkpoint
@@ -43,6 +44,7 @@ class Head:
     round: int | None = None
     mirror: bytes = b""
     tree: Tree | None = None
+    t_s: int | None = None
 
     @property
     def note(self) -> bytes:

@@ -33,6 +33,8 @@ def _parser() -> _Parser:
     verify.add_argument("--as-of", type=int, metavar="ROUND", help="the last round that is looked at")
     verify.add_argument("--report", type=Path, metavar="FILE", help="write the report as one HTML page, too")
     verify.add_argument("--date", metavar="D", help="a date to print on the page")
+    verify.add_argument("--witness", type=Path, action="append", default=[], metavar="FILE", help="what a witness saw")
+    verify.add_argument("--witness-key", action="append", default=[], metavar="KEY", help="its public key")
     verify.add_argument("--json", action="store_true")
     explain = commands.add_parser("explain", help="say what a code means")
     explain.add_argument("code")
@@ -61,7 +63,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _verify(parser: _Parser, args: argparse.Namespace) -> int:
+    from crypto.errors import CryptoError
     from node.audit.inputs import inputs_of
+    from node.audit.outside import read_files
     from node.audit.page import page
     from node.audit.verification import StudyError, verify
 
@@ -77,11 +81,15 @@ def _verify(parser: _Parser, args: argparse.Namespace) -> int:
         parser.error(f"--require {args.require}: it knows all-logs, replay, openings")
     progress = (lambda words: print(f"\r\033[K{words}", end="", file=sys.stderr)) if sys.stderr.isatty() else _quiet
     try:
+        outside = read_files(args.witness, args.witness_key)
         report = verify(
-            args.bundles, study=study, require=required, lang=args.lang, as_of=args.as_of, progress=progress
-        )
+            args.bundles, study=study, require=required, lang=args.lang, as_of=args.as_of, progress=progress,
+            outside=outside,
+        )  # fmt: skip
     except StudyError as error:
         parser.error(f"--study {error}")
+    except CryptoError as error:
+        parser.error(f"--witness: {error}")
     if args.report is not None:
         args.report.write_text(page(report, inputs_of(args.bundles), args.date), encoding="utf-8")
     if args.json:
