@@ -1,23 +1,22 @@
-"""What sums give away: by hand, then both theorems, then the figures of the reference table."""
+"""What sums give away: by hand, then both theorems."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from fractions import Fraction
 from itertools import combinations
 
-import networkx as nx
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from topologies import Schedule, TopologyError, build
-from topologies.coalitions import attackers, exposed_to_one, least_coalition, least_hidden, least_in_degree
+from tests.topologies.privacies import mixing_of
+from topologies import TopologyError
+from topologies.coalitions import attackers, least_coalition, least_hidden
 from topologies.field import P, Span, times
-from topologies.integers import Mixing, uniform_mixing
+from topologies.integers import Mixing
 from topologies.privacy import (
     Attacker,
     Lasting,
@@ -29,32 +28,16 @@ from topologies.privacy import (
 )
 from topologies.symmetry import coalitions_of, symmetries, twin_groups
 
-
-def _mixing(label: str, n: int) -> Mixing:
-    """Return uniform weights of a label; some graphs are drawn here, no label has them."""
-    if label == "exponential":
-        steps = [1 << k for k in range(n.bit_length() - 1)]
-        edges = {(min(i, (i + s) % n), max(i, (i + s) % n)) for i in range(n) for s in steps}
-        return uniform_mixing(Schedule(n, [sorted(edges)]))
-    if label == "random":
-        graph = nx.gnp_random_graph(n, 2 * math.log(n) / n, seed=0)
-        return uniform_mixing(Schedule(n, [list(graph.edges)]))
-    if label == "cube":
-        bits = [1 << k for k in range(n.bit_length() - 1)]
-        return uniform_mixing(Schedule(n, [[(i, i | b) for i in range(n) for b in bits if not i & b]]))
-    return uniform_mixing(Schedule(n, build(label, n)))
-
-
 # By hand
 
 
 def test_a_leaf_is_told_its_only_neighbours_value() -> None:
-    assert seen_in_one_round(_mixing("path", 3), [0]) == {1}
-    assert seen_in_one_round(_mixing("path", 3), [1]) == set()
+    assert seen_in_one_round(mixing_of("path", 3), [0]) == {1}
+    assert seen_in_one_round(mixing_of("path", 3), [1]) == set()
 
 
 def test_on_a_ring_of_four_two_neighbours_see_the_other_two() -> None:
-    ring = _mixing("ring", 4)
+    ring = mixing_of("ring", 4)
     assert seen_in_one_round(ring, [0]) == set()
     assert seen_in_one_round(ring, [0, 1]) == {2, 3}
     # 0 and 2 have the same neighbours: two sums that are one.
@@ -63,31 +46,31 @@ def test_on_a_ring_of_four_two_neighbours_see_the_other_two() -> None:
 
 def test_on_a_ring_of_four_one_region_works_out_the_opposite_ones_lasting_contribution() -> None:
     # Round 0 gives u1 + u3. Round 1 gives x1 + x3 = (u1 + u3)(1 + 1/3) + 2/3 (u0 + u2): u2 is left.
-    assert exposed(_mixing("ring", 4), [0], 1) == set()
-    assert exposed(_mixing("ring", 4), [0], 2) == {2}
-    assert isolated(_mixing("ring", 4), [0], 2, Attacker.CONST) == {(2, 0)}
+    assert exposed(mixing_of("ring", 4), [0], 1) == set()
+    assert exposed(mixing_of("ring", 4), [0], 2) == {2}
+    assert isolated(mixing_of("ring", 4), [0], 2, Attacker.CONST) == {(2, 0)}
 
 
 def test_among_all_with_all_only_all_but_one_see_the_last() -> None:
-    complete = _mixing("complete", 4)
+    complete = mixing_of("complete", 4)
     for attacker in Attacker:
         assert isolated(complete, [0, 1], 6, attacker) == set()
     assert isolated(complete, [0, 1, 2], 2, Attacker.FRESH) == {(3, 0), (3, 1)}
 
 
 def test_unmasked_a_region_sees_each_neighbour() -> None:
-    assert exposed(_mixing("torus:3x3", 9), [0], 18, clear=True) == {1, 2, 3, 6}
-    assert seen_in_one_round(_mixing("ring", 5), [0], clear=True) == {1, 4}
+    assert exposed(mixing_of("torus:3x3", 9), [0], 18, clear=True) == {1, 2, 3, 6}
+    assert seen_in_one_round(mixing_of("ring", 5), [0], clear=True) == {1, 4}
 
 
 def test_only_first_models_are_unknown_to_init() -> None:
-    ring = _mixing("ring", 4)
+    ring = mixing_of("ring", 4)
     assert isolated(ring, [0], 1, Attacker.INIT) == set()
     assert isolated(ring, [0], 2, Attacker.INIT) == {(2, 0)}
 
 
 def test_a_published_model_is_one_more_row() -> None:
-    complete = _mixing("complete", 3)
+    complete = mixing_of("complete", 3)
     assert isolated(complete, [0], 1, Attacker.CONST, published=[0]) == set()
     weights = [np.array([[2, 1, 1], [1, 3, 0], [1, 0, 3]])]
     assert isolated(Mixing(weights), [0], 1, Attacker.CONST) == set()
@@ -108,7 +91,7 @@ def test_weights_that_do_not_sum_to_the_denominator_are_refused() -> None:
 
 def test_a_coalition_of_nobody_is_refused() -> None:
     with pytest.raises(ValueError, match="one region or more"):
-        isolated(_mixing("ring", 4), [], 1, Attacker.CONST)
+        isolated(mixing_of("ring", 4), [], 1, Attacker.CONST)
 
 
 def test_who_receives_nothing_and_a_coalition_of_everybody_learn_nothing() -> None:
@@ -119,7 +102,7 @@ def test_who_receives_nothing_and_a_coalition_of_everybody_learn_nothing() -> No
         assert lasting_share(lone, [0], 3, 0.0, clear=clear).tolist() == [1, 0]
         assert fresh_share(lone, [0], 3, clear=clear).tolist() == [1, 0]
     for attacker in Attacker:
-        assert isolated(_mixing("ring", 4), range(4), 3, attacker) == set()
+        assert isolated(mixing_of("ring", 4), range(4), 3, attacker) == set()
 
 
 def test_a_span_knows_which_unit_vectors_it_holds() -> None:
@@ -217,7 +200,7 @@ def test_theorem_2_twins_hide_behind_each_other(
 
 @pytest.mark.parametrize("m", [3, 4, 5])
 def test_twins_but_one_see_the_last_and_twins_but_two_see_nobody(m: int) -> None:
-    two_groups = _mixing(f"groups:{m}", 2 * m)
+    two_groups = mixing_of(f"groups:{m}", 2 * m)
     assert exposed(two_groups, range(m - 1), 4 * m) == {m - 1}
     assert exposed(two_groups, [*range(m - 2), *range(m, 2 * m)], 4 * m) == set()
 
@@ -276,23 +259,23 @@ def test_the_share_explained_is_the_formula_of_dense_matrices(
 
 
 def test_symmetries_of_a_torus_bring_every_region_to_every_other() -> None:
-    assert attackers(_mixing("torus:4x4", 16)) == [(0, 16)]
-    assert attackers(_mixing("star", 5)) == [(0, 1), (1, 4)]
+    assert attackers(mixing_of("torus:4x4", 16)) == [(0, 16)]
+    assert attackers(mixing_of("star", 5)) == [(0, 1), (1, 4)]
 
 
 def test_orbits_of_pairs_on_a_ring_are_its_distances() -> None:
-    ring = _mixing("ring", 8)
+    ring = mixing_of("ring", 8)
     pairs = coalitions_of(8, 2, list(symmetries(ring.weights)))
     assert pairs.tolist() == [[0, 1], [0, 2], [0, 3], [0, 4]]
 
 
 def test_four_open_groups_in_a_ring_are_two_groups_of_twice_the_size() -> None:
-    assert [len(group) for group in twin_groups(_mixing("groups:4", 16).weights)] == [8, 8]
-    assert [len(group) for group in twin_groups(_mixing("groups:4", 20).weights)] == [4] * 5
+    assert [len(group) for group in twin_groups(mixing_of("groups:4", 16).weights)] == [8, 8]
+    assert [len(group) for group in twin_groups(mixing_of("groups:4", 20).weights)] == [4] * 5
 
 
 def test_a_search_that_is_stopped_says_how_far_it_came() -> None:
-    torus = _mixing("torus:4x4", 16)
+    torus = mixing_of("torus:4x4", 16)
     sees = Lasting(torus, 32)
     found = least_coalition(torus, lambda a: seen_in_one_round(torus, a), max_size=4, keep_going=lambda k, *_: k < 3)
     assert (found.least, found.searched_to, found.at_most) == (None, 2, 4)
@@ -301,7 +284,7 @@ def test_a_search_that_is_stopped_says_how_far_it_came() -> None:
 
 
 def test_what_theorem_2_rules_out_is_not_searched() -> None:
-    complete = _mixing("complete", 8)
+    complete = mixing_of("complete", 8)
     sizes: set[int] = set()
 
     def sees(members: Sequence[int]) -> frozenset[int]:
@@ -312,132 +295,7 @@ def test_what_theorem_2_rules_out_is_not_searched() -> None:
     assert sizes == {least_hidden(complete)} == {7}
 
 
-# The reference table
-
-
-# Columns: label, regions, largest coalition searched; then least coalition fresh and const, others that one
-# region works out with and without masks (mean), R2 of fresh contributions. None: the reference has no figure.
-# ``regular`` is the draw of seed 0, ``random`` is G(n, 2 ln n / n) of seed 0. The reference says that its R2 is over
-# four rounds; all its cells are those of two, and two of them (regular:4 of 8, regular:6 of 12) only those.
-SMALL = [
-    ("ring", 4, 3, "2", "1", 1, 3, 0.50),
-    ("complete", 4, 3, "3", "3", 0, 3, 0.33),
-    ("ring", 8, 4, "2", "1", 1, 7, 0.50),
-    ("regular:4", 8, 4, "3", "1", 1, 6.2, 0.27),
-    ("exponential", 8, 4, "3", "1", 1, 7, 0.20),
-    ("star", 8, 4, "1", "1", 0.9, 1.8, 1.00),
-    ("random", 8, 4, "2", "1", 5.1, 7, 0.50),
-    ("groups:4", 8, 4, "4", "3", 0, 4, 0.25),
-    ("complete", 8, 4, ">4", ">4", 0, 7, 0.14),
-    ("ring", 9, 4, "2", "2", 0, 8, 0.50),
-    ("torus:3x3", 9, 4, "4", "4", 0, 4, 0.25),
-    ("regular:4", 9, 4, "3", "1", 7.1, 8, 0.26),
-    ("torus:3x4", 12, 4, "4", "1", 1, 7, 0.25),
-    ("regular:4", 12, 4, "3", "1", 11, 11, 0.25),
-    ("regular:6", 12, 4, "3", "1", 11, 11, 0.17),
-    ("groups:4:closed", 12, 4, ">4", ">4", 0, 11, 0.09),
-    ("ring", 16, 3, "2", "1", 1, 15, 0.50),
-    ("torus:4x4", 16, 3, ">3", "1", 1, 9, 0.25),
-    ("cube", 16, 3, ">3", "1", 1, 9, 0.25),
-    ("regular:3", 16, 3, "3", "1", 14.1, 15, 0.34),
-    ("regular:4", 16, 3, "3", "1", 15, 15, 0.26),
-    ("regular:6", 16, 3, "3", "1", 11.2, 14.6, 0.18),  # the reference has 15: one figure for three graphs, 15, 15, 14.6
-    ("exponential", 16, 3, ">3", "1", 1, 15, 0.14),
-    ("random", 16, 3, "2", "1", 15, 15, 0.50),
-    ("cliques:4x4", 16, 3, "3", "3", 0, None, None),
-    ("groups:4", 16, 3, ">3", ">3", 0, 8, 0.13),
-    ("groups:4:closed", 16, 3, ">3", "3", 0, 11, 0.10),
-    ("cliques:3x3", 9, 3, "2", "2", None, None, None),
-    ("cliques:3x4", 12, 3, "2", "2", None, None, None),
-    ("cliques:3x3x3", 27, 2, "2", "2", None, None, None),
-    ("cliques:2x4", 8, 3, "1", "1", None, None, None),
-]
-LARGE = [
-    ("regular:4", 20, 2, ">2", "1", 19, 19, 0.25),
-    ("groups:4", 20, 2, ">2", ">2", 0, 8, 0.13),  # 0.125 here, printed as 0.12 in the reference
-    ("groups:4:closed", 20, 2, ">2", ">2", 0, 11, 0.10),
-    ("regular:3", 32, 2, ">2", "1", 31, 31, 0.34),
-    ("regular:4", 32, 2, ">2", "1", 31, 31, 0.25),
-    ("regular:6", 32, 2, ">2", "1", 31, 31, 0.18),
-    ("regular:8", 32, 2, ">2", "1", 31, 31, 0.13),  # there a range down to 0.18, which is regular:6's
-    ("torus:4x8", 32, 1, ">1", "1", 1, 15, 0.25),
-    ("cube", 32, 1, ">1", "1", 1, 11, 0.20),
-    ("groups:4", 32, 2, ">2", ">2", 0, 8, 0.13),
-    ("groups:4:closed", 32, 2, ">2", ">2", 0, 11, 0.10),
-]
-Row = tuple[str, int, int, str, str, float | None, float | None, float | None]
-
-
-def _id(row: Row) -> str:
-    return f"{row[0]} of {row[1]}"
-
-
-@pytest.mark.attack("S11")
-@pytest.mark.parametrize("row", SMALL, ids=_id)
-def test_a_row_of_the_reference_table(row: Row) -> None:
-    _check(row, rounds=min(2 * row[1], 24))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("row", LARGE, ids=_id)
-def test_a_row_of_the_reference_table_for_more_regions(row: Row) -> None:
-    _check(row, rounds=64 if row[1] == 32 else 24)
-
-
-def _check(row: Row, rounds: int) -> None:
-    label, n, cap, fresh, const, masked, clear, r2 = row
-    mixing = _mixing(label, n)
-    lasting, alone = Lasting(mixing, rounds), attackers(mixing)
-    assert _least(mixing, lambda members: seen_in_one_round(mixing, members), cap) == fresh
-    assert _least(mixing, lasting.exposes, cap) == const
-    # A digit that is printed may be half a unit off.
-    if masked is not None:
-        assert exposed_to_one(lasting, alone) == pytest.approx(masked, abs=0.0501)
-    if clear is not None:
-        assert exposed_to_one(lasting, alone, clear=True) == pytest.approx(clear, abs=0.0501)
-    if r2 is not None:
-        worst = max(np.delete(fresh_share(mixing, [region], 2), region).max() for region, _ in alone)
-        assert worst == pytest.approx(r2, abs=0.00501)
-
-
-# Lasting plus as much that is new, 32 rounds, one curious region, worst target: masked, unmasked.
-SOFT = [
-    ("ring", 0.38, 0.76),
-    ("torus:4x4", 0.17, 0.81),
-    ("regular:4", 0.25, 0.91),
-    ("regular:6", 0.14, 0.93),
-    ("exponential", 0.11, 0.92),
-    ("groups:4", 0.09, 0.93),
-    ("groups:4:closed", 0.10, 0.97),
-    ("complete", 0.06, 0.97),
-]
-
-
-@pytest.mark.parametrize(("label", "masked", "clear"), SOFT, ids=[row[0] for row in SOFT])
-def test_the_share_explained_of_sixteen_regions(label: str, masked: float, clear: float) -> None:
-    mixing = _mixing(label, 16)
-    for is_clear, expected in ((False, masked), (True, clear)):
-        shares = (np.delete(lasting_share(mixing, [i], 32, 1.0, clear=is_clear), i) for i, _ in attackers(mixing))
-        assert max(share.max() for share in shares) == pytest.approx(expected, abs=0.00501)
-
-
-@pytest.mark.parametrize(("n", "size"), [(9, 2), (16, 3)], ids=["3x3", "4x4"])
-def test_clique_products_have_the_least_coalition_of_their_sides(n: int, size: int) -> None:
-    side = size + 1
-    mixing = _mixing(f"cliques:{side}x{side}", n)
-    assert least_in_degree(mixing) == size
-    assert least_coalition(mixing, lambda a: seen_in_one_round(mixing, a), max_size=4).least == size
-
-
-def test_sixteen_open_groups_of_four_need_seven_because_they_are_two_of_eight() -> None:
-    mixing = _mixing("groups:4", 16)
-    assert least_coalition(mixing, Lasting(mixing, 32).exposes, max_size=3).least == 7
-    assert least_coalition(mixing, lambda a: seen_in_one_round(mixing, a), max_size=3).least == 8
-
-
-def _least(mixing: Mixing, sees: Callable[[Sequence[int]], Collection[int]], cap: int) -> str:
-    found = least_coalition(mixing, sees, max_size=cap)
-    return str(found.least) if found.least is not None and found.least <= cap else f">{cap}"
+# ---------------------------------------------------------------- oracles
 
 
 # Oracles: the algorithm as it is written, in fractions and in dense matrices
