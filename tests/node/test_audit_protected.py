@@ -14,12 +14,13 @@ from crypto.keys import PrivateKeys
 from crypto.mldsa import ReleaseKey, make_release_key
 from crypto.note import Checkpoint, checkpoint_body, note_key_id, parse_checkpoint, parse_note, sign_note
 from node.audit import Report, check_finding, verify
+from node.tamper.files import edited
 from protocol.entries import decode_entry
 from protocol.keys import Revocation, rotation
 from protocol.release_line import RELEASE, cosigned_message, line_of, release_name
 from protocol.roster import make_card
 from tests.node import court
-from tests.node.audit_network import NETWORK, Home, Small, rewrite, seeded
+from tests.node.audit_network import NETWORK, Home, Small, rewrite, seeded, with_leaves
 
 Files = dict[str, bytes]
 NAME = release_name(NETWORK, "vgr")
@@ -275,6 +276,20 @@ def test_a_release_key_put_into_the_card_of_another_roster_signs_nothing_of_this
     assert up_to(report) == 0
     assert "LS-LINE-MISSING" in {f.code for f in report.findings}
     assert not any(f.subject and f.severity.label != "info" for f in report.findings)
+
+
+@pytest.mark.attack("L41")
+def test_a_log_that_begins_with_another_release_key_than_the_roster_says_is_not_taken_for_it(
+    small: Small, tmp_path: Path
+) -> None:
+    home, bundles = small.homes["vgr"], small.export_all(tmp_path)
+    leaves = list(home.leaves)
+    keys = {**home.card.value()["keys"], "release": make_release_key(bytes(32)).public}
+    leaves[0] = edited(leaves[0], body={**decode_entry(leaves[0]).body, "keys": keys})
+    rewrite(bundles[-1], with_leaves(home, leaves, sign=True), signer=home)
+    report = audit(small, bundles)
+    assert "LS-KEY-UNKNOWN" in {f.code for f in report.findings}
+    assert up_to(report) == 0
 
 
 @pytest.mark.attack("L33")

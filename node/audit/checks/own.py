@@ -72,8 +72,8 @@ class LogCheck:
     def _genesis(self, entry: Told) -> None:
         keys: Any = entry.body["keys"]
         known = self._context.sets(self.log.region) if self.log.epoch > 1 else self._first_set()
-        named = keys["sign"], keys["log"], keys["witness"]
-        if known and named not in [(one.sign, one.log, one.witness) for one in known]:
+        named = keys["sign"], keys["log"], keys["witness"], keys["release"]
+        if known and named not in [(one.sign, one.log, one.witness, one.release) for one in known]:
             self._defect("LS-KEY-UNKNOWN", "the first entry names other keys than the roster", seq=0)
         prev: Any = entry.body["prev"]
         if prev is not None and self.log.is_sound:
