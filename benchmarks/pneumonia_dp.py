@@ -1,9 +1,10 @@
 """Four regions' chest X-rays under differential privacy: the small CNN's AUROC at every node, epsilon 8 and 3.
 
 The splits, images and network of ``pneumonia``; DP-SGD, 40 rounds of 10 steps, q .1, clip 1, lr 4, delta 1e-4 a region,
-each image a patient of its own; a region with fewer images than ``full_patients`` takes shorter steps. Nothing is opened
-and no region's shares leave its loss, for both would be figures without noise. Settings were chosen at epsilon 8 on the
-published validation images of split 11; that choice carries no epsilon. Real peers with masks under a virtual clock.
+each image a patient of its own; a region with fewer images than ``full_patients`` takes shorter steps. Nothing is
+opened and no region's shares leave its loss, for both would be figures without noise. Settings were chosen at epsilon 8
+on the published validation images of split 11; that choice carries no epsilon. Real peers with masks under a virtual
+clock.
 """
 
 from __future__ import annotations
