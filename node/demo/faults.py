@@ -45,7 +45,8 @@ class Faults:
                 lines.append(f"{kill.region} is killed (SIGKILL) in round {kill.round}")
         for kill in list(self._to_start):
             others = [one for name, one in now.items() if name not in self.down]
-            if kill.back is not None and any(_reached(one, kill.back) for one in others):
+            # Not before every other region is that far: each has then ended a round without the killed one.
+            if kill.back is not None and all(_reached(one, kill.back) for one in others):
                 self._to_start.remove(kill)
                 self.down.discard(kill.region)
                 self._nodes[kill.region].start()
