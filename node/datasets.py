@@ -24,7 +24,8 @@ from node.learning.data.fingerprint import KEY_BYTES, SALT_BYTES
 from node.learning.data.manifest import Manifest, parse, to_toml
 from node.learning.data.sheet import Sheet
 from node.learning.errors import GateError
-from node.learning.task import file_bytes, json_hash
+from node.learning.files import file_bytes
+from node.learning.hashing import json_hash
 
 Record = Callable[[dict[str, Any], bytes, bytes], None]
 

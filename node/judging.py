@@ -32,10 +32,10 @@ def judge(
     from node.learning.data.manifest import File
     from node.learning.data.table import parse
     from node.learning.evaluate import read_model
+    from node.learning.files import file_bytes
     from node.learning.metrics import Counts
     from node.learning.report import report
     from node.learning.stages import SCORE
-    from node.learning.task import file_bytes
 
     held = held_model(home, study)
     trainer, sums = held.trainer, held.plan.sums

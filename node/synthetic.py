@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from node.cli.output import Refusal
 from node.learning.errors import ConfigError
-from node.learning.task import file_bytes
+from node.learning.files import file_bytes
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -179,8 +179,8 @@ def of_files(model: Path, real: Path, held: Path, region: str) -> Real:
 
     from node.learning.data.manifest import load
     from node.learning.data.table import read
+    from node.learning.files import file_bytes
     from node.learning.synth.measure.gate import Thresholds
-    from node.learning.task import file_bytes
 
     about = about_model(model)
     manifests = [load(path) for path in (real, held)]

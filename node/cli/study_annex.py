@@ -106,7 +106,7 @@ def _plan(home: Path | None, study: str) -> tuple[Plan, dict[str, str]]:
 def _data(home: Path, plan: Plan, name: str | None) -> Data | None:
     """Return the data set that the study was accepted with, or is named, or alone has the plan's schema."""
     from node.cli.data import bound_to, datasets
-    from node.learning.task import json_hash
+    from node.learning.hashing import json_hash
     from node.pages.annex import data_of
 
     store = datasets(home)
@@ -128,7 +128,7 @@ def _accepted(store: Datasets, name: str, home: Path, plan: Plan) -> int | None:
 
     A study that takes up new versions goes by the newest.
     """
-    from node.learning.task import json_hash
+    from node.learning.hashing import json_hash
     from node.pages.annex import consents_at
 
     if plan.data_update != "keep":

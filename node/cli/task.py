@@ -158,8 +158,9 @@ def examine(name: str, folder: Path | None, manifest: Path | None, settings: dic
 
     from node.learning.baselines import own_totals
     from node.learning.registry import admit, own_sha256, plan_name
-    from node.learning.task import SharePolicy, shared_by
+    from node.learning.task import shared_by
     from node.learning.trainer import Agreed, Trainer
+    from node.learning.vectors import SharePolicy
 
     if ":" not in name:
         raise Refusal("VALUE", f"{name!r}", "module:factory", "landsting task check mytask:Task --path mytask")

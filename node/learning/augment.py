@@ -24,7 +24,8 @@ from node.learning.data.rows import Rows
 from node.learning.data.schema import Schema
 from node.learning.data.table import read
 from node.learning.errors import ConfigError
-from node.learning.task import Encoded, stream
+from node.learning.hashing import stream
+from node.learning.task import Encoded
 
 DEFAULTS: Mapping[str, object] = {"synthetic": "", "synthetic_share": 1.0}
 _HEX = 64

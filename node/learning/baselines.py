@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from node.learning.evaluate import Score, read_model, score
-from node.learning.task import Floats
 from node.learning.trainer import Agreed, Totals, Trainer
+from node.learning.vectors import Floats
 
 
 @dataclass(frozen=True, slots=True)

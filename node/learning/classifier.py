@@ -18,7 +18,8 @@ from node.learning.errors import ConfigError
 from node.learning.metrics import figures, label_figures
 from node.learning.priors import offsets
 from node.learning.supervised import Supervised, batches
-from node.learning.task import Arrays, Encoded, Floats, Local
+from node.learning.task import Encoded, Local
+from node.learning.vectors import Arrays, Floats
 
 __all__ = ["WITHOUT_COUNTS", "Classifier", "batches", "chances"]
 

@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from node.learning.data import table
 from node.learning.data.manifest import File, Schema, load, parse, to_toml
 from node.learning.errors import ConfigError, GateError
-from node.learning.task import file_bytes, stream
+from node.learning.files import file_bytes
+from node.learning.hashing import stream
 
 MIN_ROWS = 20  # a region with fewer training rows is refused
 TEST_SHARE = 0.3

@@ -11,10 +11,11 @@ from node.learning.classifier import WITHOUT_COUNTS
 from node.learning.data.manifest import load
 from node.learning.data.schema import Target
 from node.learning.errors import ConfigError
+from node.learning.hashing import json_hash
 from node.learning.own import About, begin
 from node.learning.registry import code_sha256, get_task, plan_name
 from node.learning.share import share, vector_hash
-from node.learning.task import check_private, decimal_settings, json_hash, read_settings
+from node.learning.task import check_private, decimal_settings, read_settings
 from node.learning.trainer import stages_of
 
 NO_SCHEMA = json_hash("SCHEMA", [])  # of a task without data

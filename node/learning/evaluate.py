@@ -20,10 +20,12 @@ from node.learning.data.manifest import File, Schema
 from node.learning.data.schema import Target
 from node.learning.data.table import Rows, parse
 from node.learning.errors import ConfigError
+from node.learning.files import file_bytes
 from node.learning.metrics import auroc, figures, number_figures
 from node.learning.preprocessing import Encoder
 from node.learning.registry import get_task
-from node.learning.task import Arrays, Floats, file_bytes, read_settings
+from node.learning.task import read_settings
+from node.learning.vectors import Arrays, Floats
 
 if TYPE_CHECKING:
     from node.learning.synth.coding import TableCoding

@@ -12,7 +12,8 @@ import numpy as np
 
 from node.learning.evaluate import FORMAT
 from node.learning.state import write_whole
-from node.learning.task import Arrays, SharePolicy, Task, decimal_settings, shared_by
+from node.learning.task import Task, decimal_settings, shared_by
+from node.learning.vectors import Arrays, SharePolicy
 
 
 def write_model(

@@ -22,7 +22,8 @@ import numpy as np
 from node.learning.data.schema import Schema, Target
 from node.learning.errors import ConfigError
 from node.learning.own import About
-from node.learning.task import Arrays, Encoded, Local, Shapes, SharePolicy
+from node.learning.task import Encoded, Local
+from node.learning.vectors import Arrays, Shapes, SharePolicy
 
 MODULE = "client"
 

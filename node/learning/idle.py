@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from node.learning.data.manifest import Schema
-from node.learning.task import Arrays, Encoded, Local, Shapes, SharePolicy, stream, uniform
+from node.learning.hashing import stream, uniform
+from node.learning.task import Encoded, Local
+from node.learning.vectors import Arrays, Shapes, SharePolicy
 
 PATTERN = 4096
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from node.learning.models import mlp
-from node.learning.task import Floats
+from node.learning.vectors import Floats
 
 OPTIMIZERS = ("sgd", "adamw")
 SCHEDULES = ("constant", "onecycle")

@@ -29,7 +29,8 @@ from node.learning.data.schema import Schema, Target
 from node.learning.errors import ConfigError
 from node.learning.models import mlp, network
 from node.learning.preprocessing import encoder, width_of
-from node.learning.task import Arrays, Encoded, Floats, Shapes, Task
+from node.learning.task import Encoded, Task
+from node.learning.vectors import Arrays, Floats, Shapes
 
 
 @dataclass(frozen=True, slots=True)

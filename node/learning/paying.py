@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from node.learning.accounting import MICRO
+from node.learning.hashing import tagged_hash
 from node.learning.privacy import DPContext, Ledger, Line, Terms
-from node.learning.task import tagged_hash
 
 
 class Purse:

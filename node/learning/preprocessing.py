@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from node.learning.data.rows import Rows
 from node.learning.data.schema import NUMERIC, Column, Schema, Target
 from node.learning.errors import ConfigError
+from node.learning.hashing import json_hash
 from node.learning.stages import (
     ALL_STAGES,
     BINS,
@@ -35,7 +36,7 @@ from node.learning.stages import (
     outcomes,
     spread,
 )
-from node.learning.task import Encoded, json_hash
+from node.learning.task import Encoded
 
 __all__ = [
     "ALL_STAGES", "MAX_ROWS", "SCALE", "STAGES", "Columns", "Encoder", "GlobalStats", "centre_and_half", "columns_of",

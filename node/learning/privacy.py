@@ -29,8 +29,8 @@ from numpy.typing import NDArray
 
 from node.learning.accounting import MICRO, Spent, epsilon, micro_up, noise_for, statistics_sigma_u
 from node.learning.errors import BudgetError, ConfigError
-from node.learning.state import sync_folder
-from node.learning.task import file_bytes, tagged_hash
+from node.learning.files import file_bytes, sync_folder
+from node.learning.hashing import tagged_hash
 
 
 def plan_values(

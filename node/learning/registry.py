@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from node.learning.errors import ConfigError
-from node.learning.task import Task, tagged_hash
+from node.learning.hashing import tagged_hash
+from node.learning.task import Task
 
 # By name, so that `idle` starts without the code of the others.
 _TASKS = {

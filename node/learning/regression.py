@@ -11,7 +11,8 @@ from typing import Any
 from node.learning.data.schema import Schema, Target
 from node.learning.metrics import number_figures
 from node.learning.supervised import Supervised
-from node.learning.task import Arrays, Encoded, Local
+from node.learning.task import Encoded, Local
+from node.learning.vectors import Arrays
 
 
 class Regression(Supervised):

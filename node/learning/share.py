@@ -22,18 +22,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from node.learning.errors import ConfigError
-from node.learning.task import (
-    Arrays,
-    Floats,
-    Layout,
-    SharePolicy,
-    Task,
-    file_bytes,
-    flatten,
-    layout_of,
-    shared_by,
-    unflatten,
-)
+from node.learning.files import file_bytes
+from node.learning.task import Task, shared_by
+from node.learning.vectors import Arrays, Floats, Layout, SharePolicy, flatten, layout_of, unflatten
 
 if TYPE_CHECKING:
     from node.learning.data.schema import Schema

@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from node.learning.data.rows import Rows
 from node.learning.data.schema import NUMERIC, Column, Schema, Target
 from node.learning.errors import ConfigError
+from node.learning.hashing import tagged_hash
 from node.learning.metrics import BINS as SCORE_BINS
-from node.learning.task import tagged_hash
 
 if TYPE_CHECKING:
     from node.learning.preprocessing import GlobalStats

@@ -11,7 +11,8 @@ import os
 from pathlib import Path
 
 from node.learning.errors import ConfigError
-from node.learning.task import Floats, file_bytes
+from node.learning.files import file_bytes, sync_folder
+from node.learning.vectors import Floats
 
 KEPT_ROUNDS = 3
 
@@ -88,12 +89,3 @@ def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
         raise ConfigError(
             f"{path} cannot be written ({error.strerror})", "a writable folder with room", "Make room."
         ) from error
-
-
-def sync_folder(path: Path) -> None:
-    """Have a folder's entries on disk."""
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -19,7 +19,8 @@ from node.learning.models import mlp, network
 from node.learning.models.network import Form
 from node.learning.optimizer import OPTIMIZERS, SCHEDULES, AdamW, Sgd, rate
 from node.learning.preprocessing import width_of
-from node.learning.task import Arrays, Encoded, Floats, Local, Shapes, SharePolicy
+from node.learning.task import Encoded, Local
+from node.learning.vectors import Arrays, Floats, Shapes, SharePolicy
 
 SCALINGS = {"standard": ("moment",), "quantile": ("bin", "bin2"), "range": ()}
 

@@ -19,7 +19,8 @@ from node.learning.data.schema import Schema, Target
 from node.learning.errors import ConfigError
 from node.learning.metrics import c_index
 from node.learning.supervised import Supervised
-from node.learning.task import Arrays, Encoded, Local
+from node.learning.task import Encoded, Local
+from node.learning.vectors import Arrays
 
 
 class Survival(Supervised):

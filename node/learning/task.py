@@ -1,142 +1,24 @@
-"""What a task is, and how its modules become one flat vector.
-
-A task is several named modules of named parameters. Modules whose policy is ``TRAVELS`` are
-flattened, in sorted order of module and then of parameter, into the float32 vector that regions
-mix; modules that ``STAY`` never leave the region. Where a parameter lies in the vector is the
-``Layout``; it follows from the schema alone, and its hash stands in the plan.
-
-Numpy only: a layout and an initial vector exist before torch is imported.
-"""
+"""What a task is: named modules of named parameters, its settings, and what one local round may use and tells."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
-import msgpack
 import numpy as np
 from numpy.typing import NDArray
 
 from node.learning.errors import ConfigError
+from node.learning.vectors import Arrays, Floats, Shapes, SharePolicy
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from node.learning.data.schema import Schema, Target
     from node.learning.preprocessing import GlobalStats
     from node.learning.privacy import DPContext
     from node.learning.synth.coding import TableCoding
 
-Floats = NDArray[np.float32]
-Arrays = dict[str, dict[str, Floats]]  # module -> parameter -> values
-Shapes = dict[str, dict[str, tuple[int, ...]]]  # module -> parameter -> shape
-CONTEXT = b"landsting/v1/"
 BACKS = "watch.backs"  # among what stays: steps done in the study whenever its generator was put back here
-
-
-def tagged_hash(tag: str, data: bytes) -> bytes:
-    """Return SHA-256 over the context, the tag, a zero byte and the data."""
-    return hashlib.sha256(CONTEXT + tag.encode() + b"\0" + data).digest()
-
-
-def json_hash(tag: str, value: object) -> bytes:
-    """Return the tagged hash of the sorted, blank-free ASCII JSON of a value."""
-    return tagged_hash(tag, json.dumps(value, sort_keys=True, separators=(",", ":")).encode())
-
-
-class SharePolicy(Enum):
-    """What becomes of a module when regions mix."""
-
-    TRAVELS = "travels"
-    STAYS = "stays"
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Where each travelling parameter lies in the vector.
-
-    Attributes:
-        names: ``module.parameter``, sorted by module, then by parameter.
-        shapes: One for each name.
-        offsets: Index of the first value of each.
-        dim: Length of the vector.
-        fixed: (name, SHA-256) of parameters that neither train nor travel.
-    """
-
-    names: tuple[str, ...]
-    shapes: tuple[tuple[int, ...], ...]
-    offsets: tuple[int, ...]
-    dim: int
-    fixed: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def hash(self) -> bytes:
-        """SHA-256 over (name, shape, offset) of every parameter, and over what is frozen."""
-        rows: list[Any] = [[n, list(s), o] for n, s, o in zip(self.names, self.shapes, self.offsets, strict=True)]
-        return json_hash("LAYOUT", [*rows, *(["frozen", *one] for one in self.fixed)])
-
-
-def layout_of(shapes: Shapes, shared: Mapping[str, SharePolicy]) -> Layout:
-    """Return the layout of the modules that travel."""
-    names, sizes, offsets, at = [], [], [], 0
-    for module in sorted(shapes):
-        if shared[module] is SharePolicy.TRAVELS:
-            for name in sorted(shapes[module]):
-                shape = shapes[module][name]
-                names.append(f"{module}.{name}")
-                sizes.append(shape)
-                offsets.append(at)
-                at += int(np.prod(shape, dtype=np.int64))
-    return Layout(tuple(names), tuple(sizes), tuple(offsets), at)
-
-
-def flatten(arrays: Arrays, layout: Layout) -> Floats:
-    """Return the travelling parameters as one float32 vector of shape (dim,)."""
-    vector = np.empty(layout.dim, np.float32)
-    for name, shape, offset in zip(layout.names, layout.shapes, layout.offsets, strict=True):
-        module, _, parameter = name.partition(".")
-        values = arrays[module][parameter]
-        if values.shape != shape:
-            raise ConfigError(
-                f"parameter {name} has shape {values.shape}", f"{shape}", "Build it from the study's schema."
-            )
-        vector[offset : offset + values.size] = values.reshape(-1)
-    return vector
-
-
-def unflatten(vector: Floats, layout: Layout) -> Arrays:
-    """Return the parameters of a vector, as copies; the inverse of ``flatten``."""
-    if vector.shape != (layout.dim,):
-        raise ConfigError(
-            f"a vector of {vector.size} values",
-            f"{layout.dim}",
-            "Every region must run the same task with the same settings.",
-        )
-    arrays: Arrays = {}
-    for name, shape, offset in zip(layout.names, layout.shapes, layout.offsets, strict=True):
-        module, _, parameter = name.partition(".")
-        size = int(np.prod(shape, dtype=np.int64))
-        arrays.setdefault(module, {})[parameter] = vector[offset : offset + size].reshape(shape).copy()
-    return arrays
-
-
-def stream(tag: str, *parts: int | str | bytes) -> np.random.PCG64:
-    """Return the numpy PCG64 stream that these words name; the same everywhere."""
-    digest = tagged_hash(tag, msgpack.packb(list(parts), use_bin_type=True))
-    return np.random.PCG64(int.from_bytes(digest[:16], "big"))
-
-
-def uniform(bits: np.random.PCG64, count: int) -> NDArray[np.float64]:
-    """Return numbers in [0, 1) from the raw words of a stream.
-
-    Raw words are what numpy promises to keep; its distributions may change with a version.
-    """
-    words = bits.random_raw(count) if count else np.empty(0, np.uint64)
-    return (np.asarray(words, np.uint64) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,23 +202,3 @@ def decimal_settings(settings: Mapping[str, object]) -> dict[str, int | bool | s
         else:
             raise ConfigError(f"setting {key} is a {type(value).__name__}", "a number, boolean or text", "Correct it.")
     return out
-
-
-def file_bytes(path: Path, what: str) -> bytes:
-    """Return a file's bytes, or say in words why not."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigError(
-            f"{what} {path} cannot be read ({error.strerror})", "a readable file", "Check the path and its permissions."
-        ) from error
-
-
-def check_vector(vector: Floats, dim: int) -> None:
-    """Refuse a vector of another length, or with values that are not finite."""
-    if vector.shape != (dim,):
-        raise ConfigError(f"a vector of {vector.size} values", f"{dim}", "Every region must run the same plan.")
-    if not np.isfinite(vector).all():
-        raise ConfigError(
-            "a vector with values that are not finite", "finite numbers", "Lower the learning rate of the study."
-        )

@@ -24,6 +24,7 @@ from node.learning.data.schema import Target
 from node.learning.device import device_of
 from node.learning.errors import ConfigError, GateError
 from node.learning.exporting import write_model
+from node.learning.hashing import stream, tagged_hash
 from node.learning.metrics import Counts
 from node.learning.own import About, begin
 from node.learning.paying import Purse
@@ -34,20 +35,8 @@ from node.learning.share import share, vector_hash
 from node.learning.stages import SCORE, check_stages, first_rows, noise
 from node.learning.state import State
 from node.learning.supervised import Supervised
-from node.learning.task import (
-    BACKS,
-    Encoded,
-    Floats,
-    Local,
-    Task,
-    TrainReport,
-    check_private,
-    check_vector,
-    flatten,
-    read_settings,
-    stream,
-    tagged_hash,
-)
+from node.learning.task import BACKS, Encoded, Local, Task, TrainReport, check_private, read_settings
+from node.learning.vectors import Floats, check_vector, flatten
 
 if TYPE_CHECKING:
     from node.learning.synth.coding import TableCoding

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from node.learning import ConfigError, get_task
-from node.learning.task import SharePolicy, flatten, layout_of, read_settings, stream, unflatten, uniform
+from node.learning.hashing import stream, uniform
+from node.learning.task import read_settings
+from node.learning.vectors import SharePolicy, flatten, layout_of, unflatten
 
 TRAVELS, STAYS = SharePolicy.TRAVELS, SharePolicy.STAYS
 

@@ -16,8 +16,9 @@ from node.learning.demo_data import DemoData, write
 from node.learning.describe import describe
 from node.learning.evaluate import read_model
 from node.learning.models import mlp
-from node.learning.task import Encoded, Local, unflatten
+from node.learning.task import Encoded, Local
 from node.learning.trainer import Agreed, Trainer
+from node.learning.vectors import unflatten
 
 REGIONS = ("east", "north", "south", "west")
 

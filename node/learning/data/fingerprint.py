@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import msgpack
 
 from node.learning.data.readers import Chunk
-from node.learning.task import tagged_hash
+from node.learning.hashing import tagged_hash
 
 KEY_BYTES = SALT_BYTES = 32
 

@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError
 
 from node.learning.data.schema import INPUTS, NUMERIC, Column, Kind, Model, Role, Schema, Target
 from node.learning.errors import ConfigError
-from node.learning.task import file_bytes
+from node.learning.files import file_bytes
 
 __all__ = ["NUMERIC", "Column", "File", "Manifest", "Schema", "bound_text", "load", "parse", "to_toml"]
 

@@ -22,7 +22,8 @@ from node.learning.data.rows import Rows
 from node.learning.data.schema import Column, Schema, Target
 from node.learning.data.source import Source, source_of
 from node.learning.errors import ConfigError, GateError
-from node.learning.task import file_bytes, json_hash
+from node.learning.files import file_bytes
+from node.learning.hashing import json_hash
 
 Watch = Callable[[Chunk, Sequence[str]], None]
 

@@ -12,7 +12,7 @@ import msgpack
 import numpy as np
 from numpy.typing import NDArray
 
-from node.learning.task import tagged_hash
+from node.learning.hashing import tagged_hash
 
 
 @dataclass(frozen=True, slots=True)

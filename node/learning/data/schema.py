@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from node.learning.errors import ConfigError
-from node.learning.task import json_hash
+from node.learning.hashing import json_hash
 
 Kind = Literal["number", "integer", "category", "boolean", "date", "time_to_event", "text", "image"]
 Role = Literal["feature", "label", "quasi_identifier", "direct_identifier", "ignore"]

@@ -15,7 +15,7 @@ from node.learning.data.findings import BLOCK, Finding
 from node.learning.data.fingerprint import commitment
 from node.learning.data.groups import Groups
 from node.learning.errors import GateError
-from node.learning.task import json_hash
+from node.learning.hashing import json_hash
 
 FORMAT = "landsting-sheet/v1"
 _BUCKETS = ((10, "<10"), (100, "10-99"), (1000, "100-999"), (10000, "1000-9999"))

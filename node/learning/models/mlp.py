@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from node.learning.task import Floats, stream, uniform
+from node.learning.hashing import stream, uniform
+from node.learning.vectors import Floats
 
 if TYPE_CHECKING:
     from torch import nn

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from node.learning.hashing import stream, uniform
 from node.learning.models import mlp
-from node.learning.task import Floats, stream, uniform
+from node.learning.vectors import Floats
 
 if TYPE_CHECKING:
     from torch import nn

@@ -27,10 +27,12 @@ from numpy.typing import NDArray
 from node.learning.data.rows import Rows
 from node.learning.data.schema import NUMERIC, Column, Schema
 from node.learning.errors import ConfigError
+from node.learning.hashing import json_hash
 from node.learning.preprocessing import RARE, GlobalStats
 from node.learning.stages import BINS as FINE
 from node.learning.synth.segments import Segment, widened, without_few
-from node.learning.task import Encoded, Floats, json_hash
+from node.learning.task import Encoded
+from node.learning.vectors import Floats
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,9 +8,11 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
+from node.learning.hashing import stream
 from node.learning.synth import tables, watch
 from node.learning.synth.coding import TableCoding
-from node.learning.task import Encoded, Floats, stream
+from node.learning.task import Encoded
+from node.learning.vectors import Floats
 
 SHEET_ROWS = 20
 

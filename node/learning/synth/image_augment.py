@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from node.learning.models import mlp
-from node.learning.task import Floats
+from node.learning.vectors import Floats
 
 
 def augmented(images: Any, shift: int, cutout: float, rng: np.random.Generator) -> Any:

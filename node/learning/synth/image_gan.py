@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from node.learning.data.schema import Schema, Target
 from node.learning.errors import ConfigError
+from node.learning.hashing import stream
 from node.learning.models import mlp
 from node.learning.models.network import tensor
 from node.learning.optimizer import SCHEDULES, AdamW, rate
@@ -37,7 +38,8 @@ from node.learning.synth.image_networks import (
 from node.learning.synth.image_sampling import sample, sheet
 from node.learning.synth.image_watch import watched
 from node.learning.synth.sharing import check_share
-from node.learning.task import Arrays, Encoded, Local, Shapes, SharePolicy, stream
+from node.learning.task import Encoded, Local
+from node.learning.vectors import Arrays, Shapes, SharePolicy
 
 BETAS = (0.5, 0.99)
 SHARES = ("generator", "both")

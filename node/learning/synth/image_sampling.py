@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from node.learning.errors import ConfigError
+from node.learning.hashing import stream
 from node.learning.models import mlp
 from node.learning.synth.image_networks import ImageForm, build_generator, form_of
-from node.learning.task import Floats, stream
+from node.learning.vectors import Floats
 
 if TYPE_CHECKING:
     from node.learning.evaluate import Model

@@ -21,7 +21,8 @@ from node.learning.synth import watch
 from node.learning.synth.image_figures import figures
 from node.learning.synth.image_networks import ImageForm
 from node.learning.synth.image_sampling import sample
-from node.learning.task import Arrays, Floats, Local
+from node.learning.task import Local
+from node.learning.vectors import Arrays, Floats
 
 SAMPLES = 64  # made images of each class
 ALIKE, CLOSE, WORSE = 0.5, 0.7, 0.1

@@ -22,10 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from node.learning.accounting import MICRO
+from node.learning.hashing import tagged_hash
 from node.learning.models import mlp
 from node.learning.privacy import DPContext, noise_generator
 from node.learning.synth.tables import SLOPE, one_hot
-from node.learning.task import Encoded, Floats, tagged_hash
+from node.learning.task import Encoded
+from node.learning.vectors import Floats
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 
 from node.learning.errors import ConfigError
 from node.learning.evaluate import FORMAT
+from node.learning.files import file_bytes
+from node.learning.hashing import stream, tagged_hash
 from node.learning.synth import tables
 from node.learning.synth.coding import Part, TableCoding
-from node.learning.task import Floats, file_bytes, stream, tagged_hash
+from node.learning.vectors import Floats
 
 if TYPE_CHECKING:
     import pandas as pd

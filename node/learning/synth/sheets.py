@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from node.learning.state import write_whole
-from node.learning.task import Floats
+from node.learning.vectors import Floats
 
 if TYPE_CHECKING:
     from node.learning.trainer import Totals, Trainer

@@ -33,7 +33,8 @@ from node.learning.synth import judge, tables, watch
 from node.learning.synth.coding import SUMS, TableCoding
 from node.learning.synth.figures import figures, sheet
 from node.learning.synth.sharing import check_share
-from node.learning.task import Arrays, Encoded, Floats, Local, Shapes, SharePolicy
+from node.learning.task import Encoded, Local
+from node.learning.vectors import Arrays, Floats, Shapes, SharePolicy
 
 if TYPE_CHECKING:
     from torch import Tensor

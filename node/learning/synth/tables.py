@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from node.learning.hashing import stream, uniform
 from node.learning.models import mlp
 from node.learning.synth.coding import TableCoding
-from node.learning.task import Floats, stream, uniform
+from node.learning.vectors import Floats
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 
 from node.learning.metrics import auroc
 from node.learning.synth.coding import TableCoding
-from node.learning.task import BACKS, Arrays, Encoded, Floats, Local
+from node.learning.task import BACKS, Encoded, Local
+from node.learning.vectors import Arrays, Floats
 
 SAMPLES = 256
 CALM = 100  # steps before which nothing but finiteness is looked at

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from node.learning.errors import ConfigError
+from node.learning.files import file_bytes
 from node.learning.synth.measure.words import told
-from node.learning.task import file_bytes
 
 FORMAT = "landsting-synth-report/v1"
 MICRO = 1_000_000

@@ -28,8 +28,8 @@ from node.learning.synth.image_networks import (
     first_values,
     generator_parts,
 )
-from node.learning.task import Floats, unflatten
 from node.learning.trainer import Agreed, Trainer
+from node.learning.vectors import Floats, unflatten
 
 SMALL = {"width": 8, "noise": 8, "local_steps": 4, "batch": 8}
 

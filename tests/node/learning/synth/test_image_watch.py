@@ -9,7 +9,8 @@ from node.learning.synth import watch
 from node.learning.synth.image_gan import ImageGan
 from node.learning.synth.image_networks import ImageForm, discriminator_parts, first_values, generator_parts
 from node.learning.synth.image_watch import astray, watched
-from node.learning.task import Arrays, Encoded, Local, read_settings
+from node.learning.task import Encoded, Local, read_settings
+from node.learning.vectors import Arrays
 
 FORM = ImageForm((16, 16, 1), 2, 4, 8)
 LATER = 500  # steps done: past those in which nothing but finiteness is looked at

@@ -14,8 +14,9 @@ from node.learning.synth import judge, tables
 from node.learning.synth.coding import TableCoding
 from node.learning.synth.judge import weight
 from node.learning.synth.tabvae import TabVae, verdicts
-from node.learning.task import Arrays, Local, read_settings
+from node.learning.task import Local, read_settings
 from node.learning.trainer import Agreed, Trainer
+from node.learning.vectors import Arrays
 from tests.node.learning.synth.test_coding import SCHEMA, rows
 from tests.node.learning.synth.test_tabgan import AGE, SITE, table
 
