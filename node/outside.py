@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from crypto.errors import CryptoError
 from crypto.note import Checkpoint, parse_checkpoint, parse_note
 from crypto.signing import SigningKey
 from node.errors import ConfigError, Refused
@@ -30,10 +29,10 @@ from protocol.outside import (
     ContradictionError,
     NotSeenError,
     OldError,
-    Request,
     encode_held,
     is_name,
     judge,
+    origin_of,
     read_request,
     signed,
     vkey,
@@ -143,9 +142,10 @@ class Outside:
         with self._locked():
             try:
                 request = read_request(data)
-                origin = _origin(request)
-                seen = self.newest(origin)
-                point = judge(request, self._log_keys(origin), seen)
+                origin = origin_of(request)
+                point, note = judge(
+                    request, self._log_keys(origin), self.newest(origin), lambda size: self._seen(origin, size)
+                )
             except OldError as error:
                 raise Refused(
                     "VALUE", str(error), f"a proof from size {error.size} to a log no shorter",
@@ -157,23 +157,43 @@ class Outside:
                     "landsting witness add CARD; landsting log head --for-witness FILE",
                 ) from error  # fmt: skip
             except ContradictionError as error:
-                self._keep(request)
-                raise Refused(
-                    "REFUSED", f"LS-FORK: {error}", "one history",
-                    "it is kept unsigned; landsting witness export gives both to an auditor",
-                ) from error  # fmt: skip
-            path = self._folder("seen", point.origin) / f"{point.size}.note"
+                raise self._refused(origin, error) from error
+            path = self._folder("seen", origin) / f"{point.size}.note"
             if not path.exists():
-                _write(path, signed(point, request.note, self.name, self.key, int(now())))
+                path.parent.mkdir(mode=0o700, exist_ok=True)
+                _write(path, signed(point, note, self.name, self.key, int(now())))
             return point, path.read_bytes()
+
+    def _refused(self, origin: str, error: ContradictionError) -> Refused:
+        """Keep what is not signed, as far as there is room; what shows a fork has room of its own."""
+        folder, point = self._folder("refused", origin), parse_checkpoint(parse_note(error.note).body)
+        newest = self.newest(origin)
+        path = folder / f"{point.size}-{point.root.hex()[:16]}.note"
+        is_kept = path.exists() or sum(1 for _ in folder.glob("*.note")) < MAX_REFUSED * (1 + error.is_fork)
+        if is_kept and not path.exists():
+            folder.mkdir(mode=0o700, exist_ok=True)
+            _write(path, error.note)
+        kept = "it is kept unsigned" if is_kept else f"it is not kept: {MAX_REFUSED} are here already"
+        if error.is_fork:
+            return Refused(
+                "REFUSED", f"LS-FORK: {error}", "one history",
+                f"{kept}; landsting witness export gives both to an auditor",
+            )  # fmt: skip
+        return Refused(
+            "REFUSED", str(error), "a proof that holds; a wrong one accuses nobody, since nobody signs it",
+            f"{kept}; at the region: landsting log head --for-witness FILE --since {newest.size if newest else 0}",
+        )  # fmt: skip
 
     def newest(self, origin: str) -> Checkpoint | None:
         """Return the largest checkpoint of a log that was signed here."""
         sizes = [int(path.stem) for path in self._folder("seen", origin).glob("*.note") if path.stem.isdigit()]
         if not sizes:
             return None
-        path = self._folder("seen", origin) / f"{max(sizes)}.note"
-        return parse_checkpoint(parse_note(path.read_bytes()).body)
+        return self._seen(origin, max(sizes))
+
+    def _seen(self, origin: str, size: int) -> Checkpoint | None:
+        path = self._folder("seen", origin) / f"{size}.note"
+        return parse_checkpoint(parse_note(path.read_bytes()).body) if path.exists() else None
 
     def notes(self) -> list[bytes]:
         """Return every note that is kept, by log and size, those that were refused behind those that were signed."""
@@ -193,17 +213,8 @@ class Outside:
         network, _, region = origin.rpartition("/")[0].rpartition("/")
         return [card.keys.log for card in self.cards() if (card.network, card.name) == (network, region)]
 
-    def _keep(self, request: Request) -> None:
-        point = parse_checkpoint(parse_note(request.note).body)
-        folder = self._folder("refused", point.origin)
-        path = folder / f"{point.size}-{point.root.hex()[:16]}.note"
-        if not path.exists() and sum(1 for _ in folder.glob("*.note")) < MAX_REFUSED:
-            _write(path, request.note)
-
     def _folder(self, kind: str, origin: str) -> Path:
-        folder = self.path / kind / hashlib.sha256(origin.encode()).hexdigest()[:32]
-        folder.mkdir(mode=0o700, exist_ok=True)
-        return folder
+        return self.path / kind / hashlib.sha256(origin.encode()).hexdigest()[:32]
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -213,13 +224,6 @@ class Outside:
             yield
         finally:
             os.close(descriptor)
-
-
-def _origin(request: Request) -> str:
-    try:
-        return parse_checkpoint(parse_note(request.note).body).origin
-    except CryptoError as error:
-        raise NotSeenError(f"the checkpoint cannot be read: {error}") from error
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -11,14 +11,24 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from crypto.errors import CryptoError
 from crypto.merkle import HASH_BYTES, verify_consistency
 from crypto.note import MAX_NOTE_BYTES, Checkpoint, note_key_id, parse_checkpoint, parse_note
 from crypto.signing import KEY_BYTES, SIGNATURE_BYTES, SigningKey, check_public
-from protocol.cosignature import WITNESS, Cosignature, cosign, cosignature_line, log_signature, verify_cosignature
+from protocol.cosignature import (
+    WITNESS,
+    Cosignature,
+    checkpoint_note,
+    cosign,
+    cosignature_line,
+    log_signature,
+    verify_cosignature,
+)
+from protocol.epochs import read_origin
+from protocol.errors import CodecError
 
 MAX_PROOF = 63
 MAX_REQUEST = MAX_NOTE_BYTES + 64 * (MAX_PROOF + 1)
@@ -43,7 +53,18 @@ class OldError(NotSeenError):
 
 
 class ContradictionError(Exception):
-    """A checkpoint that the log's key has signed and that does not go on from what was seen: it is kept."""
+    """A checkpoint that the log's key has signed and that is not shown to go on from what was seen: it is kept.
+
+    Attributes:
+        note: The checkpoint under the log's signature, without what others may have added to it.
+        is_fork: Whether its log has signed another root for a size that was seen. Else the proof does not hold. That
+            accuses nobody: a proof is signed by nobody, and whoever holds a checkpoint can make up a wrong one.
+    """
+
+    def __init__(self, words: str, note: bytes, *, is_fork: bool) -> None:
+        super().__init__(words)
+        self.note = note
+        self.is_fork = is_fork
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,44 +107,62 @@ def read_request(data: bytes) -> Request:
     return Request(int(old[1]), path, note)
 
 
-def judge(request: Request, origin_keys: Sequence[bytes], seen: Checkpoint | None) -> Checkpoint:
-    """Return the checkpoint of a request, which goes on from what was seen.
-
-    Args:
-        origin_keys: Log keys of the region's cards.
-        seen: The largest checkpoint of this log that the witness has signed.
+def origin_of(request: Request) -> str:
+    """Return of which log a request shows a checkpoint; nothing is verified.
 
     Raises:
-        NotSeenError: No checkpoint of this log's key, or (``OldError``) the proof is from another size.
-        ContradictionError: The log's key has signed another history.
+        NotSeenError: It shows none.
     """
     try:
         origin = parse_checkpoint(parse_note(request.note).body).origin
-    except CryptoError as error:
+        return str(read_origin(origin))
+    except (CryptoError, CodecError) as error:
         raise NotSeenError(f"the checkpoint cannot be read: {error}") from error
+
+
+def judge(
+    request: Request, origin_keys: Sequence[bytes], newest: Checkpoint | None, seen: Callable[[int], Checkpoint | None]
+) -> tuple[Checkpoint, bytes]:
+    """Return the checkpoint of a request, which goes on from what was seen, and its note.
+
+    The note holds the line of the log's key alone: lines that others added are none of the witness's business.
+
+    Args:
+        origin_keys: Log keys of the region's cards.
+        newest: The largest checkpoint of this log that the witness has signed.
+        seen: Size to the checkpoint of that size that it has signed; None where there is none.
+
+    Raises:
+        NotSeenError: No checkpoint of this log's key, or (``OldError``) the proof is from another size.
+        ContradictionError: The log's key has signed another history, or the proof shows nothing.
+    """
+    origin = origin_of(request)
     for key in origin_keys:
         try:
-            point, _ = log_signature(request.note, origin, key)
+            point, signature = log_signature(request.note, origin, key)
         except CryptoError:
             continue
         break
     else:
         raise NotSeenError(f"no key of a card that this witness has signed the checkpoint of {origin}")
-    size, root = (seen.size, seen.root) if seen is not None else (0, None)
-    if point.size == size and root is not None and point.root != root:
-        raise ContradictionError(f"{origin} has signed two histories of its first {size} entries")
+    if not point.size:
+        raise NotSeenError(f"{origin} has no entry yet")
+    note = checkpoint_note(point, key, signature)
+    size, same = newest.size if newest is not None else 0, seen(point.size)
+    if same is not None and same.root != point.root:
+        words = f"{origin} has signed two histories of its first {point.size} entries"
+        raise ContradictionError(words, note, is_fork=True)
     if point.size < size or request.old != size:
         raise OldError(size)
-    if root is not None:
+    if newest is not None:
         try:
-            verify_consistency(size, point.size, root, point.root, request.path)
+            verify_consistency(size, point.size, newest.root, point.root, request.path)
         except CryptoError as error:
-            raise ContradictionError(
-                f"the checkpoint of {origin} over {point.size} entries is not shown to go on from the {size} seen"
-            ) from error
+            words = f"the checkpoint of {origin} over {point.size} entries is not shown to go on from the {size} seen"
+            raise ContradictionError(words, note, is_fork=False) from error
     elif request.path:
         raise NotSeenError("a proof from size 0 is empty")
-    return point
+    return point, note
 
 
 # ---------------------------------------------------------------- names, keys and lines

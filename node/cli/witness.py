@@ -115,7 +115,7 @@ def show(at: Path, as_json: bool) -> None:
     for one in _watched(opened):
         say(f"watches {one}")
     for row in rows:
-        when = "REFUSED: contradicts what was seen" if row["t_s"] is None else _when(int(str(row["t_s"])))
+        when = "not signed: does not go on from what was seen" if row["t_s"] is None else _when(int(str(row["t_s"])))
         say(f"{row['origin']}  {row['size']:>8} entries  {when}")
 
 

@@ -15,12 +15,14 @@ from crypto.keys import PrivateKeys
 from crypto.merkle import Tree, leaf_hash
 from crypto.note import Checkpoint, checkpoint_body, parse_checkpoint, parse_note, sign_note
 from crypto.signing import SigningKey
+from node import outside
 from node.audit import Report, check_finding, verify
 from node.audit.outside import read_files
 from node.cli.root import cli
 from node.errors import ConfigError, Refused
 from node.home import Home as RegionHome
 from node.outside import Outside
+from protocol.cosignature import Cosignature, cosignature_line
 from protocol.outside import Request, encode_held, read_held, read_request, read_vkey, seen_at
 from protocol.roster import card_line, make_card
 from tests.node import court
@@ -121,8 +123,11 @@ def test_a_history_that_all_neighbours_help_to_forge_is_found_by_the_witness(
 @pytest.mark.attack("L42")
 def test_what_contradicts_is_not_signed_and_is_kept(witness: Outside, small: Small, vgr: Home, tmp_path: Path) -> None:
     witness.cosign(asked(vgr, 12))
-    for request in (asked(vgr, 12, 12, forged(vgr, 3)), asked(vgr, 20, 12, forged(vgr, 3))):
-        with pytest.raises(Refused, match="LS-FORK"):
+    for request, words in (
+        (asked(vgr, 12, 12, forged(vgr, 3)), "LS-FORK"),
+        (asked(vgr, 20, 12, forged(vgr, 3)), "not shown to go on"),  # or a wrong proof: the audit tells which
+    ):
+        with pytest.raises(Refused, match=words):
             witness.cosign(request)
     newest = witness.newest(vgr.origin)
     assert newest is not None
@@ -181,6 +186,81 @@ def test_a_proof_that_shows_nothing_is_refused(witness: Outside, vgr: Home) -> N
     good = read_request(asked(vgr, 20, 12))
     with pytest.raises(Refused, match="not shown to go on"):
         witness.cosign(Request(12, good.path[:-1], good.note).encode())
+
+
+@pytest.mark.attack("L42")
+def test_a_right_checkpoint_with_a_wrong_proof_accuses_nobody(
+    witness: Outside, small: Small, vgr: Home, tmp_path: Path
+) -> None:
+    """Whoever holds a checkpoint can hand it in with a proof of nothing: a proof is signed by nobody."""
+    witness.cosign(asked(vgr, 12))
+    good = read_request(asked(vgr, 20, 12))
+    with pytest.raises(Refused) as refused:
+        witness.cosign(Request(12, (bytes(32), *good.path[1:]), good.note).encode())
+    assert "LS-FORK" not in str(refused.value)
+    assert witness.cosign(asked(vgr, 20, 12))[0].size == 20
+    assert {f.code for f in audit(small, witness, small.export_all(tmp_path)).findings} == set()
+
+
+@pytest.mark.attack("L42")
+def test_lines_that_others_added_to_a_checkpoint_are_not_kept(witness: Outside, vgr: Home) -> None:
+    """64 lines are as many as a note may have: with the witness's own it could never be read again."""
+    junk = b"".join(cosignature_line(f"x{n}", bytes(32), Cosignature("x", 12, 7, bytes(64))) for n in range(63))
+    request = read_request(asked(vgr, 12))
+    _, note = witness.cosign(Request(0, (), request.note + junk).encode(), now=lambda: 7)
+    assert [line.name for line in parse_note(note).signatures] == [vgr.origin, witness.name]
+    assert witness.cosign(asked(vgr, 20, 12))[0].size == 20
+    assert len(read_held(witness.export())[2]) == 2
+
+
+def test_what_no_card_signed_leaves_nothing_on_disk(witness: Outside, vgr: Home) -> None:
+    before = sorted(witness.path.rglob("*"))
+    for network in ("a.example", "b.example"):
+        origin = f"{network}/vgr/1"
+        note = sign_note(checkpoint_body(Checkpoint(origin, 12, bytes(32))), origin, SigningKey(bytes(32)))
+        with pytest.raises(Refused, match="no key of a card"):
+            witness.cosign(Request(0, (), note).encode())
+    assert [path for path in sorted(witness.path.rglob("*")) if path.name != "lock"] == before
+
+
+@pytest.mark.attack("L42")
+def test_a_fork_at_a_size_that_was_seen_is_kept_also_where_more_has_been_seen_since(
+    witness: Outside, vgr: Home
+) -> None:
+    witness.cosign(asked(vgr, 12))
+    witness.cosign(asked(vgr, 20, 12))
+    with pytest.raises(Refused, match="LS-FORK"):
+        witness.cosign(asked(vgr, 12, 0, forged(vgr, 3)))
+    assert len(witness.notes()) == 3
+
+
+@pytest.mark.attack("L42")
+def test_a_fork_is_kept_where_wrong_proofs_have_taken_all_the_room(
+    witness: Outside, vgr: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outside, "MAX_REFUSED", 2)
+    witness.cosign(asked(vgr, 12))
+    for size, kept in ((13, "it is kept"), (14, "it is kept"), (15, "it is not kept")):
+        wrong = Request(12, (bytes(32),), read_request(asked(vgr, size, 12)).note)
+        with pytest.raises(Refused) as refused:
+            witness.cosign(wrong.encode())
+        assert kept in refused.value.fix
+    with pytest.raises(Refused, match="LS-FORK"):
+        witness.cosign(asked(vgr, 12, 12, forged(vgr, 3)))
+    assert len(witness.notes()) == 4
+
+
+@pytest.mark.parametrize("epoch", ["x", "01", "1/../../2"])
+def test_a_checkpoint_of_no_log_is_not_signed(witness: Outside, vgr: Home, epoch: str) -> None:
+    origin = f"{vgr.card.network}/vgr/{epoch}"
+    note = sign_note(checkpoint_body(Checkpoint(origin, 12, bytes(32))), origin, vgr.keys.log)
+    with pytest.raises(Refused, match=r"no origin|no key of a card"):
+        witness.cosign(Request(0, (), note).encode())
+
+
+def test_an_empty_log_is_not_signed(witness: Outside, vgr: Home) -> None:
+    with pytest.raises(Refused, match="no entry"):
+        witness.cosign(asked(vgr, 0))
 
 
 def test_a_card_of_another_identity_is_refused_and_later_keys_come_with_a_later_card(
