@@ -6,12 +6,11 @@ changes anything but the count of what was refused.
 
 from __future__ import annotations
 
-from crypto.errors import CryptoError
 from gossip.blame import Blame
 from gossip.consent.membership import Membership
 from gossip.effects import Suspect
 from gossip.step import Step
-from protocol.envelope import Envelope, parse, verify
+from protocol.envelope import Envelope, is_signed, parse
 from protocol.epochs import epoch_of
 from protocol.errors import CodecError
 from protocol.messages import TYPES
@@ -64,12 +63,3 @@ class Admission:
             step.do(Suspect(link, "STATE", f"{fields.type} of {fields.log}, which is not its log at hand"))
             return None
         return envelope
-
-
-def is_signed(envelope: Envelope, public: bytes) -> bool:
-    """Whether a key has signed an envelope."""
-    try:
-        verify(envelope, public)
-    except CryptoError:
-        return False
-    return True

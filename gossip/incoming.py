@@ -10,7 +10,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from crypto.errors import CryptoError
-from gossip.admission import Admission, is_signed
+from gossip.admission import Admission
 from gossip.blame import UNTIMELY
 from gossip.effects import Admit, Suspect
 from gossip.errors import RemoteError
@@ -23,7 +23,7 @@ from gossip.step import Step
 from gossip.studies.study import Study
 from gossip.studies.whereabouts import BEFORE_TRAINING, Phase
 from protocol.codec import MAX_CONTROL, MAX_HEADER, MAX_PLAN
-from protocol.envelope import Envelope
+from protocol.envelope import Envelope, is_signed
 from protocol.epochs import epoch_of
 from protocol.errors import CodecError
 from protocol.evidence import verify_evidence
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from gossip.peer import Peer
 
 
-MAX_LATER = 16
+MAX_LATER = 16  # of one link
 ASKING = (Mode.QUIET.value, Mode.ROLLED_BACK.value)  # as PING says it
 
 
@@ -74,7 +74,9 @@ class Incoming:
         """Keep for later what this region may not write down yet; its payload only where it is sent but once."""
         fields = envelope.fields
         self._peer.waking.hold(event)
-        if TYPES[fields.type].flooded and fields.sha256 is not None and len(self._later) < MAX_LATER:
+        is_sent_once = TYPES[fields.type].flooded or fields.type == "EVIDENCE"
+        of_link = sum(link == event.link for link, _ in self._later)
+        if is_sent_once and fields.sha256 is not None and of_link < MAX_LATER:
             self._later.add((event.link, envelope.eid))
             step.do(Admit(event.link, envelope.eid, fields.bytes, fields.sha256))
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from crypto.agreement import x25519
 from crypto.keys import PrivateKeys
-from gossip.admission import Admission, is_signed
+from gossip.admission import Admission
 from gossip.blame import Blame, Surroundings
 from gossip.consent.agreement import Agreement
 from gossip.consent.membership import Membership
@@ -54,7 +54,7 @@ from gossip.studies.presence import Presence
 from gossip.studies.study import Study
 from gossip.studies.whereabouts import Phase
 from protocol.codec import Value
-from protocol.envelope import Envelope
+from protocol.envelope import Envelope, is_signed
 from protocol.log import Log
 from protocol.roster import Card, Roster
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crypto import signing
+from crypto.errors import CryptoError
 from crypto.hashing import tagged, tagged_hash
 from crypto.signing import SigningKey
 from protocol.codec import MAX_CONTROL, MAX_HEADER, Value, decode, encode
@@ -117,6 +118,15 @@ def verify(envelope: Envelope, public: bytes) -> None:
         CryptoError: ``public`` did not sign this header as this type.
     """
     signing.verify(public, envelope.signature, tagged(envelope.fields.type, envelope.header))
+
+
+def is_signed(envelope: Envelope, public: bytes) -> bool:
+    """Whether a key has signed an envelope; where one of several may have."""
+    try:
+        verify(envelope, public)
+    except CryptoError:
+        return False
+    return True
 
 
 def encode_carried(items: Sequence[tuple[Envelope, bytes | None]]) -> bytes:

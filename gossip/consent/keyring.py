@@ -16,6 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from protocol.card import Card, Keys
+from protocol.envelope import Envelope, is_signed
+from protocol.epochs import epoch_of
 
 Place = tuple[int, int]  # epoch, position
 
@@ -79,6 +81,13 @@ class KeyRing:
             if begun:
                 chosen = [begun[0], *[s for s in unplaced if s > begun[0]][:1]]
         return [sets[s] for s in chosen if not self._is_out(region, s, place)]
+
+    def has_signed(self, envelope: Envelope) -> bool:
+        """Whether a key set of its sender that counts at its place in that log has signed an envelope."""
+        fields = envelope.fields
+        return any(
+            is_signed(envelope, one.sign) for one in self.at(fields.sender, fields.head_size, epoch_of(fields.log))
+        )
 
     def _is_out(self, region: str, serial: int, place: Place | None) -> bool:
         last_good = self._revoked.get((region, serial))

@@ -14,12 +14,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from crypto.errors import CryptoError
-from gossip.admission import is_signed
 from gossip.effects import Suspect
 from gossip.step import Step
 from protocol.codec import Value
 from protocol.entries import Entry, decode_entry
-from protocol.envelope import Envelope, parse
+from protocol.envelope import Envelope, is_signed, parse
 from protocol.epochs import Origin, epoch_of, read_origin
 from protocol.errors import CodecError, RosterError
 from protocol.keys import check_revocation

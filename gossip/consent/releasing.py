@@ -15,7 +15,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gossip.admission import is_signed
 from gossip.blame import UNTIMELY
 from gossip.consent.released import KINDS, ReleasedElsewhere
 from gossip.effects import OpeningRow
@@ -24,7 +23,7 @@ from gossip.logs.epochs import is_anew
 from gossip.step import Step
 from protocol.codec import Value
 from protocol.entries import Entry
-from protocol.envelope import Envelope
+from protocol.envelope import Envelope, is_signed
 from protocol.epochs import epoch_of
 from protocol.release import failing, lacking, said
 

@@ -141,15 +141,19 @@ class Copying:
         Who has forked its log is shown what it had signed before, even where its log is longer by now.
         """
         mirror, code = self._held.mirrors.get(origin), self._peer.blame.codes.get(name)
+        has_signed = self._peer.membership.ring.has_signed  # by a key that counts there: none that was revoked since
         least = 0 if code == "LS-FORK" else size
-        note = max(self._held.notes(origin), key=lambda s: s.checkpoint.size, default=None)
-        last = max(self._peer.mailbox.heads_of(origin), key=_shown, default=None)
+        notes = sorted(self._held.notes(origin), key=lambda s: s.checkpoint.size, reverse=True)
+        note = next((seen for seen in notes if not self._peer.witness.standing.is_revoked(name, seen)), None)
+        said = sorted(self._peer.mailbox.heads_of(origin), key=_shown, reverse=True)
+        last = next(filter(has_signed, said), None)
         noted = note.checkpoint.size if note is not None else 0
         is_noted = noted > least or (note is not None and noted == size and root not in (None, note.checkpoint.root))
         is_said = last is not None and _shown(last) > max(noted, least)
         if not is_noted and not is_said:  # what no entry shows: it has had so many, and nobody knows which
             last = self._peer.mailbox.largest(name)
-            is_said = last is not None and last.fields.log == origin and last.fields.head_size > size
+            is_larger = last is not None and last.fields.log == origin and last.fields.head_size > size
+            is_said = is_larger and last is not None and has_signed(last)
         answer = Behind(
             note=self._held.note(note) if note is not None and is_noted else None,
             envelope=(last.header, last.signature) if last is not None and is_said else None,

@@ -76,7 +76,7 @@ class Holdings:
         """A note of a log of this network, if the log's key has signed it."""
         checkpoint = parse_checkpoint(parse_note(note).body)
         parts = checkpoint.origin.split("/")
-        if len(parts) != 3 or checkpoint.size < 1:
+        if len(parts) != 3 or parts[0] != self._peer.network or checkpoint.size < 1:
             return None
         if not parts[2].isdecimal():
             return None

@@ -21,12 +21,12 @@ from crypto.errors import CryptoError
 from crypto.note import Checkpoint, parse_checkpoint, parse_note
 from gossip.effects import Suspect
 from gossip.errors import RemoteError
-from gossip.events import Arrived, Buffer, Event, Payload, Started
+from gossip.events import Arrived, Buffer, Payload, Started
 from gossip.logs.asking import Question, question
 from gossip.logs.mirror import Item
 from gossip.logs.returned import Returned
 from gossip.step import Step
-from protocol.envelope import Envelope, parse, verify
+from protocol.envelope import Envelope, parse
 from protocol.epochs import Origin, epoch_of, read_origin
 from protocol.errors import CodecError
 from protocol.messages import TYPES
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from gossip.peer import Peer
     from protocol.roster import Roster
 
-MAX_HELD = 4096
+MAX_HELD = 512  # of one link: what one member sends without end leaves room for the others
 MAX_HEADS = 256
 HELLO_MS = 2_000
 SAID_MS = 10_000, 600_000  # after how long it is said in words whom a start waits for, and how often from then on
@@ -82,7 +82,8 @@ class Waking:
         self._question = Question()
         self._began_ms = self._say_ms = 0
         self._due_ms: dict[str, int] = {}
-        self._held: list[Event] = []
+        self._held: list[Arrived | Payload] = []
+        self._held_of: dict[str, int] = {}
         self._returned = Returned()
 
     def begin(self, step: Step, event: Started) -> None:
@@ -108,7 +109,7 @@ class Waking:
         return is_confirmed
 
     def _is_confirmed(self) -> bool:
-        return len(self._question.regions & set(self.heard)) >= self._question.least
+        return self._question.is_enough(self.heard)
 
     def decide(self, step: Step) -> None:
         """Go on once the answers that are here are enough."""
@@ -175,17 +176,20 @@ class Waking:
 
     def hold(self, event: Arrived | Payload) -> None:
         """Keep what others say in a study until this region may write that it heard it."""
-        if len(self._held) < MAX_HELD:
+        count = self._held_of.get(event.link, 0)
+        if count < MAX_HELD:
             self._held.append(event)
+            self._held_of[event.link] = count + 1
 
     def payloads(self) -> dict[bytes, bytes]:
         """Payloads that came while nothing could be written, by SHA-256: of rosters and proposals."""
         found = [bytes(event.data) for event in self._held if isinstance(event, Payload)]
         return {hashlib.sha256(data).digest(): data for data in found}
 
-    def released(self) -> list[Event]:
+    def released(self) -> list[Arrived | Payload]:
         """What was held, in order; once."""
         held, self._held = self._held, []
+        self._held_of.clear()
         return held
 
     # ---------------------------------------------------------------- the answers
@@ -265,15 +269,15 @@ class Waking:
             reentry.told_note(step, name, behind.note, (of.epoch, seen.checkpoint.size))
         if behind.envelope is not None:
             envelope = parse(*behind.envelope)
-            size = envelope.fields.head_size
-            keys = self._peer.membership.ring.at(self._peer.me, size, of.epoch)
-            if not any(_is_signed(envelope, one.sign) for one in keys):
+            if not self._peer.membership.ring.has_signed(envelope):
                 raise CryptoError("an envelope that this region has not signed")
-            reentry.told(step, name, envelope, (of.epoch, size))
+            reentry.told(step, name, envelope, (of.epoch, envelope.fields.head_size))
         return True
 
     def _heads(self, behind: Behind) -> list[tuple[Checkpoint, int]]:
         """The heads of this region's log that a BEHIND proves, each with the least size that it shows; none: no larger.
+
+        What a revoked key set has signed shows nothing: it may be the thief's, and must keep no start out.
 
         Raises:
             CodecError, CryptoError: It proves nothing: not of this log, or not signed by its keys.
@@ -283,20 +287,18 @@ class Waking:
             seen = self._peer.witness.held.read(behind.note)
             if seen is None or seen.checkpoint.origin.split("/")[1] != self._peer.me:
                 raise CryptoError("a checkpoint that this log has not signed")
-            if self._peer.witness.standing.is_revoked(self._peer.me, seen):
-                raise CryptoError("a checkpoint by a key set that this region has revoked")
-            found.append((seen.checkpoint, seen.checkpoint.size))
+            if not self._peer.witness.standing.is_revoked(self._peer.me, seen):
+                found.append((seen.checkpoint, seen.checkpoint.size))
         if behind.envelope is None:
             return found
         envelope = parse(*behind.envelope)
         fields = envelope.fields
         if fields.sender != self._peer.me or fields.log.rpartition("/")[0] != log.origin.rpartition("/")[0]:
             raise CryptoError(f"an envelope of the log {fields.log}")
-        keys = self._peer.membership.ring.at(self._peer.me, fields.head_size, epoch_of(fields.log))
-        if not any(_is_signed(envelope, one.sign) for one in keys):
-            raise CryptoError("an envelope that this region has not signed")
         if self._peer.is_by_revoked(envelope):
-            raise CryptoError("an envelope by a key set that this region has revoked")
+            return found
+        if not self._peer.membership.ring.has_signed(envelope):
+            raise CryptoError("an envelope that this region has not signed")
         if fields.head_size >= log.size or not self._peer.mailbox.knows(envelope.eid):
             # An entry stands at its place, after what it was signed over; a service message stands nowhere.
             head = Checkpoint(fields.log, fields.head_size, fields.head_root)
@@ -370,11 +372,3 @@ def _origin(behind: Behind) -> Origin | None:
     if behind.envelope is not None:
         return read_origin(parse(*behind.envelope).fields.log)
     return read_origin(parse_checkpoint(parse_note(behind.note).body).origin) if behind.note is not None else None
-
-
-def _is_signed(envelope: Envelope, public: bytes) -> bool:
-    try:
-        verify(envelope, public)
-    except CryptoError:
-        return False
-    return True
