@@ -3,7 +3,8 @@
 Rules kept here, and nowhere else:
   * what comes goes on exactly where the verified copy ends, and counts only when it gives the root of a checkpoint
     that the log's key has signed;
-  * what was verified is never given up again.
+  * what was verified is never given up again, but for entries that contradict what their owner has said: of two
+    histories the first one stays.
 """
 
 from __future__ import annotations
@@ -98,10 +99,18 @@ class Mirror:
         for _, digest in new:
             self._tree.append(digest)
         if self._tree.root() != checkpoint.root:
-            self._tree = Tree([self._tree.hash_at(n) for n in range(before)])
-            self.forget_coming()
+            self._cut(before)
             return None
         self.coming = self.coming[len(new) :]
         self._waiting -= weight(new)
         self.checkpoint, self.signature = checkpoint, signature
         return new
+
+    def back_to(self, checkpoint: Checkpoint | None, signature: bytes) -> None:
+        """Give up what was verified last: it is another history than the one up to this checkpoint."""
+        self.checkpoint, self.signature = checkpoint, signature
+        self._cut(self.size)
+
+    def _cut(self, size: int) -> None:
+        self._tree = Tree([self._tree.hash_at(n) for n in range(size)])
+        self.forget_coming()

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 MAX_STATE = 1 << 20
 ANSWER_MS = 2_000
-ROLLED_BACK = "rolled-back"  # as PING says it
 _MARKS = ("round.start", "round.end", "stats.open", "session.sum", "study.end")
 
 
@@ -161,9 +160,8 @@ class Reentry:
             step.seal("BEHIND", {}, to=[name], payload=Behind(note=note).encode())
 
     def has_answered(self, step: Step, name: str) -> None:
-        """A region has shown what it holds of earlier epochs; not counted while its own log has been put back."""
-        is_whole = self._peer.presence.of(name).state != ROLLED_BACK
-        if self.is_new and is_whole and name not in self.answered:
+        """A region has shown what it holds of earlier epochs."""
+        if self.is_new and name not in self.answered:
             self.answered.add(name)
             self._keep(step)
 

@@ -5,7 +5,8 @@ Rules kept here, and nowhere else:
     nothing;
   * once a valid larger head of its own log is shown to it, it is ROLLED BACK, and appends nothing ever again: to go
     on would be a second history;
-  * a log that was just begun anew (NEW EPOCH) has nothing after its first entry before enough have cosigned that;
+  * a log that was just begun anew (NEW EPOCH) has nothing after its first entry before enough have cosigned that and
+    hold nothing larger: it, too, may be an old copy;
   * what the neighbours' copies give back (``returned``) counts only where it leads to the largest head that was shown;
   * who asks is answered, whoever it is: to be shown what it has signed helps an honest region find its mistake.
 """
@@ -26,6 +27,7 @@ from gossip.logs.asking import Question, question
 from gossip.logs.mirror import Item
 from gossip.logs.returned import Returned
 from gossip.step import Step
+from protocol.entries import decode_entry
 from protocol.envelope import Envelope, parse
 from protocol.epochs import Origin, epoch_of, read_origin
 from protocol.errors import CodecError
@@ -97,6 +99,8 @@ class Waking:
             self.mode = Mode.ROLLED_BACK
         elif self._peer.reentry.is_fresh and self._question.least and not self._was_confirmed():
             self.mode = Mode.NEW_EPOCH
+            if event.moved:  # what was confirmed before may have been gone on with
+                self.heard.clear()
         else:
             self.mode = Mode.UP if event.alone or not self._question.least else Mode.QUIET
 
@@ -152,8 +156,8 @@ class Waking:
         )
 
     def confirmed(self, name: str) -> None:
-        """A region has cosigned this log: enough of that, and a new epoch may be gone on with."""
-        if self.mode is Mode.NEW_EPOCH:
+        """A region has cosigned this log, or holds nothing larger: enough of both, and a new epoch may be gone on with."""
+        if self.mode is Mode.NEW_EPOCH and name in self.answered and name in self._peer.witness.held.cosigned:
             self.heard[name] = self._peer.log.size
             if self._is_confirmed():
                 self.mode = Mode.UP
@@ -213,12 +217,15 @@ class Waking:
             heads = self._heads(behind)
         except (CodecError, CryptoError) as error:
             raise RemoteError(name, "STATE", f"BEHIND: {error}") from error
-        for head, least in heads:
-            self.shown(step, head, least)
+        for head, least, is_other in heads:
+            self.shown(step, head, least, is_other=is_other)
         self.answered.add(name)
+        if self._peer.presence.of(name).state == Mode.ROLLED_BACK.value:
+            return  # it has lost what it heard as well: its answer counts once its own log is back
         self._peer.reentry.has_answered(step, name)
         if self.mode is Mode.QUIET:
             self.heard[name] = self._peer.log.size
+        self.confirmed(name)
 
     def answer(self, step: Step, hello: Envelope) -> None:
         """Tell who asks what is held of its log; so often at most as an honest region asks."""
@@ -274,8 +281,10 @@ class Waking:
             reentry.told(step, name, envelope, (of.epoch, envelope.fields.head_size))
         return True
 
-    def _heads(self, behind: Behind) -> list[tuple[Checkpoint, int]]:
-        """The heads of this region's log that a BEHIND proves, each with the least size that it shows; none: no larger.
+    def _heads(self, behind: Behind) -> list[tuple[Checkpoint, int, bool]]:
+        """The heads of this region's log that a BEHIND proves; none: no larger.
+
+        Each with the least size that it shows, and whether it is over a message that this log has another entry for.
 
         What a revoked key set has signed shows nothing: it may be the thief's, and must keep no start out.
 
@@ -288,7 +297,7 @@ class Waking:
             if seen is None or seen.checkpoint.origin.split("/")[1] != self._peer.me:
                 raise CryptoError("a checkpoint that this log has not signed")
             if not self._peer.witness.standing.is_revoked(self._peer.me, seen):
-                found.append((seen.checkpoint, seen.checkpoint.size))
+                found.append((seen.checkpoint, seen.checkpoint.size, False))
         if behind.envelope is None:
             return found
         envelope = parse(*behind.envelope)
@@ -302,19 +311,29 @@ class Waking:
         if fields.head_size >= log.size or not self._peer.mailbox.knows(envelope.eid):
             # An entry stands at its place, after what it was signed over; a service message stands nowhere.
             head = Checkpoint(fields.log, fields.head_size, fields.head_root)
-            found.append((head, head.size + 1 if TYPES[fields.type].logged else 0))
+            found.append((head, head.size + 1 if TYPES[fields.type].logged else 0, self._is_other(envelope)))
         return found
 
-    def shown(self, step: Step, head: Checkpoint, least: int) -> None:
+    def _is_other(self, envelope: Envelope) -> bool:
+        """Whether this log has another entry at the place of a message; False where its bytes have been erased."""
+        fields = envelope.fields
+        if not TYPES[fields.type].logged or fields.log != self._peer.log.origin:
+            return False
+        found = self._peer.witness.held.records.own(fields.head_size, fields.head_size + 1)
+        leaf = found[0][0] if found else None
+        return leaf is not None and decode_entry(leaf).body.get("header") != envelope.header
+
+    def shown(self, step: Step, head: Checkpoint, least: int, *, is_other: bool = False) -> None:
         """A validly signed head of the own log: if it is not on this log, this log has been put back.
 
         Args:
             least: How many entries the log had at least; 0 where only a service message shows the head.
+            is_other: Whether this log went on from that head in another way.
         """
         log = self._peer.log
         epoch, own = epoch_of(head.origin), epoch_of(log.origin)
         is_here = head.size <= log.size and least <= log.size and log.tree.root_at(head.size) == head.root
-        if epoch < own or (epoch == own and is_here):
+        if epoch < own or (epoch == own and is_here and not is_other):
             return
         if head not in self.heads and len(self.heads) < MAX_HEADS:
             self.heads.append(head)

@@ -279,13 +279,15 @@ class Witness:
         if mirror.size + len(mirror.coming) < seen.checkpoint.size:
             return
         del self._awaited[origin]
-        before = mirror.size
+        before, held = mirror.size, (mirror.checkpoint, mirror.signature)
         new = mirror.verify(seen.checkpoint, seen.signature)
         if new is None:
             raise RemoteError(name, "STATE", "entries that do not give the checkpoint it has signed")
         leaves = {before + at: leaf for at, (leaf, _) in enumerate(new)}
-        for envelope in self._peer.mailbox.heads_between(origin, before + 1, seen.checkpoint.size):
+        # From the end of the copy on: a message whose head lies there is the first of the new entries, or a second story.
+        for envelope in self._peer.mailbox.heads_between(origin, before, seen.checkpoint.size):
             if self.standing.is_foreign(envelope, leaves) and self.standing.fork(step, name, [envelope], seen):
+                mirror.back_to(*held)
                 return
         for at, (leaf, digest) in enumerate(new):
             step.row(MirrorRow(origin, before + at, leaf, digest))

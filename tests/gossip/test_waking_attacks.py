@@ -12,6 +12,7 @@ from gossip.events import Arrived, LinkUp
 from gossip.network import Network
 from protocol.cosignature import checkpoint_note, cosign, cosignature_line, witness_name
 from protocol.entries import decode_entry
+from protocol.epochs import Previous
 from protocol.log import Log
 from protocol.witnessing import Behind, Heads
 from tests.gossip.conftest import Quadratic, quadratic_plan
@@ -204,3 +205,89 @@ def test_what_a_thief_signed_before_the_keys_were_revoked_keeps_no_start_out(mak
     assert net.peer(B).state not in ("quiet", "rolled-back")
     assert {one["region"] for one in last(net, B, "node.start")["heard"]} == {A, C, D}
     assert nobody_is_blamed(net)
+
+
+# ---------------------------------------------------------------- a log that was begun anew, and put back to its beginning
+
+
+@pytest.mark.attack("L14")
+@pytest.mark.parametrize("moved", [False, True], ids=["snapshot", "copy"])
+def test_a_backup_of_a_new_epoch_from_before_it_was_confirmed_is_told(net: Network, moved: bool) -> None:
+    """Who confirms its first entry once more has heard what came behind it: that is no word that there is nothing."""
+    point, _ = net.peer(A).log.signed()
+    net.kill(A)
+    net.begin_anew(A, Previous(point.origin, point.size, point.root, "lost"))
+    backup = copied(net, A)
+    net.start(A)
+    assert net.run(lambda: net.peer(A).state not in ("quiet", "rolled-back"), limit_ms=60_000)
+    roster = net.peer(B).membership.in_force
+    assert roster is not None
+    plan = quadratic_plan(roster, Quadratic(net.names), rounds=2, witness=MIRRORED, seed=5)
+    net.ask(A, "propose", plan=plan.encode())
+    pass_time(net, 50)
+    origin = f"simulated.example/{A}/2"
+    for name in (B, C, D):
+        assert net.peer(name).mailbox.newest_of(A)[origin] > 1
+        assert net.peer(name).witness.mirrors[origin].size == 1  # nobody has a copy of it yet
+    put_back(net, A, backup)
+    net.start(A, moved=moved)
+    rest(net)
+    assert net.peer(A).state == "rolled-back"
+    assert leaves(net, A) == backup.leaves
+    assert nobody_is_blamed(net)
+
+
+# ---------------------------------------------------------------- two that were put back, and a fork by one entry
+
+
+@pytest.mark.attack("L13")
+def test_who_was_put_back_as_well_is_no_witness_of_the_end(net: Network) -> None:
+    """B alone has heard what A said last; both are put back to before that. B's log, once it is back, knows it."""
+    roster = net.peer(B).membership.in_force
+    assert roster is not None
+    first, second = copied(net, A), copied(net, B)
+    net.kill(D)
+    net.cut(A, C)
+    plan = quadratic_plan(roster, Quadratic(net.names), rounds=2, witness=MIRRORED, seed=5, regions=[A, B, D])
+    net.ask(A, "propose", plan=plan.encode())
+    rest(net)
+    put_back(net, A, first)
+    whole = put_back(net, B, second)
+    net.heal(A, C)
+    net.start(D)
+    net.start(B)
+    rest(net)
+    assert net.peer(B).state == "rolled-back"
+    net.start(A, moved=True)
+    rest(net)
+    assert net.peer(A).state == "quiet"
+    assert net.peer(A).waking.waits_for == [B]
+    net.kill(B)
+    net.regions[B].store.leaves[:] = whole  # what its neighbours' copies give back
+    net.start(B)
+    rest(net)
+    assert net.peer(A).state == "rolled-back"
+    assert nobody_is_blamed(net)
+
+
+@pytest.mark.attack("L13")
+def test_a_region_that_forked_at_its_very_last_message_is_told(net: Network, hostile: Any) -> None:
+    """Two messages over one head: the head lies on both histories, the message on one."""
+    backup = copied(net, A)
+    liar = hostile.liar(net, A)
+    net.kill(A)
+    study = net.peer(B).current
+    assert study is not None
+    for name in (B, C, D):  # what it said before its home was put back
+        link(net, name, A)
+    said = liar.log.seal("ABSENT", {"first": 0, "last": 0}, to=[B], study=study.id, round=0, now_ms=net.now_ms)
+    for name in (B, C, D):
+        net.peer(name).mailbox.remember(said)
+    put_back(net, A, backup)
+    net.start(A, alone=True)
+    rest(net)
+    assert net.peer(B).blame.suspended == {A}
+    net.kill(A)
+    net.start(A)
+    rest(net)
+    assert net.peer(A).state == "rolled-back"

@@ -384,3 +384,24 @@ def test_a_proof_shows_what_was_said_and_no_other_entry(make_network: Make, host
     shown = decode_proof(bytes(proof.payload or b"")).places
     assert shown
     assert {decode_entry(leaf).kind for leaf, _ in shown.values()} == {"env.sent"}
+
+
+@pytest.mark.attack("L09")
+def test_a_message_just_behind_the_copy_must_be_the_next_entry(make_network: Make, hostile: Any) -> None:
+    """Its head is where the copy ends, so it is compared with what comes next, or with nothing."""
+    net, _, _ = make_network(4, rounds=2, witness=MIRRORED)
+    assert net.run(limit_ms=120_000)
+    net.run(lambda: False, limit_ms=15_000)
+    study, mirror = net.peer("region-a").current, net.peer("region-a").witness.mirrors["simulated.example/region-d/1"]
+    liar = hostile.liar(net, "region-d")
+    net.kill("region-d")
+    assert mirror.size == liar.log.size
+    liar.say("region-a", "ABSENT", {"first": 1, "last": 1}, study=study.id, round=1)
+    liar.fork(0)
+    liar.log.add("node.stop", {"reason": "signal"}, study=None, now_ms=net.now_ms)
+    point, signature = liar.log.signed()
+    note = checkpoint_note(point, liar.keys.log.public, signature)
+    liar.say("region-a", "HEADS", {}, Heads(1, note, mirror.size, ()).encode(), study=study.id, round=1)
+    entry = liar.log.pending_leaves[-1].leaf
+    liar.say("region-a", "MIRROR", {"log": point.origin}, encode_mirror(mirror.size, [entry]))
+    assert net.peer("region-a").blame.suspended == {"region-d"}
