@@ -9,10 +9,12 @@ When the entry of such a message, or of the carrier itself, is erased, those pay
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from crypto.merkle import Tree, leaf_hash
 from gossip.step import Step
+from protocol.codec import MAX_CONTROL, decode
 from protocol.entries import decode_entry
 from protocol.envelope import Header, parse
 from protocol.errors import CodecError
@@ -22,42 +24,67 @@ if TYPE_CHECKING:
     from gossip.peer import Peer
 
 
-def carriers_leave(peer: Peer, step: Step, leaf: bytes) -> int:
-    """Remove the kept payloads that hold the message of an erased entry; returns how many there were.
+def carriers_leave(peer: Peer, step: Step, *leaves: bytes) -> None:
+    """Remove the kept payloads that hold messages of erased entries.
+
+    However many are erased at once, the own log is read once, and each study gets one entry that names what went.
 
     Args:
-        leaf: The entry, from before it is erased: this region's own or another's.
+        leaves: The entries, from before they are erased: this region's own or another's.
     """
-    fields, header = _message(leaf)
-    if fields is None or fields.study is None or fields.type == "EVIDENCE":
-        return 0
-    proposal = peer.agreement.proposals.get(fields.study)
-    if proposal is None or not proposal.has_ended:
-        return 0
-    gone, standing = set[bytes](), set[bytes]()
-    own = [one for one, _ in peer.witness.held.records.own(0, peer.log.size) if one is not None]
-    for one in own:
-        if b"fault" in one:
-            entry = decode_entry(one)
-            named = entry.body["evidence"] if entry.kind == "fault" else None
-            standing.update(sha for sha in named if isinstance(sha, bytes)) if isinstance(named, list) else None
-    for one in own:
-        said, _ = _message(one) if fields.study in one else (None, b"")
-        if said is None or said.sha256 is None or said.type == "EVIDENCE" or not TYPES[said.type].carrier:
+    erased: dict[bytes, list[tuple[Header, bytes]]] = {}
+    for fields, header in map(_message, leaves):
+        proposal = peer.agreement.proposals.get(fields.study) if fields is not None and fields.study else None
+        if fields is not None and fields.type != "EVIDENCE" and proposal is not None and proposal.has_ended:
+            erased.setdefault(proposal.plan.study, []).append((fields, header))
+    if not erased:
+        return
+    carriers, convicting = _kept(peer, erased)
+    for study, messages in sorted(erased.items()):
+        headers, own = {header for _, header in messages}, {fields.sha256 for fields, _ in messages}
+        gone = {
+            sha for sha in carriers[study] - convicting
+            if (held := peer.kept(sha)) is not None and (sha in own or headers & _inside(held))
+        }  # fmt: skip
+        if gone:
+            rounds = [fields.round for fields, _ in messages if fields.round is not None] or [0]
+            root = Tree(map(leaf_hash, sorted(gone))).root()
+            step.add(
+                "payload.prune",
+                {"rounds": [min(rounds), max(rounds)], "count": len(gone), "hashes_root": root, "rule": "redact"},
+                study,
+            )
+            for sha in sorted(gone):
+                step.forget(sha)
+
+
+def _kept(peer: Peer, studies: Collection[bytes]) -> tuple[dict[bytes, set[bytes]], set[bytes]]:
+    """Return the carriers' payloads that the own log names, by study, and those that convict somebody."""
+    carriers: dict[bytes, set[bytes]] = {study: set() for study in studies}
+    convicting: set[bytes] = set()
+    for leaf, _ in peer.witness.held.records.own(0, peer.log.size):
+        if leaf is None:
             continue
-        held = peer.kept(said.sha256) if said.sha256 not in standing else None
-        if held is not None and (said.sha256 == fields.sha256 or header in held):
-            gone.add(said.sha256)
-    if gone:
-        round = fields.round if fields.round is not None else 0
-        root = Tree(map(leaf_hash, sorted(gone))).root()
-        step.add(
-            "payload.prune", {"rounds": [round, round], "count": len(gone), "hashes_root": root, "rule": "redact"},
-            fields.study,
-        )  # fmt: skip
-        for sha in sorted(gone):
-            step.forget(sha)
-    return len(gone)
+        if b"fault" in leaf:
+            entry = decode_entry(leaf)
+            named = entry.body["evidence"] if entry.kind == "fault" else None
+            convicting.update(sha for sha in named if isinstance(sha, bytes)) if isinstance(named, list) else None
+        if any(study in leaf for study in studies):
+            said, _ = _message(leaf)
+            is_carrier = said is not None and TYPES[said.type].carrier and said.type != "EVIDENCE"
+            if is_carrier and said is not None and said.sha256 is not None and said.study in carriers:
+                carriers[said.study].add(said.sha256)
+    return carriers, convicting
+
+
+def _inside(payload: bytes) -> set[bytes]:
+    """Return the headers of the messages that a carrier holds."""
+    try:
+        rows = decode(payload, max_bytes=MAX_CONTROL)
+    except CodecError:
+        return set()
+    found = rows if isinstance(rows, list) else []
+    return {row[0] for row in found if isinstance(row, list) and row and isinstance(row[0], bytes)}
 
 
 def _message(leaf: bytes) -> tuple[Header | None, bytes]:

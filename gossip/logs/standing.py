@@ -6,6 +6,7 @@ one size must have one root, whoever passed them on.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from crypto.note import checkpoint_body
@@ -112,17 +113,23 @@ class Standing:
         self._peer.blame.suspend(step, region, "LS-FORK", encode(shown))
         return True
 
-    def erased(self, step: Step, origin: str, leaf: bytes) -> None:
-        """An owner has erased an entry of its log: the copy keeps its hash alone."""
-        entry = _entry(leaf)
-        if entry is None:
-            return
-        mirror, seq = self._held.mirrors[origin], entry.body.get("seq")
-        is_here = entry.kind == "redact" and isinstance(seq, int) and seq < mirror.size
-        if is_here and isinstance(seq, int) and mirror.hash_at(seq) == entry.body["leaf"]:
-            erased = self._held.records.mirrored(origin, seq)
-            if erased is not None:
-                carriers_leave(self._peer, step, erased)
+    def erased(
+        self, step: Step, origin: str, redactions: Iterable[bytes], reading: Callable[[int], bytes | None]
+    ) -> None:
+        """An owner has erased entries of its log: the copy keeps their hashes alone.
+
+        Args:
+            redactions: Entries of the log that may say so.
+            reading: Position to the entry of the copy; None where its bytes are not here.
+        """
+        mirror, gone = self._held.mirrors[origin], dict[int, bytes | None]()
+        for entry in map(_entry, redactions):
+            seq = entry.body.get("seq") if entry is not None and entry.kind == "redact" else None
+            is_here = isinstance(seq, int) and seq < mirror.size and seq not in gone
+            if entry is not None and isinstance(seq, int) and is_here and mirror.hash_at(seq) == entry.body["leaf"]:
+                gone[seq] = reading(seq)
+        carriers_leave(self._peer, step, *(leaf for leaf in gone.values() if leaf is not None))
+        for seq in gone:
             step.row(ErasedRow(origin, seq))
 
 

@@ -156,7 +156,7 @@ class Waking:
         )
 
     def confirmed(self, name: str) -> None:
-        """A region has cosigned this log, or holds nothing larger: enough of both, and a new epoch may be gone on with."""
+        """A region has cosigned this log, or holds nothing larger; enough of both, and a new epoch is gone on with."""
         if self.mode is Mode.NEW_EPOCH and name in self.answered and name in self._peer.witness.held.cosigned:
             self.heard[name] = self._peer.log.size
             if self._is_confirmed():

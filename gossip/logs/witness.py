@@ -284,19 +284,19 @@ class Witness:
         if new is None:
             raise RemoteError(name, "STATE", "entries that do not give the checkpoint it has signed")
         leaves = {before + at: leaf for at, (leaf, _) in enumerate(new)}
-        # From the end of the copy on: a message whose head lies there is the first of the new entries, or a second story.
+        # From the end of the copy on: a message over that head is the first of the new entries, or a second story.
         for envelope in self._peer.mailbox.heads_between(origin, before, seen.checkpoint.size):
             if self.standing.is_foreign(envelope, leaves) and self.standing.fork(step, name, [envelope], seen):
                 mirror.back_to(*held)
                 return
         for at, (leaf, digest) in enumerate(new):
             step.row(MirrorRow(origin, before + at, leaf, digest))
-            if leaf is not None and b"redact" in leaf:
-                self.standing.erased(step, origin, leaf)
             if leaf is not None and b"key." in leaf:
                 self._peer.rotation.mirrored(step, name, before + at, leaf)
             if leaf is not None and b".release" in leaf:
                 self._peer.releasing.copies.mirrored(step, origin, before + at, self._reading(origin, leaves))
+        redactions = [leaf for leaf in leaves.values() if leaf is not None and b"redact" in leaf]
+        self.standing.erased(step, origin, redactions, self._reading(origin, leaves))
         self._verified(step, name, seen)
 
     def _reading(self, origin: str, new: dict[int, bytes | None]) -> Callable[[int], bytes | None]:

@@ -11,12 +11,15 @@ import pytest
 from crypto.merkle import leaf_hash
 from gossip.effects import Erase, Forget
 from gossip.events import Asked
+from gossip.logs.holdings import Records
 from gossip.logs.redaction import carriers_leave
 from gossip.network import Network
 from gossip.step import Step
 from protocol.codec import encode
+from protocol.cosignature import checkpoint_note
 from protocol.entries import decode_entry
 from protocol.envelope import parse
+from protocol.witnessing import Heads, encode_mirror
 from tests.vectors.make_protocol import bodies
 
 Make = Callable[..., Any]
@@ -185,3 +188,35 @@ def test_each_training_round_begins_with_its_base_and_its_edges(make_network: Ma
     assert [b["round"] for b in begun] == [0, 1, 2]
     assert [b["base"] for b in begun[1:]] == [mixed[0], mixed[1]]
     assert all(b["edges"] == ["region-b", "region-c", "region-d"] for b in begun)
+
+
+@pytest.mark.attack("S32")
+def test_erasures_without_end_cost_the_neighbours_one_look_and_one_entry(make_network: Make, hostile: Any) -> None:
+    """A thousand erasures told at once, most of them of entries that were erased before."""
+    net, _, _ = make_network(4, rounds=3, witness=MIRRORED)
+    assert net.run(limit_ms=120_000)
+    net.run(lambda: False, limit_ms=15_000)
+    peer, liar = net.peer("region-a"), hostile.liar(net, "region-d")
+    net.kill("region-d")
+    mirror = peer.witness.mirrors[liar.log.origin]
+    said = [n for n, leaf in enumerate(net.regions["region-d"].store.leaves) if decode_entry(leaf).kind == "env.sent"]
+    for at in range(1_000):
+        seq = said[at % len(said)]
+        body = {"seq": seq, "leaf": liar.log.tree.hash_at(seq), "basis": "error"}
+        liar.log.add("redact", body, study=None, now_ms=net.now_ms)
+    point, signature = liar.log.signed()
+    note = checkpoint_note(point, liar.keys.log.public, signature)
+    looks: list[int] = []
+    own = peer.witness.held.records.own
+    counted = Records(lambda a, b: (looks.append(b - a), own(a, b))[1], peer.witness.held.records.mirrored)  # type: ignore[func-returns-value]
+    peer.witness.held.records = counted
+    leaves = [one.leaf for one in liar.log.pending_leaves]
+    study = peer.current
+    assert study is not None
+    liar.say("region-a", "HEADS", {}, Heads(2, note, mirror.size, ()).encode(), study=study.id, round=2)
+    liar.say("region-a", "MIRROR", {"log": point.origin}, encode_mirror(mirror.size, leaves))
+    assert mirror.size == point.size
+    pruned = [e for e in map(decode_entry, net.regions["region-a"].store.leaves) if e.kind == "payload.prune"]
+    assert len(pruned) == 1
+    assert len([n for n in looks if n > 1]) <= 1
+    assert all(net.regions["region-a"].store.mirrors[point.origin][seq][0] is None for seq in said)

@@ -207,7 +207,7 @@ def test_what_a_thief_signed_before_the_keys_were_revoked_keeps_no_start_out(mak
     assert nobody_is_blamed(net)
 
 
-# ---------------------------------------------------------------- a log that was begun anew, and put back to its beginning
+# ---------------------------------------------------------------- a log that was begun anew, and put back
 
 
 @pytest.mark.attack("L14")
