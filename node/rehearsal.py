@@ -12,6 +12,7 @@ import struct
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,8 @@ from typing import Any
 import msgpack
 import numpy as np
 
+from node.budget import cost_of, epsilon_with, over_budget
 from node.errors import NodeError
-from node.policy import Policy
 from node.store.vault import forecast_bytes
 from node.training import open_fields
 from node.worker import COMMAND, environment
@@ -104,11 +105,20 @@ class AskedWorker:
         self._process.wait()
 
 
-def rehearse(home: Path, region: str, plan: Plan, manifest: Path | None, *, mbit_s: float = 100.0) -> Forecast:
+def rehearse(
+    home: Path,
+    region: str,
+    plan: Plan,
+    manifest: Path | None,
+    *,
+    mbit_s: float = 100.0,
+    accepted: Sequence[Plan] = (),
+) -> Forecast:
     """Return what a study would take here.
 
     Args:
         mbit_s: What a link carries.
+        accepted: Other studies that the region has accepted and that have not ended: they take of its budget too.
 
     Raises:
         NodeError: It cannot even be opened: task, settings, schema, data or budget do not fit.
@@ -135,8 +145,8 @@ def rehearse(home: Path, region: str, plan: Plan, manifest: Path | None, *, mbit
         warnings=warnings,
     )
     if plan.dp is not None:
-        _epsilon(out, home, plan)
-    out.problems = _problems(out, home, plan)
+        _epsilon(out, home, plan, accepted)
+    out.problems = _problems(out, home, plan, accepted)
     return out
 
 
@@ -185,24 +195,18 @@ def _measured(
     return train_s, evaluate_s, int(about["peak_bytes"]), warnings
 
 
-def _epsilon(out: Forecast, home: Path, plan: Plan) -> None:
+def _epsilon(out: Forecast, home: Path, plan: Plan, accepted: Sequence[Plan]) -> None:
     """Fill in what will have been spent at the end."""
-    from node.learning.accounting import MICRO, Spent, epsilon, prv_epsilon
-    from node.learning.privacy import Ledger, Terms
+    from node.learning.accounting import MICRO, epsilon, prv_epsilon
 
     assert plan.dp is not None
-    terms = Terms.of_plan(plan.dp)
-    sigma_u = terms.statistics_sigma_u(plan.sum_rounds)
-    steps = plan.rounds * int(str(plan.settings["local_steps"]))
-    spent = [Spent(MICRO, sigma_u, plan.sum_rounds), Spent(terms.q_u, terms.sigma_u, steps)]
-    spent = [one for one in spent if one.steps]
-    before = [line.spent for line in Ledger(home / "ledger.jsonl").lines]
-    out.epsilon, out.epsilon_prv = epsilon(spent, terms.delta), prv_epsilon(spent, terms.delta)
-    out.epsilon_data = epsilon([*before, *spent], terms.delta)
+    spent, delta = cost_of(plan), plan.dp["delta_u12"] / MICRO**2
+    out.epsilon, out.epsilon_prv = epsilon(spent, delta), prv_epsilon(spent, delta)
+    out.epsilon_data = epsilon_with(home, plan, accepted)
 
 
-def _problems(out: Forecast, home: Path, plan: Plan) -> list[str]:
-    policy, found = Policy.load(home), []
+def _problems(out: Forecast, home: Path, plan: Plan, accepted: Sequence[Plan]) -> list[str]:
+    found = []
     if out.round_s > plan.round_timeout_s:
         found.append(
             f"a round takes {out.round_s:.1f} s here and the plan waits {plan.round_timeout_s} s:"
@@ -214,15 +218,11 @@ def _problems(out: Forecast, home: Path, plan: Plan) -> list[str]:
     room = shutil.disk_usage(home).free
     if out.disk_bytes > room:
         found.append(f"the study takes {out.disk_bytes / 2**20:.0f} MiB of disk and {room / 2**20:.0f} MiB are free")
-    if plan.dp is not None and out.epsilon is not None and out.epsilon_data is not None:
-        if out.epsilon * 1e6 > plan.dp["eps_max_u"] + 1:
-            found.append(
-                f"the study would spend epsilon {out.epsilon:.4f} and may spend {plan.dp['eps_max_u'] / 1e6:g}:"
-                " it would stop early"
-            )
-        if policy.budget_u is not None and out.epsilon_data * 1e6 > policy.budget_u:
-            found.append(
-                f"with what the ledger holds, epsilon would come to {out.epsilon_data:.4f}, and the region's budget"
-                f" is {policy.budget_u / 1e6:g}: it would stop early"
-            )
+    if plan.dp is not None and out.epsilon is not None and out.epsilon * 1e6 > plan.dp["eps_max_u"] + 1:
+        found.append(
+            f"the study would spend epsilon {out.epsilon:.4f} and may spend {plan.dp['eps_max_u'] / 1e6:g}:"
+            " it would stop early"
+        )
+    if (words := over_budget(home, plan, accepted)) is not None:
+        found.append(words)
     return found

@@ -114,6 +114,26 @@ def studies(home: Path) -> list[dict[str, Any]]:
     return found
 
 
+def accepted_plans(home: Path, but: Plan) -> list[Plan]:
+    """Return the plans with privacy that this region has accepted and that have not ended, without one."""
+    from node.home import Home
+    from protocol.plan import Plan
+
+    if but.dp is None:
+        return []
+    me = Home.open(home).name
+    mine = [
+        one["study"]
+        for one in studies(home)
+        if one["answers"].get(me) == "accept"
+        and one["state"] in ("proposed", "agreed", "running")
+        and one["study"] != but.study.hex()
+    ]
+    known = (ask(home, "study", {"study": bytes.fromhex(study)}) for study in mine)
+    plans = [Plan.decode(bytes.fromhex(one["plan"])) for one in known]
+    return [plan for plan in plans if plan.dp is not None]
+
+
 def fact(name: str, value: object) -> str:
     """Return one line of a card of facts."""
     return f"{name:<11} {value}"

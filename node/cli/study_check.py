@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from node.cli.asking import fact, plan_of_file
+from node.cli.asking import accepted_plans, fact, plan_of_file
 from node.cli.output import Refusal, emit, say, size_words
 from node.cli.root import common, home_option
 
@@ -59,7 +59,8 @@ def check(plan_file: Path, home: Path, data_name: str | None, mbit: float, as_js
     manifest = manifest_of(home, data) if data is not None else None
     check_facts(plan, manifest, first_model(opened.path, plan))
     try:
-        found = rehearse(opened.path, opened.name, plan, manifest, mbit_s=mbit)
+        accepted = accepted_plans(home, plan)
+        found = rehearse(opened.path, opened.name, plan, manifest, mbit_s=mbit, accepted=accepted)
     except NodeError as error:
         raise Refusal(error.code, error.found, error.expected, error.fix) from error
     _, words = privacy_of(plan)
@@ -85,7 +86,7 @@ def _say(plan: Plan, found: Forecast, words: list[str]) -> None:
     if found.epsilon is not None:
         prv = "undefined" if found.epsilon_prv is None else f"{found.epsilon_prv:.3f}"
         say(fact("epsilon", f"{found.epsilon:.3f} at the end by RDP, which counts; {prv} by PRV, shown beside"))
-        say(fact("of these rows", f"epsilon {found.epsilon_data:.3f} with all that the ledger holds"))
+        say(fact("of these rows", f"epsilon {found.epsilon_data:.3f} with all that was paid and accepted before"))
     for line in [*words, *found.warnings]:
         say(line)
     say(
