@@ -198,6 +198,7 @@ class Peer:
             case LinkDown(region=name):
                 self.linking.down(name)
                 self.witness.told_to.pop(name, None)  # what was under way may not have arrived
+                self.witness.copying.forget_link(name)
             case Arrived():
                 self._incoming.arrived(step, event)
             case Payload():

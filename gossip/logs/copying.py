@@ -2,19 +2,22 @@
 
 Rules kept here, and nowhere else:
   * an entry of a study that a neighbour takes no part in travels to it as its hash;
-  * what goes at once is bounded: the rest goes with the next round;
+  * what goes at once is bounded: the rest goes with the next round, or with the next answer;
+  * what is given back of a lost log goes once over a link, and again after a minute: who asks without end costs little;
   * a proof shows what was said, never another entry: where no copies are kept, the rest of a log stays at home;
   * without a copy a checkpoint counts only if every head and every message held of its log lies on the way to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from crypto.merkle import leaf_hash, verify_consistency, verify_inclusion
 from gossip.errors import RemoteError
 from gossip.logs.holdings import Holdings, Seen
+from gossip.logs.mirror import Mirror
 from gossip.step import Step
 from protocol.codec import Value
 from protocol.entries import decode_entry
@@ -29,6 +32,18 @@ if TYPE_CHECKING:
 CHUNK = 3 * 2**20
 MAX_CHUNKS = 8
 MAX_ASKED = 64
+READ = 256  # entries that are read at once
+GIVEN_MS = 1_000, 60_000  # between two parts that are given back, and from the first one to the first one again
+
+
+@dataclass(slots=True)
+class _Given:
+    """What one region was given back of its log since its link came up: from where on, up to where, since when."""
+
+    first: int
+    end: int
+    begun_ms: int
+    at_ms: int
 
 
 class Copying:
@@ -38,38 +53,49 @@ class Copying:
         self._peer = peer
         self._held = held
         self._asked: dict[str, tuple[list[int], list[int]]] = {}
+        self._given: dict[str, _Given] = {}
+
+    def forget_link(self, name: str) -> None:
+        """A link is gone: what was under way may not have arrived."""
+        self._given.pop(name, None)
 
     def mirror_to(self, step: Step, name: str, since: int) -> None:
         """Send the own log's entries from ``since`` on, in pieces."""
         for first, items in self._pieces(self._items(name, since)):
             step.seal("MIRROR", {"log": self._peer.log.origin}, to=[name], payload=encode_mirror(since + first, items))
 
-    def _items(self, name: str, since: int) -> list[bytes]:
-        log, items = self._peer.log, []
+    def _items(self, name: str, since: int) -> Iterator[bytes]:
+        log = self._peer.log
         pending = log.pending_leaves
-        stored = self._held.records.own(since, log.size - len(pending))
-        for leaf, digest in [*stored, *((one.leaf, one.hash) for one in pending if one.seq >= since)]:
-            items.append(leaf if leaf is not None and self._held.may_read(name, leaf) else digest)
-        return items
+        on_disk = log.size - len(pending)
+        for first in range(since, on_disk, READ):
+            for leaf, digest in self._held.records.own(first, min(first + READ, on_disk)):
+                yield leaf if leaf is not None and self._held.may_read(name, leaf) else digest
+        for one in pending:
+            if one.seq >= since:
+                yield one.leaf if self._held.may_read(name, one.leaf) else one.hash
 
     @staticmethod
-    def _pieces(items: list[bytes]) -> Iterator[tuple[int, list[bytes]]]:
+    def _pieces(items: Iterable[bytes]) -> Iterator[tuple[int, list[bytes]]]:
+        """Yield position and entries of at most ``MAX_CHUNKS`` pieces; no more is read."""
         first, size, count = 0, 0, 0
-        for at, one in enumerate(items):
-            if size + len(one) > CHUNK and at > first:
-                yield first, items[first:at]
-                first, size, count = at, 0, count + 1
+        piece: list[bytes] = []
+        for one in items:
+            if piece and size + len(one) > CHUNK:
+                yield first, piece
+                first, size, count, piece = first + len(piece), 0, count + 1, []
                 if count == MAX_CHUNKS:
                     return
+            piece.append(one)
             size += len(one) + 5
-        if items[first:]:
-            yield first, items[first:]
+        if piece:
+            yield first, piece
 
     def ask(self, step: Step, name: str, seen: Seen, *, by_entries: bool) -> None:
         """Ask for what is missing: entries from where the copy ends, or the paths from all that is held."""
         origin, size = seen.checkpoint.origin, seen.checkpoint.size
         mirror = self._held.mirrors.get(origin)
-        begun = [mirror.size] if mirror is not None and mirror.size else []
+        begun = [end] if mirror is not None and (end := mirror.size + len(mirror.coming)) else []
         sizes, places = (begun, []) if by_entries else self._wanted(origin, size)
         self._asked[origin] = sizes, places
         heads: list[Value] = list(sizes)
@@ -163,13 +189,24 @@ class Copying:
         if later is not None:
             answer = Behind(note=self._held.note(later), suspended=code)
         step.seal("BEHIND", {}, to=[name], payload=answer.encode())
-        is_larger = answer.note is not None or answer.envelope is not None
-        if is_larger and mirror is not None and mirror.size > size:
-            items = [
-                self._held.records.mirrored(origin, seq) or mirror.hash_at(seq) for seq in range(size, mirror.size)
-            ]
-            for first, piece in self._pieces(items):
-                step.seal("MIRROR", {"log": origin}, to=[name], payload=encode_mirror(size + first, piece))
+        if mirror is not None and (answer.note is not None or answer.envelope is not None):
+            self._give_back(step, name, mirror, size)
+
+    def _give_back(self, step: Step, name: str, mirror: Mirror, size: int) -> None:
+        """Send the entries of a region's log from a size on: those that go at once, and the next ones next time."""
+        given, (part_ms, whole_ms) = self._given.get(name), GIVEN_MS
+        if given is None or step.now_ms >= given.begun_ms + whole_ms:
+            given = self._given[name] = _Given(size, size, step.now_ms, step.now_ms - part_ms)
+        if given.first != size or given.end >= mirror.size or step.now_ms < given.at_ms + part_ms:
+            return
+        given.at_ms, begun = step.now_ms, given.end
+        entries = (
+            self._held.records.mirrored(mirror.origin, seq) or mirror.hash_at(seq) for seq in range(begun, mirror.size)
+        )
+        for first, piece in self._pieces(entries):
+            payload = encode_mirror(begun + first, piece)
+            step.seal("MIRROR", {"log": mirror.origin}, to=[name], payload=payload)
+            given.end = begun + first + len(piece)
 
 
 def _shown(envelope: Envelope) -> int:

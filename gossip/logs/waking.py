@@ -63,7 +63,7 @@ class Waking:
         heard: Neighbours that hold nothing larger, with the size they were told.
         answered: Regions that have answered in this run, whatever they hold.
         larger: The largest head of the own log that was shown; None if none was.
-        heads: All heads that were shown and are not on this log.
+        heads: All heads that were shown and are not on this log, each with whether entries up to it were.
         least: How many entries this epoch's log has had at least, by checkpoints and entries that were shown.
         alone: Whether the operator let this region start without asking.
         suspended_by: Regions that have said that they suspended this one, with the code.
@@ -75,7 +75,7 @@ class Waking:
         self.heard: dict[str, int] = {}
         self.answered: set[str] = set()
         self.larger: Checkpoint | None = None
-        self.heads: list[Checkpoint] = []
+        self.heads: dict[Checkpoint, bool] = {}
         self.least = 0
         self.alone = False
         self.hello_ms = 0
@@ -335,8 +335,8 @@ class Waking:
         is_here = head.size <= log.size and least <= log.size and log.tree.root_at(head.size) == head.root
         if epoch < own or (epoch == own and is_here and not is_other):
             return
-        if head not in self.heads and len(self.heads) < MAX_HEADS:
-            self.heads.append(head)
+        if head in self.heads or len(self.heads) < MAX_HEADS:
+            self.heads[head] = self.heads.get(head, False) or least > 0
         self.least = max(self.least, least) if epoch == own else self.least
         if self.larger is None or (epoch, head.size) > (epoch_of(self.larger.origin), self.larger.size):
             self.larger = head
@@ -352,7 +352,7 @@ class Waking:
             return
         if head.origin != log.origin or head.size > log.size or log.tree.root_at(head.size) != head.root:
             self.larger = head
-            self.heads.append(head)
+            self.heads[head] = True
             self.least = max(self.least, head.size) if head.origin == log.origin else self.least
 
     # ---------------------------------------------------------------- what comes back

@@ -50,6 +50,7 @@ MAX_KEEPERS = 8
 MAX_SEEN = 200
 SETTLE_MS = 3_000
 PROOFS = 12
+ENTRIES_MS = 5_000  # between two times that entries are sent to who asks for proofs
 WITNESS_TYPES = ("HEADS", "COSIGN", "PROVE", "PROOF", "MIRROR", "HELLO", "BEHIND")
 
 
@@ -100,6 +101,7 @@ class Witness:
         self._told_ms = 0
         self._grown = 0, 0  # size of the own log, and since when
         self._proofs: dict[str, int] = {}  # by region: how often it may ask until it is told again
+        self._entries_ms: dict[str, int] = {}  # by region: from when on entries are sent to it again
         self._awaited: dict[str, tuple[Seen, str, bool]] = {}  # the checkpoint, whose it is, whether entries come
 
     @property
@@ -264,7 +266,8 @@ class Witness:
             self.confirm(step, name, own.checkpoint)
         elif study is None or study.context.plan.witness["mirror"]:
             self._awaited[fields.log] = own, name, True
-            if mirror.size + len(mirror.coming) < heads.since:
+            end = mirror.size + len(mirror.coming)
+            if end < heads.since or (mirror.coming and end > heads.since):  # a lost copy; one that comes in parts
                 self.copying.ask(step, name, own, by_entries=True)
             self._progress(step, fields.log)
         else:
@@ -345,7 +348,9 @@ class Witness:
             raise RemoteError(name, UNTIMELY, f"asks for proofs more than {PROOFS} times of one state of this log")
         self._proofs[name] = left - 1
         heads, studies = self.copying.prove(step, envelope), self._peer.studies.values()
-        if not studies or any(is_witnessed(s) and s.context.plan.witness["mirror"] for s in studies):
+        is_due = step.now_ms >= self._entries_ms.get(name, 0)
+        if is_due and (not studies or any(is_witnessed(s) and s.context.plan.witness["mirror"] for s in studies)):
+            self._entries_ms[name] = step.now_ms + ENTRIES_MS
             self.held.since[name] = min(max(heads, default=0), self._peer.log.size)
             self.copying.mirror_to(step, name, self.held.since[name])
 

@@ -13,12 +13,17 @@ from typing import Any
 import pytest
 
 from gossip.effects import Suspect
+from gossip.logs import copying
 from gossip.logs.asking import Question
+from gossip.logs.holdings import Records
+from gossip.logs.mirror import Mirror
 from gossip.memory import MemoryStore
 from gossip.network import Network
+from protocol.cosignature import checkpoint_note
 from protocol.entries import decode_entry
 from protocol.epochs import Previous
 from protocol.roster import card_line, found
+from protocol.witnessing import Heads
 from tests.gossip.conftest import Quadratic, quadratic_plan
 
 Make = Callable[..., Any]
@@ -33,6 +38,11 @@ def pass_time(net: Network, ms: int) -> None:
 
 def leaves(net: Network, name: str) -> list[bytes]:
     return net.regions[name].store.leaves
+
+
+def mirror_of(net: Network, other: str, name: str = A) -> Mirror:
+    """A region's copy of another's log."""
+    return net.peer(other).witness.mirrors[net.peer(name).log.origin]
 
 
 def last(net: Network, name: str, kind: str) -> dict[str, Any]:
@@ -438,3 +448,69 @@ def test_who_asks_for_proofs_without_end_gets_a_dozen_until_the_log_is_told_agai
     liar.say(A, "PROVE", {"size": 3, "places": [], "heads": [1]})
     assert len(answers) == 13
     assert nobody_is_blamed(net)
+
+
+@pytest.mark.attack("L13")
+def test_an_end_that_is_too_long_for_one_answer_comes_back_in_several(
+    net: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copying, "CHUNK", 4_000)
+    monkeypatch.setattr(copying, "MAX_CHUNKS", 2)
+    backup = copied(net, A)
+    another_study(net, rounds=6)
+    for _ in range(20):
+        net.ask(A, "export")  # copies take several tellings as well
+        rest(net)
+    assert all(mirror_of(net, other).size == len(leaves(net, A)) for other in (B, C, D))
+    whole = put_back(net, A, backup)
+    assert sum(map(len, whole[len(backup.leaves) :])) > 5 * 8_000
+    net.start(A)
+    pass_time(net, 60_000)
+    given = net.peer(A).waking.complete()
+    assert given is not None
+    assert [leaf for leaf, _ in given[0]] == whole[len(backup.leaves) :]
+
+
+@pytest.mark.attack("S32")
+def test_what_is_given_back_is_not_given_again_and_again(net: Network, hostile: Any) -> None:
+    """A region waits, rolled back, for its operator: two minutes, and everything has come twice at most."""
+    backup = copied(net, A)
+    another_study(net)
+    whole = put_back(net, A, backup)
+    lost = sum(map(len, whole[len(backup.leaves) :]))
+    given = hostile.last_sent(net, B, "MIRROR")
+    net.start(A)
+    pass_time(net, 120_000)
+    assert net.peer(A).waking.complete() is not None
+    sizes = [len(one.payload) for one in given if one.link == A and one.payload is not None]
+    assert lost <= sum(sizes) < 2.5 * lost
+
+
+@pytest.mark.attack("S32")
+def test_who_shows_an_old_head_without_end_is_not_given_its_entries_each_time(net: Network, hostile: Any) -> None:
+    liar = hostile.liar(net, D)
+    liar.fork(len(leaves(net, D)) - 1)
+    net.kill(D)
+    reads: list[int] = []
+    held = net.peer(A).witness.held
+    mirrored = held.records.mirrored
+    held.records = Records(held.records.own, lambda origin, seq: (reads.append(seq), mirrored(origin, seq))[1])  # type: ignore[func-returns-value]
+    point, signature = liar.log.signed()
+    note = checkpoint_note(point, liar.keys.log.public, signature)
+    study = net.peer(A).current
+    assert study is not None
+    for _ in range(40):
+        liar.say(A, "HEADS", {}, Heads(1, note, 0, ()).encode(), study=study.id, round=1)
+        liar.say(A, "HELLO", {"size": 1, "root": liar.log.root})
+    assert len(reads) <= 2 * len(leaves(net, D))
+
+
+@pytest.mark.attack("S32")
+def test_who_asks_for_proofs_without_end_is_sent_the_entries_once(net: Network, hostile: Any) -> None:
+    liar = hostile.liar(net, D)
+    net.kill(D)
+    net._up.add(frozenset((A, D)))
+    sent = hostile.last_sent(net, A, "MIRROR")
+    for size in range(1, 13):
+        liar.say(A, "PROVE", {"size": size, "places": [], "heads": [1]})
+    assert len([one for one in sent if one.link == D]) == 1

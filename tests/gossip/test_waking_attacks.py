@@ -9,6 +9,7 @@ import pytest
 
 from crypto.merkle import leaf_hash
 from gossip.events import Arrived, LinkUp
+from gossip.logs import mirror, returned
 from gossip.network import Network
 from protocol.cosignature import checkpoint_note, cosign, cosignature_line, witness_name
 from protocol.entries import decode_entry
@@ -22,6 +23,7 @@ from tests.gossip.test_waking import (
     B,
     C,
     D,
+    another_study,
     copied,
     last,
     leaves,
@@ -291,3 +293,38 @@ def test_a_region_that_forked_at_its_very_last_message_is_told(net: Network, hos
     net.start(A)
     rest(net)
     assert net.peer(A).state == "rolled-back"
+
+
+@pytest.mark.attack("L13")
+def test_a_ping_from_an_end_that_was_lost_before_does_not_hide_the_entries_that_came_instead(
+    net: Network, hostile: Any
+) -> None:
+    """The log lost an entry once that nobody had, and went on; a member that kept a PING of it shows that one."""
+    once = hostile.liar(net, A)
+    once.log.add("node.stop", {"reason": "error"}, study=None, now_ms=net.now_ms)
+    body = {"state": "idle", "attempt": 0, "seq": 0, "echo": None}
+    ping = once.log.seal("PING", body, to=[C], now_ms=net.now_ms)
+    backup = copied(net, A)
+    another_study(net)
+    liar = hostile.liar(net, C)
+    net.kill(C)
+    whole = put_back(net, A, backup)
+    net.start(A)
+    link(net, A, C)
+    liar.say(A, "BEHIND", {}, Behind(envelope=(ping.header, ping.signature)).encode())
+    rest(net)
+    given = net.peer(A).waking.complete()
+    assert given is not None
+    assert [leaf for leaf, _ in given[0]] == whole[len(backup.leaves) :]
+
+
+@pytest.mark.attack("S32")
+def test_many_small_parts_of_a_lost_log_are_weighed_one_by_one(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    weighed: list[int] = []
+    real = mirror.weight
+    monkeypatch.setattr(returned, "weight", lambda items: (weighed.append(len(items)), real(items))[1])
+    log, given = net.peer(A).log, returned.Returned()
+    for at in range(1_000):
+        given.take(log, B, log.size + at, [(None, bytes(32))])
+    assert given.reached == {B: log.size + 1_000}
+    assert sum(weighed) == 1_000
