@@ -1,7 +1,8 @@
 """Whether a home lies where its node last ran, or was copied or put back since.
 
 The file system dates every inode when it changes, and nobody can set that date (``st_ctime_ns``): the file ``keys`` of
-a home that came back from a backup is another one than before. ``log/place`` says which one the last run had. A
+a home that came back from a backup is another one than before, and so is the database of a log that came back alone
+(its inode; its date changes with every entry). ``log/place`` says which ones the last run had. A
 snapshot of a whole machine brings both back as they were: that is not seen here, and the other regions are asked anyway
 (``gossip.logs.asking``); a home that is moved, or whose owner changes, is taken for one that was put back.
 """
@@ -32,5 +33,5 @@ def settle(home: Path) -> None:
 
 
 def _mark(home: Path) -> str:
-    found = (home / "keys").stat()
-    return f"{found.st_ino} {found.st_ctime_ns}\n"
+    keys, log = (home / "keys").stat(), (home / "log" / "log.sqlite").stat()
+    return f"{keys.st_ino} {keys.st_ctime_ns} {log.st_ino}\n"
