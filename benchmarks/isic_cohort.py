@@ -32,7 +32,7 @@ def run(seed: int) -> list[dict[str, Any]]:
     counts = (("images", IMAGES), ("patients", PATIENTS), ("malignant", MALIGNANT))
     return [
         *(
-            {"name": f"isic-cohort.{name}", "value": found[name], "unit": name, "limit": limit, "direction": "more"}
+            {"name": f"isic-cohort.{name}", "value": found[name], "unit": name, "limit": limit, "direction": "exactly"}
             for name, limit in counts
         ),
         {"name": "isic-cohort.on_both_sides", "value": found["both"], "unit": "patients", "limit": 0},

@@ -28,16 +28,19 @@ def run(seed: int) -> list[dict[str, Any]]:
         _larger(Path(folder))
         large = measured(__file__, "cohort", folder)
     return [
-        {"name": "mimic-cohort.stays", "value": demo["stays"], "unit": "stays", "limit": STAYS, "direction": "more"},
+        {"name": "mimic-cohort.stays", "value": demo["stays"], "unit": "stays", "limit": STAYS,
+         "direction": "exactly"},
         {"name": "mimic-cohort.deaths", "value": demo["deaths"], "unit": "deaths", "limit": DEATHS,
-         "direction": "more"},
+         "direction": "exactly"},
         {"name": "mimic-cohort.blocking", "value": demo["blocking"], "unit": "checks", "limit": 0},
         {"name": "mimic-cohort.cpu", "value": demo["cpu_s"], "unit": "s", "limit": MAX_S},
+        {"name": "mimic-cohort.wall", "value": demo["wall_s"], "unit": "s"},  # as of the machine's other work
         {"name": "mimic-cohort.memory", "value": demo["peak_mb"], "unit": "MB", "limit": MAX_MB},
         {"name": f"mimic-cohort.cpu.x{TIMES}", "value": large["cpu_s"], "unit": "s", "limit": MAX_S},
+        {"name": f"mimic-cohort.wall.x{TIMES}", "value": large["wall_s"], "unit": "s"},
         {"name": f"mimic-cohort.memory.x{TIMES}", "value": large["peak_mb"], "unit": "MB", "limit": MAX_MB},
         {"name": f"mimic-cohort.stays.x{TIMES}", "value": large["stays"], "unit": "stays", "limit": STAYS,
-         "direction": "more"},
+         "direction": "exactly"},
     ]  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 """Two hospitals, Cleveland and Hungary, end to end in real daemons: disclosed, under dp, statistics with noise.
 
 Two regions cannot hide from each other, so nothing is masked and each region's own noise is what protects it:
-epsilon 3, of which a tenth pays for noise on the sums that scale the inputs.
+epsilon 3, of which a tenth pays for noise on the sums that scale the inputs. Beside it, without any noise and with
+as many steps as ``heart_dp`` takes there: both hospitals' rows in one place, and each hospital alone.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import hospitals
+from benchmarks.heart_dp import ROUNDS, WITHOUT
 from benchmarks.joint import in_daemons, in_process, spread
+from node.learning.baselines import train_alone
 from node.learning.evaluate import read_model
 
 SEEDS = (0, 1, 2, 3, 4)
@@ -24,6 +27,7 @@ WISH: dict[str, Any] = {
 def run(seed: int) -> list[dict[str, Any]]:
     """Return AUROC and epsilon of five seeds, and what the audit says of real daemons' logs."""
     found = [_in_process(one) for one in SEEDS]
+    pooled, alone = zip(*(_without_noise(one) for one in SEEDS), strict=True)
     with tempfile.TemporaryDirectory(prefix="landsting-two-") as name:
         data = hospitals.write(Path(name) / "data", ("cleveland", "hungary"))
         models, report, _ = in_daemons(data.train, Path(name), seed, **WISH)
@@ -33,6 +37,8 @@ def run(seed: int) -> list[dict[str, Any]]:
         {"name": "worst node's AUROC", **spread([area for area, _ in found]), **once, "seeds": list(SEEDS)},
         {"name": "epsilon spent, larger of the two", **spread([eps for _, eps in found]), "unit": "", "limit": 3.0,
          "seeds": list(SEEDS)},
+        {"name": "no noise, pooled: AUROC", **spread(pooled), **once, "seeds": list(SEEDS)},
+        {"name": "no noise, alone: worse hospital's AUROC", **spread(alone), **once, "seeds": list(SEEDS)},
         {"name": "daemons: worst node's AUROC", "value": area, **once},
         {"name": "daemons: the audit of their logs is clean", "value": float(report["verdict"] == "clean"),
          "limit": 1.0, **once},
@@ -46,3 +52,17 @@ def _in_process(seed: int) -> tuple[float, float]:
         joint = in_process(data.train, Path(name), seed, **WISH)
         areas = [joint.figures(region, data.union)["auroc"] or 0.0 for region in data.train]
         return min(areas), max(joint.epsilon.values())
+
+
+def _without_noise(seed: int) -> tuple[float, float]:
+    """Return the AUROC on both hospitals' tests of a model of all rows, and the lesser of each hospital's own."""
+    with tempfile.TemporaryDirectory(prefix="landsting-two-") as name:
+        data = hospitals.write(Path(name) / "data", ("cleveland", "hungary"))
+        union = Path(name) / "data" / "union" / "union.csv"
+
+        def one(region: str, manifest: Path) -> float:
+            out = Path(name) / "m.safetensors"
+            found = train_alone(manifest, union, out, region=region, settings=WITHOUT, rounds=ROUNDS, seed=seed).score
+            return found.auroc or 0.0
+
+        return one("pooled", data.pooled), min(one(region, manifest) for region, manifest in data.train.items())

@@ -73,5 +73,5 @@ def check_budget(home: Path, plan: Plan, accepted: Sequence[Plan] = ()) -> None:
             "BUDGET",
             words,
             "a study that the budget pays for",
-            "Propose one of a smaller epsilon, or raise budget: landsting policy edit --home HOME",
+            f"Propose one of a smaller epsilon, or raise budget: landsting policy edit --home {home}",
         )

@@ -109,13 +109,18 @@ def is_met(figure: dict[str, Any]) -> bool:
     """Whether a figure keeps its limit; one without a limit does."""
     if figure["limit"] is None or figure["value"] is None:
         return figure["limit"] is None
-    return bool(
-        figure["value"] >= figure["limit"] if figure["direction"] == "more" else figure["value"] <= figure["limit"]
-    )
+    match figure["direction"]:
+        case "more":
+            return bool(figure["value"] >= figure["limit"])
+        case "exactly":  # a count that is documented: more is as wrong as fewer
+            return bool(figure["value"] == figure["limit"])
+        case _:
+            return bool(figure["value"] <= figure["limit"])
 
 
 def _limit(figure: dict[str, Any], value: str) -> str:
-    return f"{'at least' if figure['direction'] == 'more' else 'at most'} {value}" if value else ""
+    words = {"more": "at least", "exactly": "exactly"}.get(figure["direction"], "at most")
+    return f"{words} {value}" if value else ""
 
 
 def machine() -> str:

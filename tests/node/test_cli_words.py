@@ -114,7 +114,16 @@ def test_remedy_can_be_typed_as_it_stands(tmp_path, fix, typed):
 
 @pytest.mark.parametrize(
     ("value", "limit", "direction", "met"),
-    [(1, 2, "less", True), (3, 2, "less", False), (3, 2, "more", True), (1, 2, "more", False), (9, None, "less", True)],
+    [
+        (1, 2, "less", True),
+        (3, 2, "less", False),
+        (3, 2, "more", True),
+        (1, 2, "more", False),
+        (9, None, "less", True),
+        (2, 2, "exactly", True),
+        (3, 2, "exactly", False),
+        (1, 2, "exactly", False),
+    ],
 )
 def test_limit_is_met(value, limit, direction, met):
     assert is_met({"value": value, "limit": limit, "direction": direction}) is met
