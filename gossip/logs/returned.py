@@ -1,6 +1,8 @@
 """Entries of this region's own log that neighbours' copies give back.
 
-What leads to no head that this region has signed is nobody's word but the neighbour's, and is not taken.
+Rules kept here, and nowhere else:
+  * what leads to no head that this region has signed is nobody's word but the neighbour's, and is not taken;
+  * entries of which only hashes came back end a log; it is not gone on with behind them.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from crypto.merkle import Tree
 from crypto.note import Checkpoint
 from gossip.logs.mirror import MAX_COMING, MAX_COMING_BYTES, Item, weight
+from protocol.entries import decode_entry
 from protocol.log import Log
 
 
@@ -76,3 +79,19 @@ class Returned:
             if at < len(items) and items[at][1] == digest and items[at][0] is not None:
                 return items[at][0]
         return None
+
+
+def unread(first: int, items: Sequence[Item]) -> int:
+    """How many entries came back as hashes alone, those apart that a later one says this region has erased itself.
+
+    What it has said in these is not known to it: it must not go on with them, or it would say it once more.
+
+    Args:
+        first: Position of the first.
+    """
+    bare = {first + at for at, (leaf, _) in enumerate(items) if leaf is None}
+    for leaf, _ in items if bare else ():
+        if leaf is not None and b"redact" in leaf:
+            entry = decode_entry(leaf)
+            bare -= {entry.body.get("seq")} if entry.kind == "redact" else set()
+    return len(bare)

@@ -25,7 +25,7 @@ from gossip.errors import RemoteError
 from gossip.events import Arrived, Buffer, Payload, Started
 from gossip.logs.asking import Question, question
 from gossip.logs.mirror import Item
-from gossip.logs.returned import Returned
+from gossip.logs.returned import Returned, unread
 from gossip.step import Step
 from protocol.entries import decode_entry
 from protocol.envelope import Envelope, parse
@@ -363,13 +363,17 @@ class Waking:
             self._returned.take(self._peer.log, name, first, items)
 
     def complete(self) -> tuple[list[Item], dict[str, int]] | None:
-        """The lost entries, and up to where each neighbour had them; None as long as they do not reach every head."""
+        """The lost entries, and up to where each neighbour had them; None as long as they do not reach every head.
+
+        None as well as long as only the hash of one is here.
+        """
         found = self.partial()
         if self.larger is None or self.larger.origin != self._peer.log.origin or found is None:
             return None
         items, _ = found
-        whole = self._peer.log.size + len(items)
-        return found if whole >= (self.least or self.larger.size) else None
+        here = self._peer.log.size
+        is_whole = here + len(items) >= (self.least or self.larger.size) and not unread(here, items)
+        return found if is_whole else None
 
     def partial(self) -> tuple[list[Item], dict[str, int]] | None:
         """The lost entries as far as copies lead to a head that this region has signed; None where none do."""

@@ -22,6 +22,7 @@ from pathlib import Path
 from crypto.note import Checkpoint
 from gossip.effects import Commit
 from gossip.logs.mirror import Item
+from gossip.logs.returned import unread
 from node.daemon import COMMANDS_S, Daemon
 from node.errors import Refused, StoreError
 from node.region import Region, wall_ms
@@ -67,6 +68,7 @@ class Survey:
         here, had: Entries here, and how many there were at least, under the largest head that is proven.
         larger: That head.
         reach: Up to where the copies lead to something this region has signed.
+        unread: Of how many entries up to there only the hash came back.
         sources: By region, up to where its copy came back.
         answered, silent: Regions that have answered, and that have not.
         suspended_by: Regions that have suspended this one because its log has two histories.
@@ -80,6 +82,7 @@ class Survey:
     answered: tuple[str, ...] = ()
     silent: tuple[str, ...] = ()
     suspended_by: tuple[str, ...] = ()
+    unread: int = 0
 
     @property
     def found(self) -> str:
@@ -93,9 +96,15 @@ class Survey:
         copies = ", ".join(f"{name} up to {size}" for name, size in sorted(self.sources.items()))
         what = f"lead to {self.reach} ({copies})" if copies else f"hold nothing beyond the {self.here} that are here"
         said = ", ".join(self.answered) or "nobody"
+        rest = self.had - self.reach
+        lacks = []
+        if rest > 0 or not self.unread:
+            lacks.append(f"Nobody who has answered holds the rest, {max(1, rest)} or more")
+        if self.unread:
+            lacks.append(f"Of {self.unread} of them only hashes came back: what was said in these is not known")
         return (
             f"ROLLED-BACK: this log ({self.here} entries here) has had {self.had} entries; answered have {said}, and"
-            f" their copies {what}. Nobody who has answered holds the rest, {max(1, self.had - self.reach)} or more"
+            f" their copies {what}. {'. '.join(lacks)}"
         )
 
     @property
@@ -182,6 +191,7 @@ def _survey(region: Region, larger: Checkpoint) -> Survey:
         peer.log.size, had, larger, reach, peer.waking.reached, answered,
         tuple(name for name in others if name not in answered),
         tuple(name for name, code in sorted(peer.waking.suspended_by.items()) if code == "LS-FORK"),
+        unread(peer.log.size, found[0]) if found is not None else 0,
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from protocol.cosignature import checkpoint_note, cosign, cosignature_line, witn
 from protocol.entries import decode_entry
 from protocol.epochs import Previous
 from protocol.log import Log
-from protocol.witnessing import Behind, Heads
+from protocol.witnessing import Behind, Heads, encode_mirror
 from tests.gossip.conftest import Quadratic, quadratic_plan
 from tests.gossip.test_rotation import new_roster, until_round
 from tests.gossip.test_waking import (
@@ -328,3 +328,48 @@ def test_many_small_parts_of_a_lost_log_are_weighed_one_by_one(net: Network, mon
         given.take(log, B, log.size + at, [(None, bytes(32))])
     assert given.reached == {B: log.size + 1_000}
     assert sum(weighed) == 1_000
+
+
+# ---------------------------------------------------------------- what comes back
+
+
+@pytest.mark.attack("L13")
+def test_a_copy_that_gives_hashes_alone_is_not_gone_on_with(net: Network, hostile: Any) -> None:
+    """What a region has said in a study must be known to it, or it would say it once more."""
+    backup = copied(net, A)
+    another_study(net)
+    copy_of_b = net.peer(B).witness.mirrors[net.peer(A).log.origin]
+    note = net.peer(B).witness.held.note(net.peer(B).witness.held.notes(copy_of_b.origin)[0])
+    liar = hostile.liar(net, B)
+    whole = put_back(net, A, backup)
+    for gone in (B, C, D):
+        net.kill(gone)
+    net.start(A)
+    link(net, A, B)
+    liar.say(A, "BEHIND", {}, Behind(note=note).encode())
+    hashes = [leaf_hash(leaf) for leaf in whole[len(backup.leaves) :]]
+    liar.say(A, "MIRROR", {"log": copy_of_b.origin}, encode_mirror(len(backup.leaves), hashes))
+    waking = net.peer(A).waking
+    assert waking.reached == {B: len(whole)}
+    assert waking.complete() is None
+    assert waking.partial() is not None  # its end is known all the same: a log that is begun anew goes on from there
+    net.start(C)
+    pass_time(net, 5_000)
+    given = waking.complete()
+    assert given is not None
+    assert [leaf for leaf, _ in given[0]] == whole[len(backup.leaves) :]
+
+
+def test_what_a_region_has_erased_itself_does_not_have_to_come_back(net: Network) -> None:
+    backup = copied(net, A)
+    net.ask(A, "export")
+    at = len(leaves(net, A)) - 1
+    rest(net)
+    net.ask(A, "redact", seq=at, basis="error")
+    rest(net)
+    whole = put_back(net, A, backup)
+    net.start(A)
+    rest(net)
+    given = net.peer(A).waking.complete()
+    assert given is not None
+    assert [leaf for leaf, _ in given[0]] == [None if n == at else leaf for n, leaf in enumerate(whole)][at:]
