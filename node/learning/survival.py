@@ -61,11 +61,11 @@ class Survival(Supervised):
                 'loss = "cox" with DP: a row has no loss of its own', "discrete", 'Set loss = "discrete".'
             )
         assert local.rows.target is not None
-        time = torch.from_numpy(local.rows.target)[at, 0]
-        event = torch.from_numpy(local.rows.y)[at].float()
+        time = torch.from_numpy(local.rows.target)[at, 0].to(logits.device)
+        event = torch.from_numpy(local.rows.y)[at].float().to(logits.device)
         place = (time / settings["horizon"] * outputs).floor().clamp(0, outputs - 1)
         is_beyond = time >= settings["horizon"]  # seen through all intervals without the event
-        columns = torch.arange(outputs)
+        columns = torch.arange(outputs, device=logits.device)
         here = (columns == place[:, None]) & ~is_beyond[:, None]
         happened = here * event[:, None]
         # A censored row counts for the intervals before the one in which it was lost.
@@ -84,7 +84,7 @@ class Survival(Supervised):
         event = torch.from_numpy(local.rows.y)[at] > 0
         if not bool(event.any()):
             return None
-        at_risk = time[None, :] >= time[event][:, None]  # Breslow: of equal times all are still at risk
+        at_risk = (time[None, :] >= time[event][:, None]).to(logits.device)  # Breslow: of equal times all are at risk
         risk = logits[:, 0]
         log_sum = torch.logsumexp(risk[None, :].masked_fill(~at_risk, -torch.inf), dim=1)
         return (log_sum - risk[event]).mean()

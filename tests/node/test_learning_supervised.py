@@ -285,6 +285,17 @@ def test_a_device_that_is_not_there_is_refused() -> None:
         device_of("cuda:99")
 
 
+@pytest.mark.parametrize(("loss", "outputs"), [("cox", 1), ("discrete", 4)])
+def test_a_loss_of_times_is_computed_where_the_network_is(loss: str, outputs: int) -> None:
+    """Torch's device ``meta`` knows shapes only, and like a GPU it takes no tensor of the CPU beside its own."""
+    settings = read_settings(Survival(), {"loss": loss, "intervals": 4, "horizon": "3"})
+    logits = torch.zeros(3, outputs, device="meta")
+
+    found = Survival().loss(logits, torch.arange(3), batch([1, 2, 3], [1, 0, 1]), outputs, settings)
+
+    assert found.device.type == "meta"
+
+
 # ---------------------------------------------------------------- images
 
 
