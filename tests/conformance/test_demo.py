@@ -109,14 +109,14 @@ def test_region_that_never_comes_back_does_not_stop_the_others():
 
 def test_loss_on_a_ring_leaves_both_neighbours_alone_until_it_is_back():
     # Round 4 may end with what it sent before it was killed, round 5 cannot; and on a busy machine there are many
-    # rounds left after its return.
+    # rounds left after its return. That halland, on the other side, is never alone is told under a virtual clock
+    # (tests/gossip/test_network.py): here a slow machine may make its neighbours late for it as well.
     done = run("--topology", "ring", "--rounds", "24", "--kill", "2@3:6")
     assert done.returncode == 0, done.stderr
     for name in ("vgr", "orebro"):
         assert f"{name} is ALONE: too few neighbours to hide behind" in done.stderr
         assert f"{name} mixes again" in done.stderr
         assert any(line.startswith(f"{name}, ") and "ALONE: too few" in line for line in done.stdout.splitlines())
-    assert "halland is ALONE" not in done.stderr
 
 
 # ---------------------------------------------------------------- other data, privacy
