@@ -43,7 +43,7 @@ class Forecast:
 
     Attributes:
         train_s, round_s: Local training, and a whole round.
-        hours: The whole study.
+        hours: The whole study, with what opening it takes the worker (libraries, data, sums).
         link_bytes: Over each link in the whole study, each way.
         memory_bytes, disk_bytes: At most, of the training worker and of the home.
         epsilon, epsilon_prv, epsilon_data: At the end, of the study by RDP and by PRV, and of all studies.
@@ -126,7 +126,7 @@ def rehearse(
     worker = AskedWorker(home)
     try:
         with tempfile.TemporaryDirectory(prefix="landsting-rehearsal-") as name:
-            train_s, evaluate_s, memory, warnings = _measured(worker, home, region, plan, manifest, Path(name))
+            begin_s, train_s, evaluate_s, memory, warnings = _measured(worker, home, region, plan, manifest, Path(name))
     finally:
         worker.close()
     degree = max(len(plan.neighbours(region, t)) for t in range(plan.first_round, plan.first_round + len(plan.turn)))
@@ -138,7 +138,7 @@ def rehearse(
     out = Forecast(
         train_s=train_s,
         round_s=round_s,
-        hours=(plan.rounds * round_s + plan.sum_rounds * (exchange_s + LATENCY_S)) / 3600,
+        hours=(begin_s + plan.rounds * round_s + plan.sum_rounds * (exchange_s + LATENCY_S)) / 3600,
         link_bytes=plan.rounds * (payload + MESSAGES_BYTES) + plan.sum_rounds * MESSAGES_BYTES,
         memory_bytes=memory,
         disk_bytes=entries * LOG_BYTES + (3 + degree) * payload + forecast_bytes(plan, region),
@@ -152,8 +152,11 @@ def rehearse(
 
 def _measured(
     worker: AskedWorker, home: Path, region: str, plan: Plan, manifest: Path | None, folder: Path
-) -> tuple[float, float, int, list[str]]:
-    """Return seconds of a round's training and of an evaluation, the worker's memory, and its warnings."""
+) -> tuple[float, float, float, int, list[str]]:
+    """Return seconds of the beginning, of a round's training and of an evaluation, the worker's memory, its warnings.
+
+    The beginning is the first time of everything: it reads the data and imports what training needs.
+    """
     fields = open_fields(home, region, plan, manifest)
     ledger = home / "ledger.jsonl"
     if ledger.exists():
@@ -164,35 +167,36 @@ def _measured(
     all_steps = plan.settings.get("local_steps")
     steps = all_steps if isinstance(all_steps, int) else None
 
-    def trained(number: int, few: int | None) -> tuple[float, bytes, list[bytes]]:
+    def trained(number: int, few: int | None) -> tuple[float, float, bytes, list[bytes]]:
         settings = dict(plan.settings) | ({} if few is None else {"local_steps": few})
-        opened, _ = worker.ask("open", **{**fields, "settings": settings})
+        opened, before_s = worker.ask("open", **{**fields, "settings": settings})
         totals: list[bytes] = []
         for stage in plan.sums:
-            totals.append(worker.ask("measure", stage=stage, totals=totals)[0]["vector"])
+            counted, measure_s = worker.ask("measure", stage=stage, totals=totals)
+            totals.append(counted["vector"])
+            before_s += measure_s
         vector = opened["vector"]
-        last = 0.0
-        for turn in range(2):  # the first call imports and warms up
-            _, last = worker.ask("train", round=number + turn, vector=vector, totals=totals)
+        # The first call imports and warms up.
+        first, last = (worker.ask("train", round=number + i, vector=vector, totals=totals)[1] for i in range(2))
         warnings[:] = opened["warnings"]
-        return last, vector, totals
+        return before_s + max(0.0, first - last), last, vector, totals
 
     warnings: list[str] = []
-    one, vector, totals = trained(plan.first_round, None if steps is None else min(1, steps))
+    begin_s, one, vector, totals = trained(plan.first_round, None if steps is None else min(1, steps))
     train_s = one
     if steps is not None and steps > 1:
         few = min(steps, FEW_STEPS)
-        several, _, _ = trained(plan.first_round + 2, few)
+        _, several, _, _ = trained(plan.first_round + 2, few)
         a_step = max(0.0, several - one) / (few - 1)
         if several < ENOUGH_S and few < steps:  # a line through two short times would say little of a long round
             few = min(steps, max(few, int(ENOUGH_S / max(a_step, ENOUGH_S / steps))))
-            several, _, _ = trained(plan.first_round + 4, few)
+            _, several, _, _ = trained(plan.first_round + 4, few)
             a_step = max(0.0, several - one) / (few - 1)
         train_s = several + (steps - few) * a_step
     _, evaluate_s = worker.ask("evaluate", vector=vector, totals=totals)
     about, _ = worker.ask("hello")
     assert np.frombuffer(vector, "<f4").size == plan.dim
-    return train_s, evaluate_s, int(about["peak_bytes"]), warnings
+    return begin_s, train_s, evaluate_s, int(about["peak_bytes"]), warnings
 
 
 def _epsilon(out: Forecast, home: Path, plan: Plan, accepted: Sequence[Plan]) -> None:

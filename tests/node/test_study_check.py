@@ -19,7 +19,7 @@ from node.demo.nodes import Node, stop_all
 from node.draft import Draft, draft_plan
 from node.home import Home
 from node.learning.demo_data import write
-from node.rehearsal import rehearse
+from node.rehearsal import LATENCY_S, rehearse
 from node.store.storage import StoreReader
 from protocol.entries import Entry, decode_entry
 from protocol.plan import Plan
@@ -104,6 +104,17 @@ def test_from_a_few_steps_follows_what_a_round_of_many_takes(
 
     assert found.train_s == pytest.approx(begin_s + steps * step_s)
     assert worker.most_steps == min(steps, 6) or worker.most_steps * step_s <= 0.3  # seconds, not the whole round
+
+
+def test_the_whole_study_is_its_rounds_and_the_opening_of_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = drafted(home, settings={"local_steps": 1}, rounds=5)
+    monkeypatch.setattr("node.rehearsal.AskedWorker", lambda _: Scripted(plan.dim, 0.5, 0.5))
+
+    found = rehearse(home, "north", plan, None)
+
+    assert plan.sum_rounds == 2
+    per_sum = found.round_s - found.train_s + LATENCY_S  # messages there and back
+    assert found.hours * 3600 == pytest.approx(1.0 + 5 * found.round_s + 2 * per_sum)  # the script opens in 1 s
 
 
 @pytest.fixture
