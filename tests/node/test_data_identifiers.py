@@ -159,6 +159,55 @@ def test_postcodes_keep_three_digits_and_ages_over_89_are_one_group(tmp_path: Pa
     assert [one.words for one in found(sheet, "age")] == [f"10 of {N} ages are over 89 and become 90, one group"]
 
 
+def test_an_age_that_nobody_has_is_out_of_range_and_not_ninety(tmp_path: Path) -> None:
+    """999 means that nobody asked; it would be learned as the age of the oldest."""
+    age = column("age", "integer", range=[0, 90])
+
+    sheet = sheet_of(tmp_path, {"age": [*range(20, 88), 91, 105, 300, 999]}, age)
+
+    [one] = found(sheet, "age")
+    assert (one.count, one.of) == (2, 72)
+    [outside] = found(sheet, "range")
+    assert (outside.severity, outside.count) == ("block", 2)
+    assert sheet.facts[0].missing == 2
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        pytest.param("pnr: 19701063-2391", id="after a word"),
+        pytest.param("1212121212 ring anhörig", id="before words"),
+        pytest.param("(121212-1212)", id="in brackets"),
+    ],
+)
+def test_a_personal_number_within_a_text_is_found(tmp_path: Path, cell: str) -> None:
+    values = {"x": [cell, *["a"] * (N - 1)], "y": range(N)}
+
+    [one] = found(sheet_of(tmp_path, values, column("x", "text", "ignore"), column("y")), "identifiers")
+
+    assert (one.severity, one.count) == ("block", 1)
+
+
+def test_a_personal_number_within_a_longer_number_is_none(tmp_path: Path) -> None:
+    ten = [with_checksum(date(1950, 1, 1), i) for i in range(N)]
+    cells = [f"{['9', '1.', '-', 'id'][i % 4]}{one}{'7' if i % 4 == 0 else ''}" for i, one in enumerate(ten)]
+
+    sheet = sheet_of(tmp_path, {"x": cells, "y": range(N)}, column("x", "text", "ignore"), column("y"))
+
+    assert found(sheet, "identifiers") == []
+
+
+def test_a_list_of_categories_excuses_no_personal_number_and_no_address(tmp_path: Path) -> None:
+    cells = ["19701063-2391", "anna@example.com"] * (N // 2)
+    listed = column("x", "category", categories=["19701063-2391", "anna@example.com"])
+
+    assert {one.words for one in found(sheet_of(tmp_path, {"x": cells}, listed), "identifiers")} == {
+        "20 of 40 cells look like Swedish personal numbers with a right checksum"
+        " (of ten-digit numbers made by chance 0.4 % do)",
+        "20 of 40 cells look like e-mail addresses",
+    }
+
+
 def test_a_decision_lets_a_check_through_and_stays_in_sheet_and_log(tmp_path: Path) -> None:
     values, columns = {"city": ["Lund"] * N, "z": range(N)}, (column("city", "text", "ignore"), column("z"))
     sheet = sheet_of(tmp_path, values, *columns, rules=Rules(key=bytes(32), overrides={"identifiers:city": "RS-17"}))

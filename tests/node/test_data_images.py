@@ -42,13 +42,14 @@ def encoded(pixels: NDArray[np.uint8], kind: str = "png", **more: Any) -> bytes:
     return out.getvalue()
 
 
-def gated(folder: Path, files: list[bytes], ending: str = "png") -> Sheet:
+def gated(folder: Path, files: list[bytes], ending: str = "png", names: list[str] | None = None) -> Sheet:
     """Return the sheet of a table that names these files."""
-    for i, data in enumerate(files):
-        (folder / f"i{i}.{ending}").write_bytes(data)
+    names = names or [f"i{i}.{ending}" for i in range(len(files))]
+    for name, data in zip(names, files, strict=True):
+        (folder / name).write_bytes(data)
     values = {
         "pid": [f"p{i}" for i in range(len(files))],
-        "image": [f"i{i}.{ending}" for i in range(len(files))],
+        "image": names,
         "ill": [i % 2 for i in range(len(files))],
     }
     write(folder, values)
@@ -77,6 +78,20 @@ def test_an_image_that_does_not_open_blocks(tmp_path: Path, broken: bytes) -> No
 
     assert (blocking.check, blocking.count) == ("images", 1)
     assert blocking.words.startswith(f"1 of {N + 1} images do not open")
+
+
+def test_the_name_of_an_image_that_does_not_open_is_not_said(tmp_path: Path) -> None:
+    """A file's name is a cell, and may be a patient's."""
+    good = [encoded(noise(i)) for i in range(N)]
+
+    sheet = gated(tmp_path, [*good, b"none"], names=[f"i{i}.png" for i in range(N)] + ["svensson-anna_1.png"])
+
+    [blocking] = sheet.blocking
+    assert blocking.words == (
+        f"1 of {N + 1} images do not open (the first is image {N + 1} in the order of reading: it does not open as an"
+        " image)"
+    )
+    assert "svensson" not in sheet.text()
 
 
 def test_an_image_over_the_pixel_bound_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:

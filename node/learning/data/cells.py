@@ -20,6 +20,7 @@ from node.learning.data.schema import NUMERIC, Column
 BOOLEAN = {"0": 0.0, "1": 1.0, "false": 0.0, "true": 1.0, "no": 0.0, "yes": 1.0, "0.0": 0.0, "1.0": 1.0}
 NO_LABEL = ("", "nan", "na", "null", "none")
 OLDEST = 90.0  # HIPAA Safe Harbor: ages over 89 are one group
+NOBODY = 125.0  # nobody is older: a code for missing, or another column's value
 _AGE = re.compile(r"^(age|ålder|alder)(_|$|\W|at)|_(age|ålder|alder)$", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"^-?\d+,\d+$")
 _MEMO = 200_000
@@ -137,7 +138,7 @@ class ColumnReader:
         values[~np.isfinite(values)] = np.nan
         self._rows += len(values)
         if is_age(self.column):
-            old = values > OLDEST - 1
+            old = (values > OLDEST - 1) & (values < NOBODY)  # beyond it: out of range, as it is
             self.old += int(old.sum())
             values[old] = OLDEST
         if self._kept is not None:

@@ -6,6 +6,7 @@ stops at the first structural finding; the gate collects them all.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,7 +104,7 @@ class _Pass:
         self.rules = self._rules()
         self.patients: list[str] = []
         self.pictures: list[NDArray[np.uint8]] = []
-        self.broken: list[str] = []
+        self.broken: list[tuple[int, str]] = []
         self.out: dict[str, int] = {}
         self.seen = 0
 
@@ -116,7 +117,9 @@ class _Pass:
         if self.broken:
             image = self.schema.image
             assert image is not None
-            words = f"{len(self.broken)} of {len(self.patients)} images do not open: {self.broken[0]}"
+            at, why = self.broken[0]
+            words = f"{len(self.broken)} of {len(self.patients)} images do not open"
+            words += f" (the first is image {at} in the order of reading: {why})"
             structural.append(
                 Finding("images", image.name, words, BLOCK, "images that open", "Export them again.", len(self.broken))
             )
@@ -192,7 +195,7 @@ class _Pass:
             try:
                 picture = self.source.picture(cell)
             except GateError as error:
-                self.broken.append(error.found)
+                self.broken.append((len(self.pictures) + 1, _unnamed(error.found, cell)))
                 self.pictures.append(np.zeros(column.shape, np.uint8))
                 continue
             if self.look is not None:
@@ -230,6 +233,15 @@ def _label(
         return event, values[time][:, None]
     columns = [values[column.name] for column in schema.labels]
     return np.zeros(count, np.int64), np.stack(columns, axis=1)
+
+
+def _unnamed(words: str, cell: str) -> str:
+    """Return why an image does not open without its name, which is a cell and may be a patient's."""
+    name = Path(cell.strip()).name
+    for one in (name, Path(name).stem):
+        if one:
+            words = re.sub(rf"{re.escape(one)}(\.\w+)?", "it", words)
+    return words
 
 
 def _patients(path: Path) -> frozenset[str]:
