@@ -90,6 +90,7 @@ ATTACKS = {
     "L40": "a line for the long term that is false, or of another log, size, name, key or use",
     "L41": "a release key brought by a card, a rotation or a roster that the study id does not vouch for",
     "L42": "a region and all its neighbours show a stranger another history than an outside witness saw",
+    "L43": "whoever carries a bundle leaves out its end or entries of it, and cannot sign it",
     "R01": "a generator that copies its patients, whole or nearly",
     "R02": "a generator of noise, of one class, of one row, let out as data of use",
     "R03": "a discriminator, or a distance, that knows who was in training",

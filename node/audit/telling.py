@@ -275,7 +275,7 @@ class Teller:
         private = [row for row in self._studies if row.dp]
         stated = {name: value for record in self._records.values() for name, value in record.epsilon_u.items()}
         unsound = {log.region for log in self._logs if not log.is_sound}
-        unsound |= {f.subject for f in grave(self._findings) if f.subject and f.code in _MISSING}
+        unsound |= self._shortened()
         return Budget(
             is_set=bool(private),
             limit_u=min((row.epsilon_max_u for row in private if row.epsilon_max_u is not None), default=None),
@@ -286,7 +286,7 @@ class Teller:
     def _histories(self, codes: set[str], defective: bool, held: int, compared: int) -> Question:
         """Whether the logs agree: proven only of what was compared, and where nothing is known to be missing."""
         note = self._say("note.histories", held=held, matched=compared)
-        missing = sorted({f.subject for f in self._findings if f.code in _MISSING & codes and f.subject})
+        missing = sorted(self._shortened())
         if missing:
             note += self._say("note.histories.missing", regions=_and(missing))
         if codes & _HISTORY:
@@ -294,6 +294,12 @@ class Teller:
         else:
             answer = NOT_CHECKED if defective or missing or not compared else PROVEN
         return Question(self._say("question.histories"), answer, note)
+
+    def _shortened(self) -> set[str]:
+        """Return the regions of which entries are known to be missing, whether they or a courier left them out."""
+        found = [finding for finding in grave(self._findings) if finding.code in _MISSING]
+        carried = {log.bundle.label: log.region for log in self._logs}
+        return {f.subject or carried[f.source or ""] for f in found if f.subject or f.source in carried}
 
     def _accepted(self) -> Question:
         """Whether all regions accepted; a mere proposal is not counted beside studies that did begin."""

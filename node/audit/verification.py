@@ -14,7 +14,8 @@ from typing import Any
 
 from node.audit.archive import BundleError
 from node.audit.bundle import Bundle
-from node.audit.checks.bundles import Held, gather, note_fault
+from node.audit.checks.bundles import Held, gather
+from node.audit.checks.checkpoint import judge_checkpoint
 from node.audit.checks.cross import Match, cross
 from node.audit.checks.keys import follow, revoked
 from node.audit.checks.logs import CheckedLog, genesis_keys
@@ -159,9 +160,8 @@ def _checked(
     for context in under:
         follow(context, read, held.rosters.values())
     if asked.fast:
-        agreed = _agreed(read, statements)
         for context in under:
-            context.agreed = agreed
+            context.agreed = _agreed(context, read)
     found = [(bundle, key) for bundle in read for key in bundle.logs]
     homes = [_contexts_of(under, bundle, key) for bundle, key in found]
     for context in under:
@@ -223,17 +223,24 @@ def _named(read: Sequence[Bundle], prefix: bytes) -> bytes:
     return found[0]
 
 
-def _agreed(read: Sequence[Bundle], statements: Statements) -> frozenset[int]:
-    """Return the messages that stand at their own place in their sender's log, and as received in another."""
+def _agreed(context: Context, read: Sequence[Bundle]) -> frozenset[int]:
+    """Return the messages that stand at their own place in their sender's log, and as received in another.
+
+    The sender's log counts only if it is sound: then its region has signed the root over the message and its
+    signature. A log that anybody can have written would let a false message accuse the one whose name is on it.
+    """
     own: set[int] = set()
     heard: set[int] = set()
     for bundle in read:
-        for log in bundle.logs.values():
-            for seq, index, received in log.messages():
-                statement = statements.all[index]
+        for (region, epoch), raw in bundle.logs.items():
+            log = CheckedLog(bundle, region, epoch, f"{context.network}/{region}/{epoch}", raw, raw.tree)
+            for _ in judge_checkpoint(log, context):
+                pass
+            for seq, index, received in raw.messages():
+                statement = context.statements.all[index]
                 if received:
                     heard.add(index)
-                elif statement.size == seq and statement.log == log.origin:
+                elif log.is_sound and statement.size == seq and statement.log == log.origin:
                     own.add(index)
     return frozenset(own & heard)
 
@@ -267,7 +274,7 @@ def _audit(
         logs.append(log)
         outcome.findings += findings
         outcome.logs.setdefault((bundle.label, region, epoch), log)
-        _note(context, log, outcome)
+        _note(log, outcome)
     bundles = list({bundle.label: bundle for bundle, _ in mine}.values())
     lines, shown, false = gather_lines(context, bundles)
     seen, invented = outside_heads(context, outcome.outside)
@@ -298,12 +305,11 @@ def _audit(
     outcome.unchecked |= context.unchecked
 
 
-def _note(context: Context, log: CheckedLog, outcome: _Outcome) -> None:
+def _note(log: CheckedLog, outcome: _Outcome) -> None:
     """Judge ``manifest.note``: it is signed by the log of the newest epoch in the bundle."""
-    label = log.bundle.label
+    label, fault = log.bundle.label, log.unsigned
     if log.epoch != max(epoch for _, epoch in log.bundle.logs):
         return
-    fault = note_fault(log.bundle, log.origin, context.sets(log.region), log.raw.checkpoint, context.signatures)
     outcome.signed[label] = outcome.signed.get(label, True) and fault is None
     if fault is not None:
         outcome.findings.append(Finding("LS-BUNDLE-SIG", source=label, values={"detail": fault}))

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from crypto.merkle import Tree, leaf_hash
+from crypto.note import Checkpoint, checkpoint_body, sign_note
 from node.audit import Severity, read_bundle
+from node.audit.records import hash_only_line, record
 from node.tamper.files import edited, rewrite
-from protocol.entries import decode_entry
+from protocol.entries import decode_entry, view
 from tests.conformance.retold import CRITICAL, MAJOR, copied, receipt, told
 from tests.node.kept import LIAR, Kept, said
 
@@ -83,6 +86,36 @@ def test_a_log_changed_under_its_old_checkpoint_blames_nobody(kept: Kept, tmp_pa
     assert ("LS-LOG-ROOT", None) in said(report)
     assert (("LS-ENTRY-SEQ", None) in said(report)) is (way == "exchanged")
     assert report.exit_code == CRITICAL
+
+
+@pytest.mark.attack("L43")
+@pytest.mark.parametrize("way", ["cut", "fingerprints"])
+def test_what_a_courier_leaves_out_of_a_bundle_names_nobody(kept: Kept, tmp_path: Path, way: str) -> None:
+    """The log stays sound: its region signed a checkpoint there once, and a fingerprint counts as its entry."""
+    bundles = copied(kept, tmp_path)
+    log = read_bundle(kept.bundles[LIAR]).logs[LIAR, 1]
+    leaves = [leaf or b"" for leaf in log.leaves]
+    size = 70 if way == "cut" else len(leaves)
+    hidden = set(range(60, len(leaves))) if way == "fingerprints" else set()
+    hashes = [leaf_hash(leaf) for leaf in leaves]
+    tree = Tree(hashes[:size])
+
+    def change(files: dict[str, bytes]) -> None:
+        rows = [(None if seq in hidden else leaf) for seq, leaf in enumerate(leaves[:size])]
+        files[f"logs/{LIAR}.1/leaves.bin"] = b"".join(record(leaf, hashes[seq]) for seq, leaf in enumerate(rows))
+        files[f"logs/{LIAR}.1/leaves.jsonl"] = "".join(
+            hash_only_line(seq, hashes[seq]) if leaf is None else view(seq, leaf) for seq, leaf in enumerate(rows)
+        ).encode()
+        if way == "cut":
+            body = checkpoint_body(Checkpoint(log.origin, tree.size, tree.root()))
+            files[f"logs/{LIAR}.1/checkpoint.note"] = sign_note(body, log.origin, kept.keys[LIAR].log)
+
+    rewrite(next(path for path in bundles if path.stem == LIAR), change)
+    report = kept.audit(bundles)
+    assert {subject for _, subject in said(report)} == {None}
+    missing = "LS-TRUNCATED" if way == "cut" else "LS-LEAF-WITHHELD"
+    assert {("LS-BUNDLE-SIG", None), (missing, None)} <= said(report)
+    assert report.exit_code == MAJOR
 
 
 @pytest.mark.attack("L03")

@@ -1,8 +1,8 @@
 """Logs against each other (level L2, without mirrors): every signed head is a claim on a history.
 
-The longest sound log handed over of an origin is its *reference*. Each message that anybody holds
-names the place it has in its sender's log and the root before it; what does not fit the reference,
-or another such statement, convicts its signer, and nobody else.
+The longest sound log handed over of an origin is its *reference*, of equals the one that withholds least. Each
+message that anybody holds names the place it has in its sender's log and the root before it; what does not fit the
+reference, or another such statement, convicts its signer, and nobody else.
 """
 
 from __future__ import annotations
@@ -170,6 +170,7 @@ class _Origin:
                 [named[0].piece, reference.note],
                 len(named),
                 grave=Severity.MAJOR,
+                lacking=reference,
             )
 
     def _confirmed(self, reference: CheckedLog) -> None:
@@ -223,7 +224,7 @@ class _Origin:
             last = missing[-1]
             pieces = [last.piece, reference.note]
             values = {"n": last.size + 1 - reference.tree.size}
-            self._find("LS-TRUNCATED", last, "", pieces, 1, values=values)
+            self._find("LS-TRUNCATED", last, "", pieces, 1, values=values, lacking=reference)
             return
         size, studies = reference.tree.size, self._context.studies
         later = [
@@ -233,11 +234,13 @@ class _Origin:
         later = [head for head in later if self._as_of is None or (head.round or 0) <= self._as_of]
         if later:
             head = later[-1]
+            subject, source = reference.lacking
             filled: dict[str, str | int] = {"n": head.checkpoint.size - size, "detail": ""}
             self._crossing.findings.append(
                 Finding(
                     "LS-TRUNCATED",
-                    subject=self._region,
+                    subject=subject,
+                    source=source,
                     study=head.study,
                     round=head.round,
                     seq=head.checkpoint.size,
@@ -289,14 +292,17 @@ class _Origin:
         *,
         values: dict[str, int] | None = None,
         grave: Severity | None = None,
+        lacking: CheckedLog | None = None,
     ) -> None:
         if count > 1:
             detail += f"; {count} messages say so"
         filled: dict[str, str | int] = {"detail": detail, "n": count, **(values or {})}
+        subject, source = (self._region, None) if lacking is None else lacking.lacking
         self._crossing.findings.append(
             Finding(
                 code,
-                subject=self._region,
+                subject=subject,
+                source=source,
                 study=statement.study,
                 round=statement.round,
                 seq=statement.size,
@@ -330,7 +336,9 @@ def _equivocations(context: Context, statements: Iterable[Statement]) -> list[Fi
         if place is None:
             continue
         other = seen.setdefault(hash(place), statement)
-        if other.header != statement.header and slot(other) == place and _are_signed(context, other, statement):
+        if other is not statement and not _is_signed(context, other):
+            seen[hash(place)] = statement  # agreed upon without its signature (``--fast``): it stands for nobody
+        elif other.header != statement.header and slot(other) == place and _is_signed(context, statement):
             rivals.append((min(other, statement, key=_order), max(other, statement, key=_order)))
     found: dict[str, Finding] = {}
     for one, two in sorted(rivals, key=lambda pair: (_order(pair[1]), _order(pair[0]))):
@@ -349,15 +357,10 @@ def _equivocations(context: Context, statements: Iterable[Statement]) -> list[Fi
     return list(found.values())
 
 
-def _are_signed(context: Context, *statements: Statement) -> bool:
-    """Whether their signatures hold: with ``--fast`` nobody has looked yet."""
-    return all(
-        any(
-            context.signatures.statement(each, keys.sign)
-            for keys in context.sets_at(each.sender, each.size, epoch_of(each.log))
-        )
-        for each in statements
-    )
+def _is_signed(context: Context, statement: Statement) -> bool:
+    """Whether its signature holds: with ``--fast`` nobody has looked yet."""
+    sets = context.sets_at(statement.sender, statement.size, epoch_of(statement.log))
+    return any(context.signatures.statement(statement, keys.sign) for keys in sets)
 
 
 def _order(statement: Statement) -> tuple[int, bytes]:
@@ -371,5 +374,6 @@ def _in_order(statements: Iterable[Statement]) -> list[Statement]:
     return ordered if is_once else sorted(ordered, key=_order)
 
 
-def _size(log: CheckedLog) -> int:
-    return log.checkpoint.size if log.checkpoint else 0
+def _size(log: CheckedLog) -> tuple[int, int]:
+    """Order logs by length, and those of one length by how much of them is at hand."""
+    return log.checkpoint.size if log.checkpoint else 0, -log.withheld

@@ -165,10 +165,11 @@ def missing(
         is_held = bool(statement.shown_by) and statement.study in context.studies and is_asked
         if not is_held or epoch_of(statement.log) <= handed.epoch:
             continue
+        subject, source = handed.lacking
         found.setdefault(
             statement.sender,
             Finding(
-                "LS-TRUNCATED", subject=statement.sender, study=statement.study, round=statement.round,
+                "LS-TRUNCATED", subject=subject, source=source, study=statement.study, round=statement.round,
                 seq=statement.size, values={"n": statement.size + 1, "detail": ""},
                 evidence=[statement.piece, handed.note], roster=context.roster_hash,
             ),

@@ -24,6 +24,7 @@ class CheckedLog:
         is_signed: The checkpoint is signed by the log's key.
         is_sound: It also covers just these entries.
         faulty: Positions of messages with a false head.
+        unsigned: Why the bundle is not signed by this region; None where it is.
     """
 
     bundle: Bundle
@@ -36,6 +37,16 @@ class CheckedLog:
     is_signed: bool = False
     is_sound: bool = False
     faulty: set[int] = field(default_factory=set)
+    unsigned: str | None = None
+
+    @property
+    def lacking(self) -> tuple[str | None, str | None]:
+        """Subject and source of a finding about what is not in this log: its region, or a bundle that it did not sign.
+
+        Somebody who carried the file can have left out its end, or put a fingerprint in the place of an entry; the
+        log is as soundly signed as before.
+        """
+        return (self.region, None) if self.unsigned is None else (None, self.bundle.label)
 
     @property
     def withheld(self) -> int:

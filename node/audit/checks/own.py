@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from node.audit.bundle import Bundle
+from node.audit.checks.bundles import note_fault
 from node.audit.checks.checkpoint import judge_checkpoint
 from node.audit.checks.logs import CheckedLog
 from node.audit.claims import head_fault
@@ -37,6 +38,9 @@ class LogCheck:
             raw = reread(raw, str(context.network), context.statements)
         origin = f"{context.network}/{region}/{epoch}"
         self.log = CheckedLog(bundle, region, epoch, origin, raw, raw.tree)
+        newest = max(number for _, number in bundle.logs)
+        by, over = f"{context.network}/{region}/{newest}", bundle.logs[region, newest].checkpoint
+        self.log.unsigned = note_fault(bundle, by, context.sets(region), over, context.signatures)
         self.findings: list[Finding] = []
         self._context = context
         self._payloads = payloads
@@ -167,7 +171,7 @@ class LogCheck:
         last = self.log.raw.told[-1] if self.log.raw.told else None
         seq = self.log.tree.size - 1
         if (last is None or last.seq != seq or last.kind != "audit.export") and not self._is_faulty(seq):
-            self._accuse("LS-EXPORT-UNLOGGED", seq, "", [self.log.note, self.log.proof(seq)])
+            self._lacks("LS-EXPORT-UNLOGGED", seq, [self.log.note, self.log.proof(seq)])
 
     def _hashes(self) -> None:
         """Entries of which only the hash came: of other studies, erased by an entry that says so, or lost."""
@@ -187,7 +191,7 @@ class LogCheck:
             if told is not None and told.body["leaf"] == log.tree.hash_at(seq):
                 self._accuse("LS-REDACTED", seq, f" ({told.body['basis']})", [log.note, log.proof(told.seq)])
             else:
-                self._accuse("LS-LEAF-LOST", seq, "", [log.note, log.place(seq)])
+                self._lacks("LS-LEAF-LOST", seq, [log.note, log.place(seq)])
 
     def _is_faulty(self, seq: int) -> bool:
         return any(fault.seq == seq and fault.code != "LS-ENTRY-SEQ" for fault in self.log.raw.faults)
@@ -223,6 +227,13 @@ class LogCheck:
                     roster=self._context.roster_hash,
                 )
             )
+
+    def _lacks(self, code: str, seq: int, pieces: list[dict[str, Json]]) -> None:
+        """Something that a log should hold is not in it: its region's fault only if that signed the bundle."""
+        if self.log.unsigned is None:
+            self._accuse(code, seq, "", pieces)
+        else:
+            self._defect(code, "", seq=seq)
 
     def _defect(self, code: str, detail: str, *, seq: int | None = None) -> None:
         if self._first(code):
