@@ -356,36 +356,6 @@ def test_the_report_for_programs_is_the_sheet(home: Path, capfd: pytest.CaptureF
     assert {"range", "identifiers", "k", "drift", "images", "dicom"} <= set(sheet["checks"])
 
 
-# ---------------------------------------------------------------- init
-
-
-def test_a_draft_knows_kinds_codes_and_identifiers_and_leaves_the_rest_to_people(
-    home: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    lines = ["patient_id;namn;ålder;kön;vikt;inlagd;prov;sjuk"]
-    for i in range(60):
-        test = "?" if i % 9 == 0 else i
-        lines.append(f"p{i // 2};N{i};{30 + i};{'MK'[i % 2]};{70 + i / 4};2024-01-{1 + i % 28:02d};{test};{i % 2}")
-    (home.parent / "egen.csv").write_bytes("\n".join(lines).encode("cp1252"))
-
-    drafted = run(capfd, "data", "init", home.parent / "egen.csv")
-
-    import tomllib
-
-    raw = tomllib.loads(drafted["manifest"])
-    kinds = {one["name"]: (one["kind"], one["role"]) for one in raw["column"]}
-    assert (raw["id"], raw["patient"]) == ("egen", "patient_id")
-    assert raw["file"] == [{"path": "egen.csv", "encoding": "cp1252", "delimiter": ";"}]
-    assert kinds == {
-        "patient_id": ("text", "ignore"), "namn": ("text", "direct_identifier"), "ålder": ("integer", "feature"),
-        "kön": ("category", "feature"), "vikt": ("number", "feature"), "inlagd": ("date", "ignore"),
-        "prov": ("integer", "feature"), "sjuk": ("boolean", "feature"),
-    }  # fmt: skip
-    assert next(one for one in raw["column"] if one["name"] == "prov")["missing"] == ["?"]
-    assert not any("range" in one for one in raw["column"])  # never taken from the data
-    assert any("ålder" in hint for hint in drafted["to_do"])
-
-
 def test_a_layout_is_told_from_its_files_and_its_draft_binds(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
     hospital = shared("heart-disease-uci") / "processed.hungarian.data"
     written = home.parent / "heart.toml"
@@ -395,17 +365,6 @@ def test_a_layout_is_told_from_its_files_and_its_draft_binds(home: Path, capfd: 
 
     assert (one["name"], one["rows"], one["anonymity"]["k"]) == ("heart", 294, 2)
     assert run(capfd, "data", "init", hospital, "-o", written, code=1)["code"] == "FILE"  # never overwritten
-
-
-def test_a_draft_takes_over_the_columns_that_regions_agreed_on(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Two drafts of two extracts differ: one region's has no empty cell, another's has."""
-    other = home.parent / "other.csv"
-    other.write_text("pid,age,x,ward,ill\n" + "".join(f"p{i},{30 + i},,{i},{i % 2}\n" for i in range(30)))
-
-    drafted = run(capfd, "data", "init", other, "--columns", home.parent / "clinic.toml")
-
-    assert parse(drafted["manifest"], Path("o.toml")).schema_().hash == load(home.parent / "clinic.toml").schema_().hash
-    assert drafted["to_do"][0] == "ward: in the table, and not agreed on; leave it out of the extract"
 
 
 def test_the_help_shows_a_manifest_that_is_one(home: Path, capfd: pytest.CaptureFixture[str]) -> None:

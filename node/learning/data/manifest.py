@@ -234,7 +234,8 @@ def to_toml(raw: dict[str, Any]) -> str:
 
 def _toml(value: Any) -> str:
     if isinstance(value, str | bool):
-        return json.dumps(value, ensure_ascii=True)  # a JSON string is a TOML basic string
+        # A JSON string is a TOML basic string, but for one sign that TOML wants escaped.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
     return str(value)

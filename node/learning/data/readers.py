@@ -28,7 +28,15 @@ _DELIMITERS = {";": "semicolon", "\t": "tab", "|": "bar", ",": "comma"}
 # What å, ä, ö, é, Å, Ä, Ö in UTF-8 look like when read as Latin-1.
 _MISREAD = re.compile("Ã[\x84\x85\x96¤¥¶©„…–]")
 _UTF8 = ("utf-8", "utf8", "utf_8")
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_GZIP = b"\x1f\x8b\x08"
+# What a file of another form begins with: what it is, and what to do.
+_FORMS = {
+    b"PK\x03\x04": ("a workbook of Excel or LibreOffice, or another archive", "Save the sheet as CSV (UTF-8)."),
+    b"\xd0\xcf\x11\xe0": ("a workbook of an older Excel", "Save the sheet as CSV (UTF-8)."),
+    b"PAR1": ("Parquet under another name", "Name it .parquet."),
+    _GZIP: ("packed by gzip under another name", "Name it .csv.gz."),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +146,7 @@ class TableFile:
     def _not_text(self) -> GateError:
         encoding = self._file.encoding
         other = "latin-1" if encoding.lower() in _UTF8 else "utf-8"
-        if self._raw.start in _UTF16:
+        if self._raw.start in UTF16:
             other = "utf-16"
         return GateError(
             f"{self.name} is not {encoding} text",
@@ -148,6 +156,7 @@ class TableFile:
 
     def _csv(self, wanted: Sequence[str] | None) -> Iterator[Chunk]:
         stream: Any = io.BufferedReader(self._raw, BLOCK_BYTES)
+        refuse_other_forms(self.name, stream.peek(4)[:4], packed=self._path.suffix == ".gz")
         if self._path.suffix == ".gz":
             stream = gzip.GzipFile(fileobj=stream)
         encoding = "utf-8-sig" if self._file.encoding.lower() in _UTF8 else self._file.encoding
@@ -225,6 +234,21 @@ class TableFile:
                 "columns of numbers, dates and text",
                 "Export it as CSV.",
             ) from error
+
+
+def refuse_other_forms(name: str, start: bytes, *, packed: bool) -> None:
+    """Raise if a file that should be CSV begins as one of another form does.
+
+    Args:
+        start: Its first four bytes.
+        packed: It is named ``.gz``.
+
+    Raises:
+        GateError: What it is, and what to do.
+    """
+    for mark, (words, fix) in _FORMS.items():
+        if start.startswith(mark) and not (packed and mark == _GZIP):
+            raise GateError(f"{name} is {words}", "a CSV or Parquet table", fix)
 
 
 def _watched(lines: io.TextIOWrapper[Any], name: str) -> Iterator[str]:

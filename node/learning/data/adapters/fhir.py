@@ -26,6 +26,9 @@ from node.learning.data.readers import Chunk, file_sha256
 from node.learning.errors import ConfigError, GateError
 
 MAX_LINE = 2**22
+TO_DO = (
+    "an Observation is read where a column is called obs_CODE, with unit and range: its last value of the first day",
+)
 OLDEST = 90
 DIED = "exp"
 

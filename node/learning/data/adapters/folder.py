@@ -5,6 +5,7 @@ The patient is what stands before the first ``_``; where no file has one, each i
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from node.learning.data.images import open_picture
 from node.learning.data.manifest import Manifest
 from node.learning.data.picture import Picture
 from node.learning.data.readers import ROWS, Chunk
-from node.learning.errors import ConfigError
+from node.learning.errors import ConfigError, GateError
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dcm", ".bmp")
 
@@ -72,10 +73,22 @@ def listing_hash(digests: dict[str, str]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
+def _first(root: Path, names: list[str]) -> Picture:
+    """Return the first image that opens; those that do not are for the gate to count.
+
+    Raises:
+        GateError: None does.
+    """
+    for name in names:
+        with contextlib.suppress(GateError):
+            return open_picture(root / name, root)
+    raise GateError(f"none of {len(names)} images opens", "JPEG, PNG or DICOM", "Export them again.")
+
+
 def draft(path: Path) -> dict[str, Any]:
     """Return a manifest's plain values for a folder of folders."""
     names = images_in(path)
-    first = open_picture(path / names[0], path)
+    first = _first(path, names)
     side = min(128, *first.pixels.shape[:2])
     with_patients = any("_" in Path(name).stem for name in names)
     classes = sorted({name.split("/")[0] for name in names})
