@@ -42,12 +42,14 @@ class Altered:
             (two messages where one may be), ``before`` (the histories part somewhere before entry ``seq``).
         has: What the log that was handed over has there; None where it cannot be read or was not handed over.
         signed: What was signed for that place; None where only a fingerprint tells of it.
+        since: Of ``before``: the last entry up to which what others hold agrees; 0 where that is not known.
     """
 
     way: str
     seq: int
     has: Stand | None = None
     signed: Stand | None = None
+    since: int = 0
 
 
 def altered(findings: Sequence[Finding], logs: Sequence[CheckedLog]) -> dict[str, Altered]:
@@ -74,7 +76,9 @@ def _altered(finding: Finding, logs: Sequence[CheckedLog]) -> Altered | None:
     types = [piece.get("type") for piece in finding.evidence]
     if types.count("hash") == 2:
         return Altered("place", seq, _at(finding, logs))
-    return Altered("place", seq) if types.count("envelope") == 2 else Altered("before", seq)
+    if types.count("envelope") == 2:
+        return Altered("place", seq)
+    return Altered("before", seq, since=_number(finding.values.get("since")) or 0)
 
 
 def _at(finding: Finding, logs: Sequence[CheckedLog]) -> Stand | None:
@@ -143,6 +147,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "lost": "As entry {seq} {subject} has signed {signed}, which is not there in what was handed over.",
         "twice": "{subject} has signed two different versions of one message: {signed}.",
         "before": "{subject} has signed two different versions of what it recorded before entry {seq}.",
+        "between": "{subject} has signed two different versions of what it recorded between entry {since} and entry"
+        " {seq}.",
     },
     "sv": {
         "of": "{what} i runda {round}",
@@ -166,6 +172,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "lost": "Som post {seq} har {subject} skrivit under {signed}, som inte finns där i det överlämnade.",
         "twice": "{subject} har skrivit under två olika versioner av ett meddelande: {signed}.",
         "before": "{subject} har skrivit under två olika versioner av det som antecknats före post {seq}.",
+        "between": "{subject} har skrivit under två olika versioner av det som antecknats mellan post {since} och post"
+        " {seq}.",
     },
 }  # fmt: skip
 
@@ -174,13 +182,13 @@ def sentence(subject: str, found: Altered, lang: str) -> str:
     """Return what was altered in one sentence that names nobody but the region that did it."""
     say = WORDS[lang]
     has, signed = (named(stand, lang) if stand is not None else "" for stand in (found.has, found.signed))
-    way = found.way
+    way = "between" if found.way == "before" and found.since else found.way
     if way == "moved" and (not has or not signed or has == signed):
         way = "lost" if signed and not has else "place"
     if way == "twice" and not signed:
         way = "place"
     shown = say["has"].format(has=has) if has and way == "place" else has
-    return say[way].format(subject=subject, seq=found.seq, has=shown, signed=signed)
+    return say[way].format(subject=subject, seq=found.seq, has=shown, signed=signed, since=found.since)
 
 
 def named(stand: Stand, lang: str) -> str:

@@ -18,6 +18,7 @@ from node.audit.checks.study import StudyRecord
 from node.audit.chronicle import Course, courses
 from node.audit.exceptions import Exempted, exceptions, head, line
 from node.audit.findings import Finding, Json, Severity
+from node.audit.leading import led
 from node.audit.page_words import PAGE
 from node.audit.telling import Budget, Question, StudyRow, Teller, place_of
 
@@ -135,7 +136,7 @@ class Report:
         if self.studies:
             lines += [say("head.studies"), *(study_line(row, self.lang) for row in self.studies), ""]
         lines.append(say("head.findings"))
-        for finding in self.findings:
+        for finding in led(self.findings):
             text = finding.to_json(self.lang)
             lines.append(f"  {finding.severity.label:<8}  {finding.code}  {place_of(finding, self.lang)}")
             lines.append(f"    {text['plain']}")

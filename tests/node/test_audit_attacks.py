@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from node.audit import Report, Severity, check_finding, verify, write_bundle
+from node.audit.page import page
 from protocol.codec import Value, encode
 from protocol.entries import decode_entry
 from protocol.envelope import Envelope
@@ -93,6 +94,10 @@ def test_an_entry_changed_and_signed_again_by_its_owner_is_a_fork(small: Small, 
     fork = next(f for f in report.findings if f.code == "LS-FORK")
     assert fork.seq is not None
     assert fork.seq > seq
+    since = int(fork.values["since"])
+    assert 0 < since < seq
+    assert f"up to entry {since} they agree" in report.to_text()
+    assert f"between entry {since} and entry {fork.seq}" in page(report)
 
 
 @pytest.mark.attack("L03")

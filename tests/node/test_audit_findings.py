@@ -11,7 +11,7 @@ import pytest
 from node.audit import check_finding, explain, verify
 from node.audit.catalogue import CATALOGUES
 from node.audit.findings import CODES, Finding, Severity, ordered
-from tests.node.audit_network import Small
+from tests.node.audit_network import Small, rewrite
 from tests.node.test_audit_attacks import forked
 
 FILLED = {"subject", "source", "seq", "round", "n", "detail", "holder"}
@@ -43,6 +43,23 @@ def test_findings_come_by_severity_then_code_and_each_once() -> None:
         Finding("LS-EQUIVOCATION", subject="b"),
     ]
     assert [f.code for f in ordered(findings)] == ["LS-EQUIVOCATION", "LS-FORK", "LS-VIEW", "LS-LOG-ABSENT"]
+
+
+def test_the_terminal_lists_first_what_the_sentence_says_first(tmp_path: Path) -> None:
+    small = forked(Small())
+    bundles = small.export_all(tmp_path)
+
+    def change(files: dict[str, bytes]) -> None:
+        note = files["logs/kalmar.1/checkpoint.note"]
+        files["logs/kalmar.1/checkpoint.note"] = note.replace(b"kalmar/1 ", b"kalmar/2 ")
+
+    rewrite(bundles[1], change)
+    report = verify(bundles, study=small.study)
+    codes = [finding.code for finding in report.findings]
+    assert codes.index("LS-CHECKPOINT-SIG") < codes.index("LS-FORK")
+    told = [line.split()[1] for line in report.to_text().splitlines() if line.startswith("  critical")]
+    assert told[0] == "LS-FORK"
+    assert "(LS-FORK)" in report.sentence
 
 
 def test_a_fingerprint_does_not_depend_on_words_or_evidence() -> None:

@@ -8,7 +8,7 @@ reference, or another such statement, convicts its signer, and nobody else.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from node.audit.bundle import Bundle
@@ -108,7 +108,6 @@ class _Origin:
         omitted: list[Statement] = []
         withheld: list[Statement] = []
         beyond: list[Statement] = []
-        agreed = 0
         known = self._context.statements.all
         for statement in self._statements:
             place = statement.size
@@ -116,7 +115,6 @@ class _Origin:
             is_there = own is not None and known[own].header == statement.header
             if is_there and place not in reference.faulty and place not in reference.raw.misplaced:
                 match.matched += bool(statement.shown_by)  # its head was compared with its place already
-                agreed = place
                 continue
             if not statement.shown_by and statement.at in reference.faulty:
                 continue  # said already: LS-HEAD-SELF
@@ -130,10 +128,9 @@ class _Origin:
                 withheld.append(statement)
             elif is_there:
                 match.matched += bool(statement.shown_by)
-                agreed = place
             else:
                 omitted.append(statement)
-        self._against_reference(reference, forks, omitted, withheld, agreed)
+        self._against_reference(reference, forks, omitted, withheld)
         self._later(reference, beyond)
 
     def _against_reference(
@@ -142,17 +139,14 @@ class _Origin:
         forks: list[Statement],
         omitted: list[Statement],
         withheld: list[Statement],
-        agreed: int,
     ) -> None:
         if forks:
             first = forks[0]
             place = first.size
-            before = agreed if agreed < place else 0
             detail = f"a message that {first.holder} holds names another history of its first {place} entries"
-            if before:
-                detail += f"; up to entry {before} they agree"
             pieces = [first.piece, reference.note, reference.earlier(place)]
-            self._find("LS-FORK", first, detail, pieces, len(forks))
+            since = self._since(reference, place, first.holder)
+            self._find("LS-FORK", first, detail + _agree(since), pieces, len(forks), values={"since": since})
         else:
             self._checkpoints(reference)
         self._confirmed(reference)
@@ -177,9 +171,24 @@ class _Origin:
         """Heads that others were shown are of the history that was handed over; the first difference is told."""
         # Many were shown one head; mirrors hold more than a head each.
         distinct = {(head.checkpoint.size, head.checkpoint.root, id(head.tree)): head for head in reversed(self._seen)}
-        forks = [found for head in distinct.values() if (found := against(self._context, reference, head)) is not None]
-        if forks:
-            self._crossing.findings.append(min(reversed(forks), key=lambda f: f.seq or 0))
+        forks = [(found, head) for head in distinct.values() if (found := against(self._context, reference, head))]
+        if not forks:
+            return
+        fork, head = min(reversed(forks), key=lambda pair: pair[0].seq or 0)
+        if head.tree is None:  # only the roots before the place are known to differ
+            since = self._since(reference, head.checkpoint.size, head.holder)
+            fork = replace(fork, values={"detail": f"{fork.values['detail']}{_agree(since)}", "since": since})
+        self._crossing.findings.append(fork)
+
+    def _since(self, reference: CheckedLog, place: int, holder: str) -> int:
+        """Return the last entry before a place up to which what the same holder has fits the reference."""
+        shown = {head.checkpoint for head in self._seen if head.holder == holder and head.checkpoint.size < place}
+        fits = [point.size - 1 for point in shown if self._root(point.size) == point.root]
+        for statement in self._statements:
+            own = reference.sent(statement.size) if statement.shown_by == holder and statement.size < place else None
+            if own is not None and self._context.statements.all[own].header == statement.header:
+                fits.append(statement.size)
+        return max(fits, default=0)
 
     def _copies(self) -> None:
         """With no log at hand, what others were shown must be one history."""
@@ -324,6 +333,10 @@ class _Origin:
                 roster=self._context.roster_hash,
             )
         )
+
+
+def _agree(since: int) -> str:
+    return f"; up to entry {since} they agree" if since else ""
 
 
 def _equivocations(context: Context, statements: Iterable[Statement]) -> list[Finding]:
