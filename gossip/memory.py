@@ -1,7 +1,8 @@
-"""What a region has on its machine, in memory: store, chance, worker; for real peers in one process (``network``)."""
+"""What a region has on its machine, in memory: home, store, chance, worker; for peers in one process (``network``)."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from crypto.keys import PrivateKeys
 from crypto.merkle import leaf_hash
 from crypto.note import Checkpoint, parse_note
 from gossip.effects import Commit, CosigRow, Deposit, ErasedRow, HeadRow, MirrorRow, ProtectedRow, Retain, Sift
@@ -17,10 +19,16 @@ from gossip.events import TrainReport
 from gossip.logs.holdings import Records
 from gossip.logs.mirror import Mirror
 from gossip.logs.witness import Witness
+from gossip.peer import Peer
 from gossip.studies.context import Columns
+from protocol.codec import Value
 from protocol.cosignature import Cosignature
-from protocol.epochs import epoch_of
+from protocol.epochs import Previous, epoch_of
+from protocol.log import Log
 from protocol.plan import Plan
+from protocol.roster import Card, make_card
+
+SOFTWARE: dict[str, Value] = {"name": "landsting", "version": "0", "source_sha256": bytes(32)}
 
 
 @dataclass(slots=True)
@@ -99,6 +107,99 @@ class MemoryStore:
         """First entries of others' later epochs that were verified: origin, leaf."""
         rows = [(origin, copy[0][0]) for origin, copy in self.mirrors.items() if 0 in copy and epoch_of(origin) > 1]
         return [(origin, leaf) for origin, leaf in rows if leaf is not None]
+
+
+@dataclass(slots=True)
+class MemoryHome:
+    """A region's home: its keys, its card, its store; and the peer that knows what is in it.
+
+    Args:
+        network, name: Make up the origin of its log.
+        entropy: Where its keys and all its chance come from.
+        with_release: Whether its key sets have release keys.
+
+    Attributes:
+        keys, card: Of the key set in use.
+        sets: All its private key sets by serial.
+    """
+
+    network: str
+    name: str
+    entropy: SeededEntropy
+    with_release: bool = False
+    store: MemoryStore = field(default_factory=MemoryStore)
+    sets: dict[int, PrivateKeys] = field(init=False)
+    keys: PrivateKeys = field(init=False)
+    card: Card = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sets = {1: PrivateKeys.generate(self.entropy, with_release=self.with_release)}
+        self.use(1)
+
+    def use(self, serial: int) -> None:
+        """Take another key set into use."""
+        self.keys = self.sets[serial]
+        self.card = self._card(self.keys, serial)
+
+    def next_keys(self) -> tuple[Card, PrivateKeys]:
+        """Make the key set after the one in use; returns its card and its keys."""
+        serial = self.card.keys.serial + 1
+        made = PrivateKeys.generate(self.entropy, with_release=self.with_release)
+        self.sets[serial] = dataclasses.replace(made, identity=self.keys.identity, curve=self.keys.curve)
+        return self._card(self.sets[serial], serial), self.sets[serial]
+
+    def _card(self, keys: PrivateKeys, serial: int) -> Card:
+        return make_card(self.network, self.name, [f"tcp://{self.name}.example:7700"], keys, serial)
+
+    def log(self) -> Log:
+        """The log as it is stored."""
+        return Log(
+            network=self.network,
+            region=self.name,
+            sign_key=self.keys.sign,
+            log_key=self.keys.log,
+            release_key=self.keys.release,
+            leaves=list(self.store.leaves),
+            epoch=self.store.epoch,
+        )
+
+    def found(self, now_ms: int, previous: Previous | None = None) -> None:
+        """Write the first entry of the log."""
+        log = self.log()
+        body: dict[str, Value] = {
+            "network": self.network, "region": self.name, "identity": self.card.identity,
+            "keys": self.card.value()["keys"], "software": dict(SOFTWARE),
+            "prev": previous.value() if previous is not None else None,
+        }  # fmt: skip
+        log.add("log.genesis", body, study=None, now_ms=now_ms)
+        self.store.leaves.extend(one.leaf for one in log.pending_leaves)
+
+    def begin_anew(self, now_ms: int, previous: Previous, recovered: Sequence[bytes] = ()) -> None:
+        """Begin the log anew, after what neighbours gave back of the one before."""
+        self.store.past += [*self.store.leaves, *recovered]
+        self.store.leaves.clear()
+        self.store.epoch += 1
+        self.found(now_ms, previous)
+
+    def replayed(self, code_sha256: bytes = bytes(32)) -> Peer:
+        """A peer that knows what the store holds, before any event."""
+        store = self.store
+        peer = Peer(
+            keys=self.keys,
+            card=self.card,
+            log=self.log(),
+            entropy=self.entropy,
+            code_sha256=code_sha256,
+            software=dict(SOFTWARE),
+            blob=store.blobs.get,
+            kept=store.kept.get,
+            records=store.records(),
+            key_sets=self.sets,
+        )
+        peer.replay([*store.past, *store.leaves])
+        peer.following.load(store.firsts())
+        store.load(peer.witness, peer.log.origin)
+        return peer
 
 
 class Worker(Protocol):

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from crypto.keys import PrivateKeys
 from gossip.effects import (
     Admit,
     Adopt,
@@ -52,25 +51,17 @@ from gossip.events import (
     Tick,
     Trained,
 )
-from gossip.memory import MemoryStore, SeededEntropy, Worker
+from gossip.memory import MemoryHome, SeededEntropy, Worker
 from gossip.peer import Peer
-from protocol.codec import Value
 from protocol.epochs import Previous
-from protocol.log import Log
 from protocol.plan import Plan
-from protocol.roster import Card, Roster, card_line, make_card
+from protocol.roster import Card, Roster, card_line
 
 EPOCH_MS = 1_700_000_000_000
-SOFTWARE: dict[str, Value] = {"name": "landsting", "version": "0", "source_sha256": bytes(32)}
 
 
 @dataclass(slots=True)
-class _Region:
-    keys: PrivateKeys
-    card: Card
-    sets: dict[int, PrivateKeys]
-    store: MemoryStore
-    entropy: SeededEntropy
+class _Region(MemoryHome):
     peer: Peer | None = None
     life: int = 0
     timer_ms: int | None = None
@@ -108,7 +99,6 @@ class Network:
         train_ms: Callable[[str, int], int] = lambda _region, _round: 20,
         with_release: bool = False,
     ) -> None:
-        self._with_release = with_release
         self.names = tuple(sorted(names))
         self.now_ms = EPOCH_MS
         self.models: dict[str, NDArray[np.float32]] = {}
@@ -118,7 +108,6 @@ class Network:
         self.sent_bytes: dict[str, int] = dict.fromkeys(self.names, 0)
         self.on_send: Callable[[str, Send], list[Send]] = lambda _sender, send: [send]
         self._worker = worker
-        self._network = network
         self._delay_ms = delay_ms if callable(delay_ms) else lambda _sender, _receiver: delay_ms
         self._train_ms = train_ms
         self._queue: list[tuple[int, int, str, int, Event | _Travelling]] = []
@@ -131,51 +120,13 @@ class Network:
         self._replies: dict[int, Reply] = {}
         self.regions: dict[str, _Region] = {}
         for name in self.names:
-            entropy = SeededEntropy(seed, name)
-            keys = PrivateKeys.generate(entropy, with_release=with_release)
-            card = make_card(network, name, [f"tcp://{name}.example:7700"], keys)
-            region = _Region(keys, card, {1: keys}, MemoryStore(), entropy)
+            region = _Region(network, name, SeededEntropy(seed, name), with_release)
+            region.found(self.now_ms)
             self.regions[name] = region
-            self._found(region, None)
-
-    def _log(self, region: _Region) -> Log:
-        return Log(
-            network=self._network,
-            region=region.card.name,
-            sign_key=region.keys.sign,
-            log_key=region.keys.log,
-            release_key=region.keys.release,
-            leaves=list(region.store.leaves),
-            epoch=region.store.epoch,
-        )
-
-    def _found(self, region: _Region, prev: Previous | None) -> None:
-        log, card = self._log(region), region.card
-        log.add(
-            "log.genesis",
-            {
-                "network": self._network,
-                "region": card.name,
-                "identity": card.identity,
-                "keys": card.value()["keys"],
-                "software": dict(SOFTWARE),
-                "prev": prev.value() if prev is not None else None,
-            },
-            study=None,
-            now_ms=self.now_ms,
-        )
-        leaves = log.pending()
-        assert leaves is not None
-        region.store.leaves.extend(leaf.leaf for leaf in leaves[0])
 
     def begin_anew(self, name: str, previous: Previous, recovered: Sequence[bytes] = ()) -> None:
         """Begin the log of a region that is down anew, after what neighbours gave back of the one before."""
-        region = self.regions[name]
-        store = region.store
-        store.past += [*store.leaves, *recovered]
-        store.leaves.clear()
-        store.epoch += 1
-        self._found(region, previous)
+        self.regions[name].begin_anew(self.now_ms, previous, recovered)
 
     # ---------------------------------------------------------------- regions
 
@@ -188,32 +139,11 @@ class Network:
 
     def replayed(self, name: str, code_sha256: bytes = bytes(32)) -> Peer:
         """A peer that knows what the region's store holds, before any event."""
-        region, store = self.regions[name], self.regions[name].store
-        peer = Peer(
-            keys=region.keys,
-            card=region.card,
-            log=self._log(region),
-            entropy=region.entropy,
-            code_sha256=code_sha256,
-            software=dict(SOFTWARE),
-            blob=store.blobs.get,
-            kept=store.kept.get,
-            records=store.records(),
-            key_sets=region.sets,
-        )
-        peer.replay([*store.past, *store.leaves])
-        peer.following.load(store.firsts())
-        store.load(peer.witness, peer.log.origin)
-        return peer
+        return self.regions[name].replayed(code_sha256)
 
     def rotate(self, name: str) -> Card:
         """Make and offer a region's next key set; returns its card, for the next roster."""
-        region = self.regions[name]
-        serial = region.card.keys.serial + 1
-        made = PrivateKeys.generate(region.entropy, with_release=self._with_release)
-        keys = dataclasses.replace(made, identity=region.keys.identity, curve=region.keys.curve)
-        card = make_card(self._network, name, region.card.addresses, keys, serial)
-        region.sets[serial] = keys
+        card, keys = self.regions[name].next_keys()
         self.ask(name, "keys_rotate", card=card, keys=keys)
         return card
 
@@ -348,8 +278,7 @@ class Network:
             case Ended():
                 self.ended[name] = effect
             case Rekeyed(serial=serial):
-                region.keys = region.sets[serial]
-                region.card = make_card(self._network, name, region.card.addresses, region.keys, serial)
+                region.use(serial)
             case Forget(sha256=sha256):
                 region.store.kept.pop(sha256, None)
             case Suspect():

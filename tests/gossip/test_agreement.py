@@ -187,7 +187,7 @@ def test_a_roster_with_another_card_under_the_own_name_is_not_signed() -> None:
     assert previous is not None
     roster = Roster("simulated.example", 2, previous.hash, tuple(parse_card(c) for c in cards))
     signature = sign_roster(roster.hash, net.regions["a"].keys.identity)
-    liar = net._log(net.regions["a"])
+    liar = net.regions["a"].log()
     net.kill("a")
     body = {"roster": roster.hash, "serial": 2, "sig": signature}
     envelope = liar.seal("ROSTER", body, to=["b"], now_ms=net.now_ms, payload=roster.encode())
@@ -236,7 +236,7 @@ def test_more_regions_than_a_header_or_an_entry_can_name_are_refused_in_words(ma
 
 def test_the_largest_study_fits_its_header_and_its_entry(make_network: Make) -> None:
     net = Network(["a"], Still())  # type: ignore[arg-type]
-    log, wide = net._log(net.regions["a"]), bytes([255]) * 32
+    log, wide = net.regions["a"].log(), bytes([255]) * 32
     names = [f"{i:040d}" for i in range(MAX_REGIONS)]
     members = [[name, wide, None] for name in names[:MAX_NEIGHBOURS]]
     body = {"members": members, "eph": wide, "kind": "mix", "variant": "strict"}
