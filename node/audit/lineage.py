@@ -1,7 +1,8 @@
 """``audit prove-model FILE``: where a model comes from, entry by entry, each with a proof that stands alone.
 
 The way back: the file's own hash or that of the numbers in it → the mix (or checkpoint, or release) that names it →
-the sums that went into the mix → the messages of those sums → the round before, down to the plan's initial model.
+the sums that went into the mix → the messages of those sums → the round before, down to the plan's initial model. It is
+whole only if each round also began from what the round before gave.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from node.audit.context import Context, contexts
 from node.audit.findings import Json
 from node.audit.leaves import Told
 from node.audit.reading import Register, label_of, read_bundle
+from node.audit.rules import Item
+from node.audit.rules import lineage as chained
 from node.audit.signatures import Signatures
 from node.audit.statements import Statements
 from protocol.plan import Plan
@@ -46,7 +49,7 @@ class Lineage:
 
     Attributes:
         found: Whether an entry names the file.
-        whole: Whether every round back to the initial model is there.
+        whole: Whether every round back to the initial model is there, and each began where the one before ended.
         links: Newest first.
         proofs: C2SP tlog-proof of each entry named, by file name.
     """
@@ -89,10 +92,11 @@ def prove_model(data: bytes, bundles: Sequence[Path], study: bytes) -> Lineage:
         bundles: Those that can be read are used.
         study: Whole id.
     """
-    logs, plan = _logs(bundles, study)
+    logs, plan, refused = _logs(bundles, study)
     lineage = Lineage()
+    unused = "".join(f"; {label} could not be used ({code})" for label, code in refused)
     if plan is None:
-        lineage.words = "the bundles hold no plan of this study"
+        lineage.words = f"the bundles hold no plan of this study{unused}"
         return lineage
     wanted = hashes_of(data)
     for log in logs:
@@ -100,20 +104,25 @@ def prove_model(data: bytes, bundles: Sequence[Path], study: bytes) -> Lineage:
         if start is not None:
             lineage.found = True
             _back(lineage, log, start, plan)
+            lineage.words += unused
             return lineage
-    lineage.words = f"no entry of {len(logs)} logs names {wanted[0].hex()[:16]}"
+    lineage.words = (
+        f"no entry of {len(logs)} logs names {wanted[0].hex()[:16]}: the file is no model of this study, it was changed"
+        f" since, or the region that mixed it has handed over no sound log{unused}"
+    )
     return lineage
 
 
-def _logs(bundles: Sequence[Path], study: bytes) -> tuple[list[CheckedLog], Plan | None]:
+def _logs(bundles: Sequence[Path], study: bytes) -> tuple[list[CheckedLog], Plan | None, list[tuple[str, str]]]:
+    """Return the sound logs, the plan, and (label, code) of each bundle that could not be used."""
     statements, signatures = Statements(), Signatures()
     register = Register(statements, check=signatures.own)
-    read = []
+    read, refused = [], []
     for path in sorted(bundles, key=label_of):
         try:
             read.append(read_bundle(path, register))
-        except BundleError:
-            continue
+        except BundleError as error:
+            refused.append((label_of(path), error.code))
     signatures.settle()
     held, _ = gather(read, study)
     plan = held.plans.get(study)
@@ -126,7 +135,7 @@ def _logs(bundles: Sequence[Path], study: bytes) -> tuple[list[CheckedLog], Plan
                     log, _ = LogCheck(context, bundle, region, epoch, held.payloads).run()
                     if log.is_sound:
                         found.append(log)
-    return found, plan
+    return found, plan, refused
 
 
 def _own(log: CheckedLog, study: bytes) -> list[Told]:
@@ -164,11 +173,15 @@ def _back(lineage: Lineage, log: CheckedLog, start: Told, plan: Plan) -> None:
     if begin is not None:
         _add(lineage, log, begin, f"begun from the initial model {plan.init.hex()[:16]}")
     missing = sorted(asked - rounds - kept)
-    lineage.words = (
-        f"{log.region} logged this model; {len(rounds)} mixes lead back to the initial model"
-        if lineage.whole
-        else f"{log.region} logged this model; rounds {missing or 'all'} are missing on the way back"
-    )
+    broken = chained(plan, log.region, [Item(each.seq, each.kind, each.body) for each in told if each.seq <= start.seq])
+    if lineage.whole and broken is None:
+        lineage.words = f"{log.region} logged this model; {len(rounds)} mixes lead back to the initial model"
+    elif broken is not None:
+        lineage.whole = False
+        lineage.words = f"{log.region} logged this model, but not from the initial model on: {broken}"
+    else:
+        listed = ", ".join(map(str, missing))
+        lineage.words = f"{log.region} logged this model; rounds {listed or 'all'} are missing on the way back"
 
 
 def _messages(lineage: Lineage, log: CheckedLog, session: bytes) -> None:

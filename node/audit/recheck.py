@@ -23,6 +23,7 @@ class Answer:
 
     Attributes:
         needs_bundle: Only the bundle can show it: it is about a payload's bytes, or about what a log lacks.
+        roster: SHA-256 of the roster whose keys were used, 64 hex digits; None where it is not confirmed.
     """
 
     confirmed: bool
@@ -30,6 +31,7 @@ class Answer:
     code: str | None
     subject: str | None
     needs_bundle: bool = False
+    roster: str | None = None
 
     @property
     def exit_code(self) -> int:
@@ -37,6 +39,14 @@ class Answer:
         if not self.confirmed or self.code is None:
             return 65
         return CODES[self.code].severity.exit_code
+
+    def to_text(self) -> str:
+        """Return the answer for a terminal, with what it rests on."""
+        lines = [f"{'CONFIRMED' if self.confirmed else 'NOT SHOWN'}: {self.words}"]
+        if self.confirmed and self.code is not None:
+            lines.append(f"  {self.code}, {CODES[self.code].severity.label}; by the keys of the roster {self.roster}")
+            lines.append("  which must be the one that the plan of the study names: nothing here shows that")
+        return "\n".join(lines) + "\n"
 
     def to_json(self) -> dict[str, Json]:
         """Return the answer as JSON values."""
@@ -58,14 +68,16 @@ def check_finding(finding: bytes, roster: bytes) -> Answer:
         value = _load(finding)
         code = value["code"] if isinstance(value.get("code"), str) and value["code"] in CODES else None
         subject = value["subject"] if isinstance(value.get("subject"), str) else None
-        words = check(value, decode_roster(roster))
+        keys = decode_roster(roster)
+        words = check(value, keys)
     except (CodecError, RosterError, CryptoError) as error:
-        return Answer(False, f"the roster cannot be read: {error}", code, subject)
+        words = f"the roster cannot be read; it is rosters/<hash>.bin of a bundle: {error}"
+        return Answer(False, words, code, subject)
     except NeedsBundleError as error:
         return Answer(False, str(error), code, subject, needs_bundle=True)
     except EvidenceError as error:
         return Answer(False, str(error), code, subject)
-    return Answer(True, words, code, subject)
+    return Answer(True, words, code, subject, roster=keys.hash.hex())
 
 
 def _load(data: bytes) -> dict[str, Any]:
@@ -74,7 +86,11 @@ def _load(data: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise EvidenceError("the file is not JSON") from None
     if not isinstance(value, dict):
-        raise EvidenceError("the file is no finding: expected one JSON object")
+        more = "a list of them; give one" if isinstance(value, list) else "expected one JSON object"
+        raise EvidenceError(f"the file is no finding: {more}")
     if "findings" in value:
-        raise EvidenceError("the file is a whole report; give one object of its findings")
+        n = len(value["findings"]) if isinstance(value["findings"], list) else 0
+        raise EvidenceError(
+            f"the file is a whole report of {n} findings; give one of them, an object of its `findings`"
+        )
     return value

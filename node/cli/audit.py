@@ -330,7 +330,7 @@ def check_finding(finding: Path, roster: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(answer.to_json(), indent=2, ensure_ascii=False))
     else:
-        click.echo(f"{'CONFIRMED' if answer.confirmed else 'NOT SHOWN'}: {answer.words}")
+        click.echo(answer.to_text(), nl=False)
     sys.exit(answer.exit_code)
 
 

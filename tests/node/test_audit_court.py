@@ -20,6 +20,7 @@ from node.audit import pyz, read_bundle, replay, verify
 from node.audit.court import agreement, packing, signing
 from node.audit.court import replay as plain
 from node.audit.inputs import inputs_of
+from node.audit.sarif import sarif
 from protocol.errors import CodecError
 from tests.node import court
 from tests.node.audit_network import Small, edited, rewrite, with_leaves
@@ -75,7 +76,14 @@ def test_its_sum_stands_in_every_page(tmp_path: Path) -> None:
     assert pyz.sha256() in out.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("wrong", [["verify"], ["verify", "nowhere.bundle"], ["explain", "LS-NONE"], []])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["verify"], ["verify", "nowhere.bundle"], ["explain", "LS-NONE"], [], ["verify", __file__, "--study", ""],
+        ["verify", __file__, "--study", "abcd"], ["verify", __file__, "--study", "00" * 33],
+        ["verify", __file__, "--as-of", "-1"],
+    ],
+)  # fmt: skip
 def test_what_it_cannot_use_it_refuses_in_words(wrong: list[str]) -> None:
     done = court.run(*wrong)
     assert done.returncode == 64
@@ -97,7 +105,19 @@ def test_it_explains_and_sees_a_finding_again(tmp_path: Path) -> None:
     (tmp_path / "roster.bin").write_bytes(next(iter(read_bundle(bundles[0]).rosters.values())))
     done = court.run("check-finding", tmp_path / "finding.json", "--roster", tmp_path / "roster.bin")
     assert done.stdout.startswith("CONFIRMED")
+    assert (
+        f"{finding.code}, {finding.severity.label}; by the keys of the roster {small.roster.hash.hex()}" in done.stdout
+    )
     assert done.returncode == finding.severity.exit_code
+
+
+def test_it_writes_the_same_sarif(tmp_path: Path) -> None:
+    small = Small().run()
+    bundles = small.export_all(tmp_path)
+    _edit(sign=True)(small, bundles)
+    out = tmp_path / "court.sarif"
+    assert court.run("verify", *bundles, "--study", small.study.hex(), "--sarif", out).returncode == 3
+    assert json.loads(out.read_text(encoding="utf-8")) == sarif(verify(bundles, study=small.study))
 
 
 # ---------------------------------------------------------------- it agrees with the audit

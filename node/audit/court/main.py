@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from pathlib import Path
 from typing import NoReturn
 
 USAGE, INTERNAL = 64, 70
+MAX_FINDING = 4 * 2**20
+_STUDY = re.compile(r"(0x)?((?:[0-9a-f]{2}){4,32})")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -32,6 +35,7 @@ def _parser() -> _Parser:
     verify.add_argument("--lang", default="en", choices=("en", "sv"))
     verify.add_argument("--as-of", type=int, metavar="ROUND", help="the last round that is looked at")
     verify.add_argument("--report", type=Path, metavar="FILE", help="write the report as one HTML page, too")
+    verify.add_argument("--sarif", type=Path, metavar="FILE", help="write the findings as SARIF 2.1.0, too")
     verify.add_argument("--date", metavar="D", help="a date to print on the page")
     verify.add_argument("--witness", type=Path, action="append", default=[], metavar="FILE", help="what a witness saw")
     verify.add_argument("--witness-key", action="append", default=[], metavar="KEY", help="its public key")
@@ -67,15 +71,18 @@ def _verify(parser: _Parser, args: argparse.Namespace) -> int:
     from node.audit.inputs import inputs_of
     from node.audit.outside import read_files
     from node.audit.page import page
+    from node.audit.sarif import sarif
     from node.audit.verification import StudyError, verify
 
     for path in args.bundles:
         if not path.exists():
             parser.error(f"{path} is not there; expected an evidence bundle")
-    try:
-        study = bytes.fromhex((args.study or "").removeprefix("0x")) or None
-    except ValueError:
+    match = _STUDY.fullmatch((args.study or "").strip().lower())
+    study = bytes.fromhex(match[2]) if match else None
+    if args.study is not None and match is None:
         parser.error(f"--study {args.study[:80]!r} is no study id; expected 64 hex digits, as on the annex")
+    if args.as_of is not None and args.as_of < 0:
+        parser.error(f"--as-of {args.as_of}: rounds are counted from 0")
     required = [word for word in args.require.split(",") if word]
     if set(required) - {"all-logs", "replay", "openings"}:
         parser.error(f"--require {args.require}: it knows all-logs, replay, openings")
@@ -90,6 +97,8 @@ def _verify(parser: _Parser, args: argparse.Namespace) -> int:
         parser.error(f"--study {error}")
     except CryptoError as error:
         parser.error(f"--witness: {error}")
+    if args.sarif is not None:
+        args.sarif.write_text(json.dumps(sarif(report), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     if args.report is not None:
         args.report.write_text(page(report, inputs_of(args.bundles), args.date), encoding="utf-8")
     if args.json:
@@ -113,9 +122,15 @@ def _explain(parser: _Parser, args: argparse.Namespace) -> int:
 def _again(args: argparse.Namespace) -> int:
     from node.audit.recheck import check_finding
 
-    answer = check_finding(args.finding.read_bytes(), args.roster.read_bytes())
-    print(f"{'CONFIRMED' if answer.confirmed else 'NOT SHOWN'}: {answer.words}")
+    answer = check_finding(_bytes(args.finding), _bytes(args.roster))
+    print(answer.to_text(), end="")
     return answer.exit_code
+
+
+def _bytes(path: Path) -> bytes:
+    """Return a file, or as much of it as is too much already."""
+    with path.open("rb") as file:
+        return file.read(MAX_FINDING + 1)
 
 
 def _quiet(words: str) -> None:
