@@ -152,6 +152,7 @@ class Incoming:
         if fields.body["state"] not in ASKING:
             self._peer.mailbox.goes_on(envelope)
         self._peer.presence.heard(fields.sender, fields.study, fields.round, fields.body, step.now_ms)
+        self._peer.following.noticed(step, fields.sender, fields.log)
         other = self._peer.studies.get(fields.study or b"")
         if other is not None and other is not self._peer.current and fields.body["state"] != "done":
             # It comes late: the study has ended here, another one runs.

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 MAX_EPOCHS = 64
 MAX_SHOWN = 64
+NOTICE_MS = 10_000
 Place = tuple[int, int]
 
 
@@ -42,6 +43,7 @@ class Following:
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
         self._offered: dict[str, Seen] = {}  # by region: the checkpoint over the first entry that it shows
+        self._noticed_ms: dict[str, int] = {}  # by region: from when on it may be asked again
         self._acknowledged: dict[str, Place] = {}  # by region: the largest earlier head that it has shown back
 
     def load(self, firsts: Iterable[tuple[str, bytes]]) -> None:
@@ -66,19 +68,32 @@ class Following:
         """HEADS of an epoch that is not followed yet: its first entry is awaited, and judged once it is here.
 
         Raises:
-            RemoteError: It is no checkpoint over a first entry, or the region has begun too often.
+            RemoteError: It is of no member, or the region has begun too often.
         """
         origin = seen.checkpoint.origin
-        if seen.checkpoint.size != 1 or name not in self._peer.membership.names:
-            raise RemoteError(name, "STATE", f"shows {origin} otherwise than by its first entry")
+        if name not in self._peer.membership.names:
+            raise RemoteError(name, "STATE", f"shows {origin}, and is no member")
         if len(self._peer.membership.epochs.began(name)) >= MAX_EPOCHS:
             raise RemoteError(name, "LIMIT", f"began its log anew more than {MAX_EPOCHS} times")
+        if seen.checkpoint.size != 1:
+            self.noticed(step, name, origin)
+            return
         before = self._offered.get(name)
         if before is not None and before.checkpoint.origin != origin and self.is_new(before.checkpoint.origin):
             self._peer.witness.mirrors.pop(before.checkpoint.origin, None)  # of one new log at a time
         self._offered[name] = seen
         self._peer.witness.mirrors.setdefault(origin, Mirror(origin))
         self.progress(step, name)
+
+    def noticed(self, step: Step, name: str, origin: str) -> None:
+        """A member speaks under an epoch that is not followed: it is asked for the first entry (PROVE of one).
+
+        Its log may have been followed before this region's home was put back: of itself it shows that entry no more.
+        """
+        is_due = step.now_ms >= self._noticed_ms.get(name, 0) and name not in self._offered
+        if is_due and self.is_new(origin) and name in self._peer.membership.names:
+            self._noticed_ms[name] = step.now_ms + NOTICE_MS
+            step.seal("PROVE", {"size": 1, "places": [], "heads": []}, to=[name])
 
     def acknowledged(self, step: Step, name: str, origin: str, size: int) -> None:
         """A region shows a head of its own earlier log back: it knows of it."""

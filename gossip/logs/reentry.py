@@ -2,7 +2,8 @@
 
 A log that lost its tail does not know what it has said in it. Rules kept here, and nowhere else:
   * nothing follows the first entry of a new epoch before ``quorum`` neighbours have cosigned it (``waking``);
-  * everybody on the roster is shown it until it has cosigned something of this log;
+  * everybody on the roster is shown it until it has cosigned something of this log, and again where it asks: its home
+    may have been put back to before that;
   * in a study that may have been under way, nothing is said before all who may hold something of it have answered
     which round they know this region in; up to the latest of these rounds it is ``kept``, and entered no more;
   * a study whose sums were still open in what is left of the log is over: they cannot be counted a second time.
@@ -106,8 +107,13 @@ class Reentry:
 
     def tell(self, step: Step, name: str) -> None:
         """Show one region the first entry of this log, until it has confirmed something of it."""
+        if name not in self._peer.witness.held.since:
+            self.show(step, name)
+
+    def show(self, step: Step, name: str) -> None:
+        """Show one region the first entry of this log."""
         log, study = self._peer.log, self._peer.current
-        if not self.is_new or self._first is None or name in self._peer.witness.held.since:
+        if not self.is_new or self._first is None:
             return
         point, signature = log.signed(1)
         note = checkpoint_note(point, log.log_public, signature)

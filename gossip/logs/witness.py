@@ -347,6 +347,9 @@ class Witness:
         if not left:
             raise RemoteError(name, UNTIMELY, f"asks for proofs more than {PROOFS} times of one state of this log")
         self._proofs[name] = left - 1
+        if envelope.fields.body["size"] == 1 and self._peer.reentry.is_new:  # who does not follow this log (any more)
+            self._peer.reentry.show(step, name)
+            return
         heads, studies = self.copying.prove(step, envelope), self._peer.studies.values()
         is_due = step.now_ms >= self._entries_ms.get(name, 0)
         if is_due and (not studies or any(is_witnessed(s) and s.context.plan.witness["mirror"] for s in studies)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ from protocol.epochs import Previous
 from protocol.evidence import encode_evidence, place_of
 from protocol.log import Log
 from protocol.witnessing import Heads, encode_mirror
+from tests.gossip.conftest import Quadratic, quadratic_plan
 
 Make = Callable[..., Any]
 MIRRORED = {"quorum": None, "max_lag_rounds": 3, "mirror": True}
@@ -564,3 +566,37 @@ def test_a_cosignature_on_the_old_log_confirms_nothing_of_the_new_one(make_netwo
     pass_time(net, 5_000)
     assert net.peer("region-a").state == "quiet"
     assert len(net.regions["region-a"].store.leaves) == 1
+
+
+@pytest.mark.attack("L14")
+@pytest.mark.parametrize("witness", [MIRRORED, PROVED], ids=["mirror", "proofs"])
+def test_a_neighbour_that_was_put_back_to_before_a_new_epoch_learns_of_it_again(
+    make_network: Make, witness: dict[str, Any]
+) -> None:
+    """Its own log comes back, what it knew of others' does not: it must not refuse who has told it once."""
+    net, _, _ = make_network(4, rounds=2, witness=witness)
+    assert net.run(limit_ms=120_000)
+    pass_time(net, 15_000)
+    before = copy.deepcopy(net.regions["region-b"].store)
+    point, _ = net.peer("region-a").log.signed()
+    net.kill("region-a")
+    net.begin_anew("region-a", Previous(point.origin, point.size, point.root, "lost"))
+    net.start("region-a")
+    pass_time(net, 15_000)
+    assert net.peer("region-b").membership.epochs.current("region-a") == 2
+    whole = lose(net, "region-b", 1)
+    net.regions["region-b"].store = before
+    before.leaves[:] = whole
+    net.start("region-b")
+    pass_time(net, 10_000)
+    assert net.peer("region-b").membership.epochs.current("region-a") == 2
+    roster = net.peer("region-a").membership.in_force
+    assert roster is not None
+    net.ended.clear()
+    net.agree(quadratic_plan(roster, Quadratic(net.names), rounds=2, witness=witness, seed=5), proposer="region-a")
+    assert net.run(lambda: len(net.ended) == 4, limit_ms=120_000)
+    assert {str(one.outcome) for one in net.ended.values()} == {"done"}
+    assert not any(net.peer(name).blame.suspended for name in net.names)
+    if witness is MIRRORED:
+        mirror = net.peer("region-b").witness.mirrors["simulated.example/region-a/2"]
+        assert mirror.size > 1
