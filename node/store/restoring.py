@@ -35,6 +35,7 @@ from protocol.epochs import MAX_EPOCH, Previous
 from protocol.messages import TYPES
 
 SETTLE_S = 1.5
+STILL_S = 6.0  # a long end comes in several parts, one every two seconds
 JUMP = 999
 
 
@@ -272,15 +273,19 @@ def _payloads(region: Region, items: list[Item]) -> tuple[tuple[tuple[bytes, byt
 
 
 def _ask(region: Region, wait_s: float, bind: str | None) -> None:
-    """Run a node that only asks, until all have answered or the copies are complete, or for so long."""
+    """Run a node that only asks: until the copies are complete, or all have answered and no more comes, or so long."""
     peer = region.peer
-    end, complete = time.monotonic() + wait_s, 0.0
+    waking, end = peer.waking, time.monotonic() + wait_s
+    complete, grown, reached = 0.0, time.monotonic(), waking.reached
 
     def is_over() -> bool:
-        nonlocal complete
+        nonlocal complete, grown, reached
         now = time.monotonic()
-        others = [name for name in peer.membership.names if name != peer.me]
-        if not complete and (peer.waking.answered >= set(others) or peer.waking.complete() is not None):
+        if waking.reached != reached:
+            grown, reached = now, waking.reached
+        others = {name for name in peer.membership.names if name != peer.me}
+        is_all = waking.answered >= others and (waking.larger is None or now > grown + STILL_S)
+        if not complete and (is_all or waking.complete() is not None):
             complete = now
         return now > end or bool(complete and now > complete + SETTLE_S)
 
