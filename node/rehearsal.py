@@ -22,15 +22,13 @@ import numpy as np
 
 from node.budget import cost_of, epsilon_with, over_budget
 from node.errors import NodeError
-from node.store.vault import forecast_bytes
 from node.training import open_fields
+from node.volume import degree_of, disk_bytes, link_bytes
 from node.worker import COMMAND, environment
 from protocol.plan import Plan
 
 FEW_STEPS = 6  # steps of the second measurement; the rest is a straight line
 ENOUGH_S = 0.25  # a second measurement shorter than this is made again, with as many steps as take so long
-MESSAGES_BYTES = 3000  # headers, adverts and cohorts of one link in a round
-LOG_BYTES = 900  # an entry with its place in the log
 UNBOUNDED_U = 10**12
 EVALUATE_SHARE, EVALUATE_FREE_S = 0.2, 0.2  # as ``node.training``
 LATENCY_S = 0.06  # a round's messages between machines that are near; measured with vectors of a few numbers
@@ -61,6 +59,25 @@ class Forecast:
     epsilon_data: float | None = None
     warnings: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a training worker showed.
+
+    Attributes:
+        begin_s: What the first time of everything takes: it reads the data and imports what training needs.
+        train_s, evaluate_s: A round's training, an evaluation.
+        memory_bytes: Its largest so far.
+        sums_bytes: Of the vectors of all sum rounds.
+    """
+
+    begin_s: float
+    train_s: float
+    evaluate_s: float
+    memory_bytes: int
+    sums_bytes: int
+    warnings: list[str]
 
 
 class AskedWorker:
@@ -126,23 +143,21 @@ def rehearse(
     worker = AskedWorker(home)
     try:
         with tempfile.TemporaryDirectory(prefix="landsting-rehearsal-") as name:
-            begin_s, train_s, evaluate_s, memory, warnings = _measured(worker, home, region, plan, manifest, Path(name))
+            seen = _measured(worker, home, region, plan, manifest, Path(name))
     finally:
         worker.close()
-    degree = max(len(plan.neighbours(region, t)) for t in range(plan.first_round, plan.first_round + len(plan.turn)))
     payload = plan.payload_bytes(plan.first_round)
-    exchange_s = LATENCY_S + degree * payload * (8 / (mbit_s * 1e6) + 1 / MASK_BYTES_S)
-    shown_s = evaluate_s if evaluate_s <= max(EVALUATE_FREE_S, EVALUATE_SHARE * train_s) else 0.0
-    round_s = max(train_s + shown_s + exchange_s, float(plan.round_min_s))
-    entries = plan.rounds * (8 + 6 * degree)
+    exchange_s = LATENCY_S + degree_of(plan, region) * payload * (8 / (mbit_s * 1e6) + 1 / MASK_BYTES_S)
+    shown_s = seen.evaluate_s if seen.evaluate_s <= max(EVALUATE_FREE_S, EVALUATE_SHARE * seen.train_s) else 0.0
+    round_s = max(seen.train_s + shown_s + exchange_s, float(plan.round_min_s))
     out = Forecast(
-        train_s=train_s,
+        train_s=seen.train_s,
         round_s=round_s,
-        hours=(begin_s + plan.rounds * round_s + plan.sum_rounds * (exchange_s + LATENCY_S)) / 3600,
-        link_bytes=plan.rounds * (payload + MESSAGES_BYTES) + plan.sum_rounds * MESSAGES_BYTES,
-        memory_bytes=memory,
-        disk_bytes=entries * LOG_BYTES + (3 + degree) * payload + forecast_bytes(plan, region),
-        warnings=warnings,
+        hours=(seen.begin_s + plan.rounds * round_s + plan.sum_rounds * (exchange_s + LATENCY_S)) / 3600,
+        link_bytes=link_bytes(plan, region, seen.sums_bytes),
+        memory_bytes=seen.memory_bytes,
+        disk_bytes=disk_bytes(plan, region),
+        warnings=seen.warnings,
     )
     if plan.dp is not None:
         _epsilon(out, home, plan, accepted)
@@ -150,13 +165,8 @@ def rehearse(
     return out
 
 
-def _measured(
-    worker: AskedWorker, home: Path, region: str, plan: Plan, manifest: Path | None, folder: Path
-) -> tuple[float, float, float, int, list[str]]:
-    """Return seconds of the beginning, of a round's training and of an evaluation, the worker's memory, its warnings.
-
-    The beginning is the first time of everything: it reads the data and imports what training needs.
-    """
+def _measured(worker: AskedWorker, home: Path, region: str, plan: Plan, manifest: Path | None, folder: Path) -> _Seen:
+    """Return what the worker shows when it is asked for a little of a study."""
     fields = open_fields(home, region, plan, manifest)
     ledger = home / "ledger.jsonl"
     if ledger.exists():
@@ -196,7 +206,7 @@ def _measured(
     _, evaluate_s = worker.ask("evaluate", vector=vector, totals=totals)
     about, _ = worker.ask("hello")
     assert np.frombuffer(vector, "<f4").size == plan.dim
-    return begin_s, train_s, evaluate_s, int(about["peak_bytes"]), warnings
+    return _Seen(begin_s, train_s, evaluate_s, int(about["peak_bytes"]), sum(map(len, totals)), warnings)
 
 
 def _epsilon(out: Forecast, home: Path, plan: Plan, accepted: Sequence[Plan]) -> None:
