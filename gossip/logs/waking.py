@@ -148,12 +148,12 @@ class Waking:
         names, q = ", ".join(self.waits_for) or "nobody", self._question
         if q.patience_ms is None:
             why = "this home was copied or put back since it last ran, so it waits for all of them"
+            end = ": landsting restore --without NAME asks the others"
         else:
             why = f"{q.least} of {len(q.regions)} answers are enough, with those of all that are linked"
-        return (
-            f"asks whether this log is the newest; no answer yet from {names} ({why}). Start them, or, if they are gone"
-            " for good and this home is no old copy: landsting run --alone"
-        )
+            end = " and this home is no old copy: landsting run --alone"
+        asks = f"asks whether this log is the newest; no answer yet from {names} ({why})"
+        return f"{asks}. Start them, or, if they are gone for good{end}"
 
     def confirmed(self, name: str) -> None:
         """A region has cosigned this log, or holds nothing larger; enough of both, and a new epoch is gone on with."""

@@ -133,3 +133,12 @@ def test_regions_without_the_key_or_the_library_run_as_ever(
         assert str(net.ended[name].outcome) == "done"
         assert not net.regions[name].store.protected
         assert not net.peer(name).blame.suspended
+
+
+@pytest.mark.attack("S32")
+def test_a_note_full_of_lines_that_do_not_hold_is_one_word_in_the_program_log(make_network: Make) -> None:
+    net, _, _ = make_network(4, network=WITH, rounds=2, witness=MIRRORED)
+    assert net.run(limit_ms=120_000)
+    name, public = release_name("simulated.example", "region-b"), net.regions["region-b"].card.keys.release
+    assert public is not None
+    assert heard(net, line_of(name, public, 7, bytes(64)) * 40) == ([], ["LS-COSIG"])
