@@ -168,11 +168,12 @@ def check_facts(plan: Plan, manifest: Path | None, model: Path | None = None) ->
     )
     stated = {"schema": plan.schema, "layout": plan.layout, "dim": plan.dim, "init": plan.init}
     for key, value in stated.items():
+        begins = key == "init" or (key == "layout" and plan.freeze)  # what is frozen is hashed with the layout
         if value != facts[key]:
             raise PlanError(
                 rule="facts",
                 found=f"{key} of the plan is not what its task, settings and seed give here",
                 expected="the value that study new fills in",
                 fix="Change task, settings and seed through landsting study new, which fills in what follows."
-                + (" A plan that begins with a model needs it here: --init FILE." if key == "init" else ""),
+                + (" A plan that begins with a model needs it here: --init FILE." if model is None and begins else ""),
             )

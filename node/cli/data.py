@@ -302,8 +302,8 @@ def fitting(home: Path, name: str | None, schema: bytes, purpose: str | None = N
         raise Refusal(
             "DATA",
             f"{len(names) or 'no'} bound data set{'s' if names else ''} with the plan's schema",
-            "one, or its name",
-            f"landsting study accept ID --home {home} --data {names[0]}" if names else _which_columns(store, home),
+            f"the name of one: --data {' or '.join(names)}" if names else "one",
+            f"type the same again with --data {names[0]}" if names else _which_columns(store, home),
         )
     if store.get(names[0]).manifest.synthetic:
         raise Refusal(

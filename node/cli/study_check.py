@@ -23,9 +23,16 @@ if TYPE_CHECKING:
 @click.option(
     "--data", "data_name", metavar="NAME", help="The data set to try it on; left out, the only one that fits."
 )
+@click.option(
+    "--init",
+    "init",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The model that the plan begins with, where it begins with one; not kept.",
+)
 @click.option("--mbit", type=click.FloatRange(0.01), default=100.0, show_default=True, help="What a link carries.")
 @common
-def check(plan_file: Path, home: Path, data_name: str | None, mbit: float, as_json: bool) -> int:
+def check(plan_file: Path, home: Path, data_name: str | None, init: Path | None, mbit: float, as_json: bool) -> int:
     """Rehearse the study in file PLAN on this region's data; nothing is sent, kept or paid.
 
     Seconds a round, hours in all, bytes over each link, memory, disk, epsilon at the end. Exit code 1 with the
@@ -33,14 +40,10 @@ def check(plan_file: Path, home: Path, data_name: str | None, mbit: float, as_js
     """
     from gossip.consent.plan_privacy import check_min_coalition
     from node.cli.data import fitting, manifest_of
-    from node.draft import check_facts
-    from node.errors import NodeError
     from node.home import Home
     from node.learning.describe import NO_SCHEMA
     from node.plan_privacy import privacy_of
     from node.policy import Policy
-    from node.rehearsal import rehearse
-    from node.training import first_model
 
     plan = plan_of_file(plan_file)
     plan.check()
@@ -57,18 +60,35 @@ def check(plan_file: Path, home: Path, data_name: str | None, mbit: float, as_js
     policy.check(plan, None, data)
     policy.admit()
     manifest = manifest_of(home, data) if data is not None else None
-    check_facts(plan, manifest, first_model(opened.path, plan))
-    try:
-        accepted = accepted_plans(home, plan)
-        found = rehearse(opened.path, opened.name, plan, manifest, mbit_s=mbit, accepted=accepted)
-    except NodeError as error:
-        raise Refusal(error.code, error.found, error.expected, error.fix) from error
+    found = _rehearsed(opened.path, opened.name, plan, manifest, init, mbit)
     _, words = privacy_of(plan)
     if as_json:
         emit({"study": plan.study.hex(), **asdict(found), "privacy": words})
     else:
         _say(plan, found, words)
     return 1 if found.problems else 0
+
+
+def _rehearsed(home: Path, region: str, plan: Plan, manifest: Path | None, init: Path | None, mbit: float) -> Forecast:
+    """Return the forecast; a model that is given lies in the home only as long as the rehearsal."""
+    from node.cli.study_new import keep_model
+    from node.draft import check_facts
+    from node.errors import NodeError
+    from node.rehearsal import rehearse
+    from node.training import first_model
+
+    given = init is not None and first_model(home, plan) is None
+    if given:
+        assert init is not None
+        keep_model(home, plan, init)
+    try:
+        check_facts(plan, manifest, first_model(home, plan))
+        return rehearse(home, region, plan, manifest, mbit_s=mbit, accepted=accepted_plans(home, plan))
+    except NodeError as error:
+        raise Refusal(error.code, error.found, error.expected, error.fix) from error
+    finally:
+        if given and (path := first_model(home, plan)) is not None:
+            path.unlink()
 
 
 def _time(hours: float) -> str:

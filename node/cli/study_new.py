@@ -27,7 +27,7 @@ PRIVATE_LR = 0.1  # below it a clipped step of a tabvae is lost in its noise: me
     show_default=True,
     help="classifier, regression, survival, tabgan, tabvae, imagegan, idle, or one's own module:factory.",
 )
-@click.option("--data", "data_name", help="A data set bound with 'data add'.")
+@click.option("--data", "data_name", help="A data set bound with 'data add'; left out, the only one.")
 @click.option("--rounds", type=click.IntRange(1, 10**6), default=20, show_default=True)
 @click.option("--topology", help="complete, torus:3x3, cliques:4x4, edges:FILE …  [default: topology compare's]")
 @click.option(
@@ -151,17 +151,20 @@ def new(
     It is a text file; read it, change it, then 'study propose'. Nothing is sent yet.
     """
     from gossip.consent.plan_privacy import check_min_coalition
-    from node.cli.data import manifest_of
     from node.draft import Draft, draft_plan
     from node.plan_privacy import privacy_of
     from node.policy import Policy
     from protocol.errors import PlanError
 
+    if score and init is None:
+        raise Refusal("USAGE", "--score without --init", "the model to judge", "--init FILE|STUDY beside it", status=2)
+    if preprocess and dp is None:
+        raise Refusal("USAGE", "--preprocess without --dp", "both", "--dp epsilon=3,delta=1e-3 beside it", status=2)
     if output.exists():
         raise Refusal("FILE", f"{output} is there already", "a new file", f"choose another name, or remove {output}")
     known = in_force(home)
-    manifest = manifest_of(home, data_name) if data_name is not None else None
     Policy.load(home).admit()
+    manifest = manifest_for(home, data_name, task)
     model = None if init is None else model_of(home, init)
     text = None
     if topology and topology.startswith("edges:"):
@@ -274,12 +277,33 @@ def keep_columns(manifest: Path, path: Path) -> Path:
     return path
 
 
+def manifest_for(home: Path, name: str | None, task: str) -> Path | None:
+    """Return the manifest of the data set that is named, or of the only one; None for a task without data.
+
+    Raises:
+        Refusal: Several are bound.
+    """
+    from node.cli.data import datasets, manifest_of
+    from node.learning.registry import get_task, plan_name
+
+    if name is not None:
+        return manifest_of(home, name)
+    if not get_task(plan_name(task)).needs_data:
+        return None
+    names = [one.name for one in datasets(home).all() if not one.manifest.synthetic]
+    if len(names) > 1:
+        raise Refusal("DATA", f"{len(names)} data sets are bound", f"--data {' or '.join(names)}", f"--data {names[0]}")
+    return manifest_of(home, names[0]) if names else None
+
+
 def model_of(home: Path, init: str) -> Path:
     """Return the safetensors file that ``--init`` names: a file, or this home's newest model of a study."""
     if Path(init).is_file():
         return Path(init)
     from node.models import export_model
 
+    if init.endswith(".safetensors") or "/" in init:
+        raise FileNotFoundError(2, "No such file or directory", init)
     whole = study_id(home, init)
     path = home / "init" / f"from-{whole[:12]}.safetensors"
     return export_model(home, whole, path).path

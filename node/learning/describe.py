@@ -15,7 +15,7 @@ from node.learning.hashing import json_hash
 from node.learning.own import About, begin
 from node.learning.registry import code_sha256, get_task, plan_name
 from node.learning.share import share, vector_hash
-from node.learning.task import check_private, decimal_settings, read_settings
+from node.learning.task import check_private, check_target, decimal_settings, read_settings
 from node.learning.trainer import stages_of
 
 NO_SCHEMA = json_hash("SCHEMA", [])  # of a task without data
@@ -56,6 +56,7 @@ def describe(
         if manifest_path is None:
             raise ConfigError(f"no manifest for task {task_name}", "one", "Add data first: landsting data add.")
         schema = load(manifest_path).schema_()
+        check_target(task, schema)
         bound(Path(manifest_path), schema, known)
     begin(task, About("", seed, known, Path(manifest_path) if manifest_path else None, schema), None, None)
     split = share(task, schema, known, seed, freeze=freeze, model=model)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -18,6 +19,21 @@ if TYPE_CHECKING:
     from node.learning.privacy import DPContext
     from node.learning.synth.coding import TableCoding
 
+# What a setting of that name may be, in any task: beyond it nothing is trained, or no machine can.
+BOUNDS = {
+    "test_share": (0, 0.9),
+    "batch": (1, 65_536),
+    "local_steps": (0, 100_000),
+    "hidden": (0, 65_536),
+    "blocks": (0, 256),
+}
+LABELS = {
+    "classes": "one category or boolean",
+    "labels": "several booleans",
+    "number": "one number",
+    "survival": "a time_to_event and a boolean",
+}
+TASK_OF = {"classes": "classifier", "labels": "classifier", "number": "regression", "survival": "survival"}
 BACKS = "watch.backs"  # among what stays: steps done in the study whenever its generator was put back here
 
 
@@ -155,15 +171,18 @@ def check_private(task: Task, settings: Mapping[str, Any], private: bool) -> Non
 def read_settings(task: Task, given: Mapping[str, object]) -> dict[str, Any]:
     """Return a task's settings with its defaults filled in.
 
-    A default's type says what is allowed; reals stand as decimal strings and become floats.
+    A default's type says what is allowed, and ``BOUNDS``; reals stand as decimal strings and become floats.
+
+    Raises:
+        ConfigError: A setting is unknown, of another type, or out of bounds.
     """
     known = ", ".join(sorted(task.defaults))
     choices: Mapping[str, tuple[str, ...]] = getattr(task, "choices", {})
     for key in given:
         if key not in task.defaults:
-            raise ConfigError(
-                f"task {task.name} has no setting {key!r}", f"one of {known}", "Correct [settings] in the plan."
-            )
+            near = get_close_matches(key, task.defaults, 1)
+            fix = f"Did you mean {near[0]}?" if near else "Correct [settings] in the plan."
+            raise ConfigError(f"task {task.name} has no setting {key!r}", f"one of {known}", fix)
     out: dict[str, Any] = {}
     for key, default in task.defaults.items():
         value = given.get(key, default)
@@ -188,7 +207,26 @@ def read_settings(task: Task, given: Mapping[str, object]) -> dict[str, Any]:
             raise ConfigError(f"setting {key} is below 0", "0 or more", "Correct it in the plan.")
         else:
             out[key] = value
+        low, high = BOUNDS.get(key, (None, None))
+        if low is not None and high is not None and not isinstance(out[key], str) and not low <= out[key] <= high:
+            raise ConfigError(f"setting {key} = {out[key]:g}", f"{low} to {high}", "Correct it in the plan.")
     return out
+
+
+def check_target(task: Task, schema: Schema) -> None:
+    """Raise if a task does not learn what a manifest marks as label.
+
+    Raises:
+        ConfigError: Names the label that it learns, and the task for the label that there is.
+    """
+    if schema.target in task.targets:
+        return
+    labels = " or ".join(LABELS[target.value] for target in task.targets)
+    raise ConfigError(
+        f"task {task.name} and a label of {schema.target.value}",
+        f"{labels} as the label",
+        f"Choose the task for it, --task {TASK_OF[schema.target.value]}, or mark another label in every region's manifest.",
+    )
 
 
 def decimal_settings(settings: Mapping[str, object]) -> dict[str, int | bool | str]:

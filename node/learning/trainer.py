@@ -35,7 +35,7 @@ from node.learning.share import share, vector_hash
 from node.learning.stages import SCORE, check_stages, first_rows, noise
 from node.learning.state import State
 from node.learning.supervised import Supervised
-from node.learning.task import BACKS, Encoded, Local, Task, TrainReport, check_private, read_settings
+from node.learning.task import BACKS, Encoded, Local, Task, TrainReport, check_private, check_target, read_settings
 from node.learning.vectors import Floats, check_vector, flatten
 
 if TYPE_CHECKING:
@@ -99,12 +99,7 @@ class Trainer:
         if self.task.needs_data:
             self._read(manifest, agreed.schema)
             assert self.schema is not None
-            if self.schema.target not in self.task.targets:
-                raise ConfigError(
-                    f"task {self.task.name} and a label of {self.schema.target.value}",
-                    f"{' or '.join(target.value for target in self.task.targets)}",
-                    "Choose the task for what the manifest marks as label: classifier, regression or survival.",
-                )
+            check_target(self.task, self.schema)
         begin(self.task, About(region, self.seed, self.settings, manifest, self.schema), self.rows, self.validation)
         self.sums = self._stages(agreed.sums)
         self.regions = agreed.regions
