@@ -48,12 +48,14 @@ def test_a_copy_is_seen_even_where_it_has_every_date_of_the_original(home: Path,
 
 @pytest.mark.attack("L13")
 def test_a_log_that_alone_is_put_back_is_seen_as_well(home: Path, tmp_path: Path) -> None:
-    """The keys lie where they lay; the database is another file."""
+    """The keys lie where they lay; all in ``log`` is new, whatever numbers its inodes have."""
     place.settle(home)
-    shutil.copytree(home / "log", tmp_path / "backup")
+    shutil.copytree(home / "log", tmp_path / "backup", copy_function=shutil.copy2)
     shutil.rmtree(home / "log")
-    shutil.copytree(tmp_path / "backup", home / "log")
+    shutil.copytree(tmp_path / "backup", home / "log", copy_function=shutil.copy2)
     assert place.is_moved(home)
+    place.settle(home)
+    assert not place.is_moved(home)
 
 
 def test_a_copied_home_without_a_roster_may_be_written_to(home: Path, tmp_path: Path) -> None:
