@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +100,11 @@ def init(name: str, client: bool, folder: Path | None, as_json: bool) -> None:
             "VALUE", f"a task called {name!r}", "a module's name: a-z, 0-9 and _", "landsting task init mytask"
         )
     folder = folder or Path(name)
+    if (spec := importlib.util.find_spec(name)) is not None and spec.origin is not None:
+        raise Refusal(
+            "VALUE", f"a module called {name!r} is installed already", "a name of its own",
+            f"landsting task init {name}_task",
+        )  # fmt: skip
     files = {folder / f"{name}.py": CLIENT if client else TASK, folder / f"test_{name}.py": TEST}
     factory = "make" if client else "Task"
     for path in files:
@@ -128,7 +136,8 @@ def check(name: str, folder: Path | None, manifest: Path | None, settings: tuple
     """
     from node.cli.study_new import setting_of
 
-    found = examine(name, folder, manifest, dict(setting_of(one) for one in settings))
+    with contextlib.redirect_stdout(sys.stderr):  # what the task itself prints
+        found = examine(name, folder, manifest, dict(setting_of(one) for one in settings))
     if as_json:
         emit(found)
     else:
@@ -141,23 +150,24 @@ def check(name: str, folder: Path | None, manifest: Path | None, settings: tuple
         say(fact("a round", f"{found['seconds']:.2f} s on {found['rows']} rows, {found['mib']:.0f} MiB at most"))
         for problem in found["problems"]:
             say(f"  problem: {problem}")
-        say("To allow it here: landsting policy edit, and add")
-        say(f'  [code."{found["plan_name"]}"]\n  path = "{found["path"]}"\n  sha256 = "{found["sha256"]}"')
+        if not found["problems"]:
+            say("To allow it here: landsting policy edit, and add")
+            say(f'  [code."{found["plan_name"]}"]\n  path = "{found["path"]}"\n  sha256 = "{found["sha256"]}"')
     return 1 if found["problems"] else 0
 
 
 def examine(name: str, folder: Path | None, manifest: Path | None, settings: dict[str, object]) -> dict[str, Any]:
-    """Return what ``task check`` prints: the task opened and trained for one round, twice, on its own.
+    """Return what ``task check`` prints: the task opened, trained for one round, twice, and evaluated, on its own.
 
     Raises:
-        ConfigError: It cannot be opened at all; the message says why.
+        ConfigError: It cannot be opened or run at all; the message says why, and where.
     """
     import resource
     import tempfile
     import time
 
     from node.learning.baselines import own_totals
-    from node.learning.registry import admit, own_sha256, plan_name
+    from node.learning.registry import admit, in_words, own_sha256, plan_name
     from node.learning.task import shared_by
     from node.learning.trainer import Agreed, Trainer
     from node.learning.vectors import SharePolicy
@@ -166,7 +176,7 @@ def examine(name: str, folder: Path | None, manifest: Path | None, settings: dic
         raise Refusal("VALUE", f"{name!r}", "module:factory", "landsting task check mytask:Task --path mytask")
     sha256 = own_sha256(name, folder)
     admit(name, folder.resolve() if folder is not None else None, sha256)
-    with tempfile.TemporaryDirectory() as made:
+    with tempfile.TemporaryDirectory() as made, in_words(name):
         path = manifest or drawn(Path(made))
 
         def opened(seed: int = 1) -> Trainer:
@@ -186,6 +196,7 @@ def examine(name: str, folder: Path | None, manifest: Path | None, settings: dic
         began = time.perf_counter()
         vector, _ = one.train(len(one.sums), one.initial(), totals)
         seconds = time.perf_counter() - began
+        one.evaluate(vector, totals)
         again, _ = other.train(len(one.sums), other.initial(), totals)
         if vector.tobytes() != again.tobytes():
             problems.append("one round gives other bytes when it is repeated: a crash could not be told from a lie")

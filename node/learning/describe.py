@@ -13,7 +13,7 @@ from node.learning.data.schema import Target
 from node.learning.errors import ConfigError
 from node.learning.hashing import json_hash
 from node.learning.own import About, begin
-from node.learning.registry import code_sha256, get_task, plan_name
+from node.learning.registry import code_sha256, get_task, in_words, plan_name
 from node.learning.share import share, vector_hash
 from node.learning.task import check_private, check_target, decimal_settings, read_settings
 from node.learning.trainer import stages_of
@@ -58,8 +58,9 @@ def describe(
         schema = load(manifest_path).schema_()
         check_target(task, schema)
         bound(Path(manifest_path), schema, known)
-    begin(task, About("", seed, known, Path(manifest_path) if manifest_path else None, schema), None, None)
-    split = share(task, schema, known, seed, freeze=freeze, model=model)
+    with in_words(task.name):  # a task of one's own runs here for the first time
+        begin(task, About("", seed, known, Path(manifest_path) if manifest_path else None, schema), None, None)
+        split = share(task, schema, known, seed, freeze=freeze, model=model)
     return {
         "task": task.name,
         "version": task.version,

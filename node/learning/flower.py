@@ -14,7 +14,9 @@ def make(about):                       # landsting task check mytask:make
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -75,7 +77,11 @@ class ClientTask:
         """Return the client's first parameters; they must follow from the seed it was made with."""
         return {MODULE: {name: values.copy() for name, values in self._first.items()}}
 
-    def _named(self, given: Sequence[Any]) -> dict[str, Any]:
+    def _named(self, given: Sequence[Any], of: str = "get_parameters") -> dict[str, Any]:
+        if not isinstance(given, list | tuple):
+            raise _form(f"{of} gives {type(given).__name__}", "a list of arrays")
+        if self._first and len(given) != len(self._first):
+            raise _form(f"{of} gives {len(given)} arrays", f"{len(self._first)}, as get_parameters gave at first")
         out = {}
         for i, values in enumerate(given):
             array = np.asarray(values)
@@ -94,12 +100,25 @@ class ClientTask:
     def train(self, arrays: Arrays, local: Local, settings: Mapping[str, Any]) -> tuple[Arrays, float | None]:
         """Return the parameters after ``fit``, which is told ``local_steps`` and a seed of this round."""
         config = {"local_steps": settings["local_steps"], "seed": int(local.rng.integers(2**31))}
-        after, _, metrics = self._client.fit(self._list(arrays), config)
+        after, metrics = _triple("fit", self._client.fit(self._list(arrays), config), "parameters")
         loss = metrics.get("loss") if isinstance(metrics, Mapping) else None
-        return {MODULE: self._named(after)}, float(loss) if isinstance(loss, int | float) else None
+        return {MODULE: self._named(after, "fit")}, float(loss) if isinstance(loss, Real) else None
 
     def evaluate(self, arrays: Arrays, rows: Encoded, settings: Mapping[str, Any]) -> dict[str, float | None]:
         """Return the loss and the metrics of the client's own ``evaluate``; it looks at its own rows."""
-        loss, _, metrics = self._client.evaluate(self._list(arrays), {})
+        loss, metrics = _triple("evaluate", self._client.evaluate(self._list(arrays), {}), "loss")
         found = {"loss": loss, **(metrics if isinstance(metrics, Mapping) else {})}
-        return {str(k): float(v) if np.isfinite(v) else None for k, v in found.items() if isinstance(v, int | float)}
+        # Real: a Python or a numpy number.
+        return {str(k): float(v) if math.isfinite(v) else None for k, v in found.items() if isinstance(v, Real)}
+
+
+def _triple(method: str, given: Any, first: str) -> tuple[Any, Any]:
+    """Return what ``fit`` or ``evaluate`` gave first, and its metrics."""
+    if not isinstance(given, list | tuple) or len(given) != 3:
+        size = f"{len(given)} values" if isinstance(given, list | tuple) else type(given).__name__
+        raise _form(f"{method} gives {size}", f"({first}, number of rows, metrics)")
+    return given[0], given[2]
+
+
+def _form(found: str, expected: str) -> ConfigError:
+    return ConfigError(found, expected, "Write it as Flower's NumPyClient has it.", code="WORKER")

@@ -70,6 +70,20 @@ def _pair(schema: Schema, rows: Rows | None) -> tuple[Floats, Any]:
     return encoded.x, encoded.y if encoded.target is None or schema.target is Target.SURVIVAL else encoded.target
 
 
+def _check_outputs(name: str, module: Any, inputs: int, outputs: int) -> None:
+    """Raise if a module does not make one row of ``outputs`` numbers of one row of inputs."""
+    torch = mlp.torch_one_thread()
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        made = module.eval()(torch.zeros(2, inputs))
+    module.train()
+    if tuple(made.shape) != (2, outputs):
+        raise ConfigError(
+            f"the network of task {name} makes {made[0].numel()} numbers of a row, in shape {tuple(made.shape[1:])}",
+            f"{outputs}, as `module` is told",
+            "End it with a layer of `outputs` numbers.",
+        )
+
+
 class TorchTask(Classifier):
     """A classifier whose network is a torch module of one's own; subclass it and write ``module``.
 
@@ -105,7 +119,9 @@ class TorchTask(Classifier):
     def initial(self, schema: Schema | None, settings: Mapping[str, Any], seed: int) -> Arrays:
         """Return the module's own first weights, drawn by torch under the seed; the plan's hash checks them."""
         assert schema is not None
-        module = self._fresh(width_of(schema), self.outputs(schema, settings), settings, seed)
+        outputs = self.outputs(schema, settings)
+        module = self._fresh(width_of(schema), outputs, settings, seed)
+        _check_outputs(self.name, module, width_of(schema), outputs)
         return {"model": mlp.parameters_of(module)}
 
     def inputs(self, rows: Encoded, settings: Mapping[str, Any]) -> Any:

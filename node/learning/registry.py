@@ -6,11 +6,15 @@ import importlib
 import importlib.util
 import inspect
 import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from node.learning.errors import ConfigError
+from node.learning.errors import ConfigError, LearningError
 from node.learning.hashing import tagged_hash
 from node.learning.task import Task
 
@@ -99,22 +103,73 @@ def _own_task(name: str) -> Task:
     if folder is not None and str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     module, _, factory = name.rpartition(".")
-    try:
-        made = getattr(importlib.import_module(module), factory)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(
-            f"task {name}: {type(error).__name__}", "a module with that factory", "Correct it."
-        ) from error
+    with in_words(name):
+        loaded = importlib.import_module(module)
+    made = getattr(loaded, factory, None)
+    if made is None:
+        near = get_close_matches(factory, vars(loaded), 1)
+        fix = f"Did you mean {near[0]}?" if near else "Correct the name behind the colon."
+        raise ConfigError(f"module {module} has no {factory}", "a factory: a class or a function", fix)
     if not callable(made):
         raise ConfigError(f"task {name} is no factory", "a function or class that makes a task", "Correct it.")
-    if inspect.signature(made).parameters:  # it wants to know for whom: a client that brings its own training
+    task: Any
+    if _wants_about(name, made):  # it wants to know for whom: a client that brings its own training
         from node.learning.flower import ClientTask
 
-        task: Any = ClientTask(made)
+        task = ClientTask(made)
     else:
-        task = made()
+        with in_words(name):
+            task = made()
     task.name, task.version = name, f"{task.version}-{wanted[:40]}"
     return cast("Task", task)
+
+
+def _wants_about(name: str, made: Callable[..., Any]) -> bool:
+    """Whether a factory takes the one argument that a client is made with.
+
+    Raises:
+        ConfigError: It wants more.
+    """
+    wanted = [
+        one.name
+        for one in inspect.signature(made).parameters.values()
+        if one.name == "about" or (one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD))
+    ]
+    if len(wanted) > 1:
+        raise ConfigError(
+            f"factory {name} wants {', '.join(wanted)}",
+            "no argument, or one: whom the client is for",
+            f"Write def make(about): return {name.rpartition('.')[2]}(…), and name that.",
+        )
+    return bool(wanted)
+
+
+@contextmanager
+def in_words(name: str) -> Iterator[None]:
+    """Say a fault of a task of one's own as its own: kind and place, without the message, which may hold a value.
+
+    Raises:
+        ConfigError: Instead of whatever came out of its code.
+    """
+    try:
+        yield
+    except (LearningError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        if plan_name(name) not in _own:  # a fault of ours
+            raise
+        folder = _own[plan_name(name)][0]
+        frames = traceback.extract_tb(error.__traceback__)
+        mine = [one for one in frames if folder is not None and Path(one.filename).is_relative_to(folder)]
+        at = (mine or frames)[-1]
+        place = f"{Path(at.filename).name}:{at.lineno}"
+        if isinstance(error, SyntaxError) and error.filename is not None:
+            place = f"{Path(error.filename).name}:{error.lineno}"
+        raise ConfigError(
+            f"task {plan_name(name)}: {type(error).__name__} at {place}",
+            "code that runs",
+            "Run its own test beside it (python -m pytest), which shows the whole.",
+        ) from error
 
 
 @cache

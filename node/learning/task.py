@@ -225,7 +225,7 @@ def check_target(task: Task, schema: Schema) -> None:
     raise ConfigError(
         f"task {task.name} and a label of {schema.target.value}",
         f"{labels} as the label",
-        f"Choose the task for it, --task {TASK_OF[schema.target.value]}, or mark another label in every region's manifest.",
+        f"Choose the task for it, --task {TASK_OF[schema.target.value]}, or mark another label in the manifest.",
     )
 
 
