@@ -51,7 +51,7 @@ def nodes(tmp_path_factory):
 def plan(nodes, tmp_path: Path, *more: str) -> str:
     file = tmp_path / "plan.toml"
     words = ["study", "new", "--home", str(nodes["vgr"].home), "--task", "idle", "--set", "dim=10", "--lab"]
-    done(*words, "--rounds", "3", "--timeout", "10", *more, "-o", str(file))
+    done(*words, "--rounds", "3", "--timeout", "60", *more, "-o", str(file))
     return str(file)
 
 
@@ -138,7 +138,7 @@ def test_rejection_ends_the_proposal_and_its_note_stays_at_home(nodes, tmp_path)
     study = done("study", "id", file).strip()
     done("study", "propose", file, "--home", str(nodes["vgr"].home))
     done("study", "accept", file, "--home", str(nodes["skane"].home))
-    found = run("study", "follow", file, "--home", str(nodes["vgr"].home), "--timeout", "1", "--json")
+    found = run("study", "follow", file, "--home", str(nodes["vgr"].home), "--timeout", "5", "--json")
     assert found.returncode == 3
     assert "waited for halland" in json.loads(found.stderr)["found"]
     words = ["--reason", "privacy", "--note", "ask us again in spring"]

@@ -77,6 +77,10 @@ def train_job(round: int, vector: np.ndarray[tuple[int], np.dtype[np.float32]]) 
     return Job("train", STUDY, round, {"round": round, "vector": vector, "totals": []}, len(vector))
 
 
+def evaluate_job(round: int, vector: np.ndarray[tuple[int], np.dtype[np.float32]]) -> Job:
+    return Job("evaluate", STUDY, round, {"round": round, "vector": vector, "totals": []}, len(vector))
+
+
 # ---------------------------------------------------------------- one that works
 
 
@@ -116,11 +120,7 @@ def test_a_stop_that_reaches_node_and_worker_alike_is_the_node_s_to_hear(loop: L
 
 def test_training_goes_before_evaluation_and_of_evaluations_only_the_newest_runs(loop: Loop) -> None:
     vector = np.zeros(1000, "<f4")
-
-    def evaluate(round: int) -> Job:
-        return Job("evaluate", STUDY, round, {"round": round, "vector": vector, "totals": []}, 1000)
-
-    loop.put(open_job(pause_ms=50), evaluate(0), evaluate(1), train_job(1, vector))
+    loop.put(open_job(pause_ms=50), evaluate_job(0, vector), evaluate_job(1, vector), train_job(1, vector))
     answers = loop.until(3)
     assert [(one.job.op, one.job.round) for one in answers] == [("open", None), ("train", 1), ("evaluate", 1)]
 
@@ -138,14 +138,15 @@ def test_what_the_worker_refuses_comes_back_in_words(loop: Loop) -> None:
 
 
 def test_a_killed_worker_is_started_again_with_its_study_open(loop: Loop) -> None:
-    loop.put(open_job(pause_ms=400), train_job(0, np.zeros(1000, "<f4")))
+    vector = np.zeros(1000, "<f4")
+    loop.put(open_job(pause_ms=600_000), train_job(0, vector))
     loop.until(1)
     first = loop.worker.pid
     assert first is not None
     os.kill(first, signal.SIGKILL)
     died = loop.until(2)[1]
     assert (died.reply, died.code, died.job.op) == (None, "DIED", "train")
-    loop.put(train_job(0, np.zeros(1000, "<f4")))
+    loop.put(evaluate_job(0, vector))  # for which it does not pause
     again = loop.until(3)[2]
     assert again.reply is not None
     assert loop.worker.pid != first

@@ -289,5 +289,6 @@ def test_a_member_that_sends_a_message_without_end_is_dropped_and_memory_stays_b
     run([a, c], watch)
     assert most < (limit + 200) * MIB
     assert not any(e.region == "b" for e in c.of(LinkUp))
+    run([a, c], lambda: up(a) == up(c) == 1)
     send_payload(a, "c", b"still here")
     run([a, c], lambda: bool(c.of(Payload)))
