@@ -12,7 +12,7 @@ import multiprocessing
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Protocol
@@ -20,11 +20,14 @@ from typing import Protocol
 import msgpack
 
 from crypto.errors import CryptoError
+from crypto.hashing import tagged
 from crypto.signing import verify
 
 _CHUNK = 256
 _AHEAD = 2  # chunks that a helper has before it: one in work, one to go on with
-_MOST = 64  # chunks that wait; beyond that this process checks, too, so that they take no more memory
+# Chunks that wait; beyond that this process checks, too. While a log is read more is taken in than a helper checks, and
+# afterwards this process has long work of its own: what waited until then keeps the helper busy.
+_MOST = 1024
 
 
 class Target(Protocol):
@@ -34,7 +37,7 @@ class Target(Protocol):
 
 
 _Task = tuple[bytes, bytes, bytes]
-_Waiting = tuple[Target, _Task]
+_Waiting = tuple[Target, bytes, bytes, bytes, str]
 _Queue = queue.Queue[list[_Waiting] | None]
 _Answers = list[tuple[list[Target], bytes]]
 
@@ -53,8 +56,14 @@ def _checked(tasks: Iterable[_Task]) -> bytes:
     return bytes(holds(*task) for task in tasks)
 
 
+def _tasks(chunk: list[_Waiting]) -> Iterator[_Task]:
+    """Yield key, signature and signed bytes; those of an envelope are put together only now."""
+    for _, public, signature, message, type in chunk:
+        yield public, signature, tagged(type, message) if type else message
+
+
 def _answered(chunk: list[_Waiting], answers: bytes) -> tuple[list[Target], bytes]:
-    return [target for target, _ in chunk], answers
+    return [waiting[0] for waiting in chunk], answers
 
 
 class Crew:
@@ -71,10 +80,14 @@ class Crew:
         """Whether there is anybody else."""
         return bool(self._helpers)
 
-    def take(self, target: Target, public: bytes, signature: bytes, message: bytes) -> None:
-        """Take in one check; ``target.valid`` is right after ``settle``, and with helpers true until then."""
+    def take(self, target: Target, public: bytes, signature: bytes, message: bytes, type: str = "") -> None:
+        """Take in one check; ``target.valid`` is right after ``settle``, and with helpers true until then.
+
+        Args:
+            message: What is signed; with ``type`` the header of an envelope of that type.
+        """
         target.valid = self.has_help
-        self._waiting.append((target, (public, signature, message)))
+        self._waiting.append((target, public, signature, message, type))
         if len(self._waiting) == _CHUNK:
             self._queue.put(self._waiting)
             self._waiting = []
@@ -112,7 +125,7 @@ class Crew:
         except queue.Empty:
             return False
         if chunk is not None:
-            self._answers.append(_answered(chunk, _checked(task for _, task in chunk)))
+            self._answers.append(_answered(chunk, _checked(_tasks(chunk))))
         self._queue.task_done()
         return True
 
@@ -156,7 +169,7 @@ class _Helper:
         self._chunks.task_done()
 
     def _give(self, chunk: list[_Waiting]) -> None:
-        self._send(msgpack.packb([task for _, task in chunk]))
+        self._send(msgpack.packb(list(_tasks(chunk))))
 
     def _send(self, data: bytes) -> None:
         # Where the helper is gone, _collect checks here what it was given.
@@ -167,7 +180,7 @@ class _Helper:
         try:
             answers = self._line.recv_bytes()
         except (EOFError, OSError):
-            answers = _checked(task for _, task in chunk)
+            answers = _checked(_tasks(chunk))
         self._answers.append(_answered(chunk, answers))
         self._chunks.task_done()
 

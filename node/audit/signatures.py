@@ -66,7 +66,7 @@ class Signatures:
         if self._eager and log.signer is not None:
             self._is_settled = False
             statement.key = log.signer
-            self._crew.take(statement, log.signer, statement.signature, tagged(statement.type, statement.header))
+            self._crew.take(statement, log.signer, statement.signature, statement.header, statement.type)
 
     def ahead(self, public: bytes, signature: bytes, message: bytes) -> bool:
         """Take in a signature that ``plain`` will be asked for; says nothing of it."""
