@@ -193,7 +193,9 @@ class _Page:
         spent = sorted({f.subject for f in grave if f.code == "LS-DP-BUDGET" and f.subject})
         if spent and budget.most_u is not None:
             most, limit = self._figure(budget.most_u), self._figure(budget.limit_u or 0)
-            return say["a.budget.no"].format(regions=_and(spent), most=most, limit=limit)
+            told = say["a.budget.no"].format(regions=_and(spent), most=most, limit=limit)
+            open_too = budget.missing or self._liars or any(f.code == "LS-DP-MATH" for f in grave)
+            return told if open_too else f"{told} {say['a.budget.others']}"
         less = sorted({f.subject for f in grave if f.code in _BUDGET and f.subject})
         if less:
             return say["a.budget.less"].format(regions=_and(less))
@@ -206,12 +208,14 @@ class _Page:
 
     def _data(self) -> str:
         """Whether raw data left: never to be seen from records, and of false records not even what they say."""
-        if not self._liars:
-            return self._say["a.data"]
-        return self._say["a.data.lie"].format(regions=_and(self._liars))
+        if self._liars:
+            return self._say["a.data.lie"].format(regions=_and(self._liars))
+        missing = sorted({f.subject for f in self._grave if f.subject and f.code in MISSING})
+        return self._say["a.data.missing" if missing else "a.data"].format(regions=_and(missing))
 
     def _figure(self, millionths: int) -> str:
-        return f"{millionths / 1e6:.3f}".replace(".", self._say["comma"])
+        """A number without empty decimals, which readers of another language take for thousands."""
+        return f"{millionths / 1e6:.3f}".rstrip("0").rstrip(".").replace(".", self._say["comma"])
 
     def _now(self, grave: Sequence[Finding]) -> str:
         if not grave:

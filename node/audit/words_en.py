@@ -188,8 +188,8 @@ _CODES: dict[str, Words] = {
     ),
     "LS-TRUNCATED": Words(
         "later entries were not handed over",
-        "The end of the log of {subject} was not handed over: {n} or more entries, of which others hold signed"
-        " statements.",
+        "The end of the log of {subject} was not handed over: at least {n} entries are missing, as signed statements"
+        " that others hold show.",
         "Ask {subject} to export again. An early export looks the same: this says that evidence is missing, not that"
         " anybody lied.",
         "Only the region that signed the later statement.",
@@ -222,7 +222,7 @@ _CODES: dict[str, Words] = {
     ),
     "LS-EXPORT-UNLOGGED": Words(
         "hand-over not logged",
-        "The hand-over itself is not the last entry of the log of {subject}.",
+        "The log of {subject} does not end with the entry that every hand-over makes.",
         "Ask {subject} to export with `landsting log export`.",
         _SELF,
         "The last entry, its place in the tree, the signed checkpoint.",

@@ -186,7 +186,8 @@ _CODES: dict[str, Words] = {
     ),
     "LS-TRUNCATED": Words(
         "senare poster lämnades inte över",
-        "Slutet av loggen hos {subject} lämnades inte över: minst {n} poster, som andra har underskrivna utsagor om.",
+        "Slutet av loggen hos {subject} lämnades inte över: minst {n} poster saknas, som underskrivna utsagor"
+        " hos andra visar.",
         "Be {subject} exportera igen. En tidig export ser likadan ut: det här säger att bevis saknas, inte att någon"
         " ljugit.",
         "Bara regionen som skrev under den senare utsagan.",
@@ -219,7 +220,7 @@ _CODES: dict[str, Words] = {
     ),
     "LS-EXPORT-UNLOGGED": Words(
         "överlämnandet är inte loggat",
-        "Själva överlämnandet är inte den sista posten i loggen hos {subject}.",
+        "Loggen hos {subject} slutar inte med den post som varje överlämnande gör.",
         "Be {subject} exportera med `landsting log export`.",
         _SELF,
         "Den sista posten, dess plats i trädet, den underskrivna kontrollpunkten.",

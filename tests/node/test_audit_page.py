@@ -147,6 +147,32 @@ def test_a_broken_rule_missing_records_and_a_lie_are_told_apart(
     assert "in English" not in text
 
 
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_budget_is_told_without_empty_decimals_and_for_others_only_where_that_is_known(
+    honest: tuple[Small, list[Path]], lang: str
+) -> None:
+    small, bundles = honest
+    finding = Finding("LS-DP-BUDGET", subject="vgr")
+    clean = verify(bundles, study=small.study, lang=lang)
+    spent = replace(clean, verdict="critical", findings=(finding,), budget=Budget(True, 3_000_000, 900_000_000))
+    text = " ".join(FirstScreen(page(spent)).all)
+    assert PAGE[lang]["a.budget.no"].format(regions="vgr", most="900", limit="3") in text
+    assert PAGE[lang]["a.budget.others"] in text
+    unknown = replace(spent, budget=Budget(True, 3_000_000, 900_000_000, ("skane",)))
+    assert PAGE[lang]["a.budget.others"] not in " ".join(FirstScreen(page(unknown)).all)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_raw_data_are_judged_by_what_was_handed_over_only(honest: tuple[Small, list[Path]], lang: str) -> None:
+    small, bundles = honest
+    finding = Finding("LS-TRUNCATED", subject="vgr", values={"n": 3})
+    cut = replace(verify(bundles, study=small.study, lang=lang), verdict="major", findings=(finding,))
+    text = " ".join(FirstScreen(page(cut)).all)
+    told, usual = (PAGE[lang][key].format(regions="vgr").partition(" mask")[0] for key in ("a.data.missing", "a.data"))
+    assert told in text
+    assert usual not in text
+
+
 def test_a_changed_entry_is_seen_on_the_page(tmp_path: Path) -> None:
     small = Small().run()
     bundles = small.export_all(tmp_path)
