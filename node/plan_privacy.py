@@ -61,7 +61,7 @@ _WORDS = {
         "shown": "{receiver} ser varje uppdatering från {member}.",
         "dp": "Det som visas skyddas enbart av differentiell integritet.",
         "buckets": "En region öppnar en summa för varje del av sina grannar: en uppdatering döljs bland dem i sin del."
-        " Det som sägs om många omgångar är räknat som om regioner blandade medelvärdet av delarna; de blandar"
+        " Det som sägs om många rundor är räknat som om regioner blandade medelvärdet av delarna; de blandar"
         " medianen.",
         "many": "Vad sammanslutningar av fler än {most} regioner ser är inte beräknat.",
     },

@@ -46,13 +46,13 @@ def failing_sentences(report: PrivacyReport) -> list[str]:
         who = listed([names[i] for i in dict.fromkeys(out)])
         seen = f"skulle räkna ut {listed([names[i] for i in sees], most=MOST_NAMED)}" if sees else "ser ändå ingen"
         lines.append(
-            f"Ändringsbudgeten {budget} låter en mottagare lämna avsändare utanför {budget - 1} summor på 32 omgångar. "
+            f"Ändringsbudgeten {budget} låter en mottagare lämna avsändare utanför {budget - 1} summor på 32 rundor. "
             f"Bestående bidrag: {names[liar]}, som lämnar ut {who}, {seen}."
         )
     if found.pair is not None:
         first, second, target = found.pair
         lines.append(
-            "Två mottagare i maskopi kan öppna ett värde i en omgång genom att lämna det utanför en av två summor: "
+            "Två mottagare i maskopi kan öppna ett värde i en runda genom att lämna det utanför en av två summor: "
             f"{names[first]} och {names[second]} ser då {genitive(names[target])} uppdatering. "
             "masking.change_budget = 1 stänger den vägen."
         )
@@ -79,9 +79,9 @@ def _fresh(found: Found, subject: Subject) -> str:
 
 
 def _lasting(const: Found, fresh: Found, names: Sequence[str], rounds: int) -> str:
-    kept = "den enda omgången" if rounds == 1 else f"alla {rounds} omgångar"
+    kept = "den enda rundan" if rounds == 1 else f"alla {rounds} rundor"
     start = (
-        f"Uppdateringar liknar varandra från omgång till omgång, och den som sparat summorna från {kept} kan jämföra "
+        f"Uppdateringar liknar varandra från runda till runda, och den som sparat summorna från {kept} kan jämföra "
         "dem. "
     )
     same = "varje region skickade exakt detsamma i var och en av dem, utan brus"

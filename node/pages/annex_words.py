@@ -122,7 +122,7 @@ PAGE: Words = {
         "k.title": "Titel", "k.purpose": "Ändamål", "k.learns": "Vad som lärs", "k.regions": "Regioner",
         "k.topology": "Vem som talar med vem", "k.masking": "Masker", "k.words": "Studiens id i ord", "k.id":
         "Studiens id",
-        "learns": "{task}: en modell med {dim} tal, i {rounds} omgångar; ingen sitter i mitten.",
+        "learns": "{task}: en modell med {dim} tal, i {rounds} rundor; ingen sitter i mitten.",
         "neighbours": "{topology}; grannar till {region}: {names}",
         "masking.on": "på: en uppdatering göms i en summa innan den lämnar regionen", "masking.off": "av",
         "masking.part": "på där en summa kan gömma en uppdatering; annars visas den, som markerat nedan",
@@ -137,7 +137,7 @@ PAGE: Words = {
         "delen som ser verkliga patienter (diskriminator, kodare), som kan röja vilka som fanns i dess träningsdata",
         "w.synthetic": "Påhittade patienter (syntetiska data)",
         "w.statistics": "Summor för gemensam förbehandling: {stages}",
-        "rounds": "{rounds} omgångar", "rounds.1": "en gång", "as.needed": "vid behov", "numbers": "heltal",
+        "rounds": "{rounds} rundor", "rounds.1": "en gång", "as.needed": "vid behov", "numbers": "heltal",
         "neighbours.all": "varje regions grannar",
         "w.messages": "Organisatoriska meddelanden", "messages": "Vem som deltar, är redo eller saknas, nycklar som "
         "gäller en gång, bekräftelser; inget värde om en patient.",
@@ -181,7 +181,7 @@ PAGE: Words = {
         "dp.numbers": "Brus {sigma} gånger gränsen {clip} för en patients inverkan på ett steg; {steps} steg, vart och "
                       "ett med andelen {q} av patienterna; räknat med Rényi-differentiell integritet.",
         "dp.sums": "{share} av epsilon går till brus på summorna före träningen.",
-        "dp.stop": "En omgång som skulle passera gränsen körs inte.",
+        "dp.stop": "En runda som skulle passera gränsen körs inte.",
         "dp.budget": "Över alla studier på samma rader tillåter regionen epsilon {budget}.",
         "dp.not": "Omfattas inte: hur många patienter som finns och att regionen finns, val som gjorts genom att se på "
                   "verkliga rader, mått på verkliga rader och rader som sparats för validering.",
@@ -195,16 +195,16 @@ PAGE: Words = {
         "h.keep": "Vad som sparas hur länge",
         "keep.log": "Den undertecknade loggen: {years} år. Den har vem som gjorde vad och när, och fingeravtryck; inga "
                     "patientuppgifter.",
-        "keep.values": "Maskerade värden: sparas inte efter sin omgång.",
-        "keep.rounds": "Maskerade värden från de senaste {rounds} omgångarna ligger kvar i regionen, för granskning.",
-        "keep.drawn": "För {share} av omgångarna, dragna genom lottning, sparas det som gick in i summorna och, "
+        "keep.values": "Maskerade värden: sparas inte efter sin runda.",
+        "keep.rounds": "Maskerade värden från de senaste {rounds} rundorna ligger kvar i regionen, för granskning.",
+        "keep.drawn": "För {share} av rundorna, dragna genom lottning, sparas det som gick in i summorna och, "
                       "förseglat med regionens egen nyckel, det som öppnar dess egna värden, lika länge som loggen. "
                       "Det lämnar regionen bara om den själv lämnar ut det till en granskare, som då ser regionens "
-                      "egen uppdatering i en sådan omgång.",
+                      "egen uppdatering i en sådan runda.",
         "keep.data": "Data ligger kvar där de är och kopieras inte. En patient som spärrar sig senare lämnas utanför "
                      "nästa version. {update} En färdig modell ändras inte.",
         "update.keep": "Studien fortsätter med raderna den började med.",
-        "update.next_round": "Studien tar upp en ny version från och med nästa omgång.",
+        "update.next_round": "Studien tar upp en ny version från och med nästa runda.",
         "keep.erase": "En post kan raderas efter beslut; fingeravtrycket blir kvar, så att loggen går att kontrollera.",
         "h.code": "Koden som tränar",
         "code": "Endast denna kod får delta (SHA-256):", "code.here": "Det är den som är installerad här.",

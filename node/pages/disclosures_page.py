@@ -45,6 +45,11 @@ def when(t_ms: int) -> str:
         return str(t_ms)
 
 
+def grouped(number: int) -> str:
+    """Return a whole number in groups of three digits with spaces that do not break, as ISO 80000-1 writes it."""
+    return f"{number:,}".replace(",", "\u00a0")
+
+
 def cells(line: Line, lang: str) -> dict[str, str]:
     """Return the columns of one line, by ``COLUMNS``."""
     return {
@@ -105,7 +110,7 @@ def _totals(lines: Sequence[Line], lang: str) -> str:
         return f"<p>{escape(say['nothing'])}</p>"
     body = "".join(
         f'<tr class="{form}"><td>{escape(FORMS[lang][form])}</td><td class="n">{total.count}</td>'
-        f'<td class="n">{total.size}</td></tr>'
+        f'<td class="n">{grouped(total.size)}</td></tr>'
         for form, total in rows.items()
     )
     count, size = sum(one.count for one in rows.values()), sum(one.size for one in rows.values())
@@ -113,7 +118,7 @@ def _totals(lines: Sequence[Line], lang: str) -> str:
         f"<h2>{escape(say['sums'])}</h2><table><thead><tr><th>{escape(say['form'])}</th>"
         f'<th class="n">{escape(say["count"])}</th><th class="n">{escape(say["bytes"])}</th></tr></thead>'
         f'<tbody>{body}</tbody><tfoot><tr><th>{escape(say["all"])}</th><th class="n">{count}</th>'
-        f'<th class="n">{size}</th></tr></tfoot></table>'
+        f'<th class="n">{grouped(size)}</th></tr></tfoot></table>'
     )
 
 
@@ -133,7 +138,7 @@ def figures(row: Row, lang: str) -> dict[str, str]:
     return {
         "to": receiver(row, lang),
         "times": str(row.count),
-        "bytes": str(row.size),
+        "bytes": grouped(row.size),
         "rounds": "" if first is None else str(first) if first == last else f"{first}–{last}",
         "period": since if since == until else f"{since} – {until}",
     }
