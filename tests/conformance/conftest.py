@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
-from tests.conformance.runs import Run, Runs, bundles_of, keys_of
+from tests.conformance.runs import LIMIT_S, Run, Runs, bundles_of, keys_of
 from tests.node.kept import Kept
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test may wait for a whole demo that another process of pytest runs."""
+    for item in items:
+        if item.path.is_relative_to(HERE) and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(LIMIT_S + 100))
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,6 @@ from node.demo.nodes import free_ports, stop_all
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("vgr", "skane", "halland")
-pytestmark = pytest.mark.timeout(240)
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:

@@ -14,9 +14,7 @@ from pathlib import Path
 import pytest
 
 from node.demo.wish import REGIONS
-from tests.conformance.runs import Run
-
-pytestmark = pytest.mark.timeout(300)
+from tests.conformance.runs import LIMIT_S, Run
 
 KEYS = {
     "study", "regions", "topology", "rounds", "rounds_mixed", "masking", "epsilon", "kills", "alone", "together",
@@ -27,7 +25,7 @@ FIGURES = {"region", "accuracy", "auroc", "model_sha256"}
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "node", "demo", *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=LIMIT_S)
 
 
 def table(said: str) -> dict[str, list[str]]:
