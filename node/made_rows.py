@@ -17,13 +17,13 @@ order; of images also how pixels were packed. No cell is ever repeated in a mess
 from __future__ import annotations
 
 import csv
-import struct
+import re
 import tempfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,13 +31,10 @@ from node.cli.output import Refusal
 from node.synthetic import (
     EPOCH,
     INDEX,
-    MANIFEST,
     Origin,
     card_text,
     data_sha256,
     generate,
-    index_names,
-    index_row,
     readable,
 )
 
@@ -47,9 +44,9 @@ if TYPE_CHECKING:
 CHUNK = 10_000
 OTHER = "__other__"
 ALIKE = 0.01  # share of rows in which another processor's last digits may make another row
+SHADES = 2  # of 256, by which they may move a pixel
 
-_PNG = b"\x89PNG\r\n\x1a\n"
-_COMMENT = b"Comment\x00synthetic"
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,11})(\.[0-9]{1,9})?")
 
 
 def check_form(data: Path, card: Path, schema: Schema, origin: Origin) -> None:
@@ -61,17 +58,22 @@ def check_form(data: Path, card: Path, schema: Schema, origin: Origin) -> None:
     Raises:
         Refusal: They do; the sentence names the column and the row, never a cell.
     """
+    _check_card(data, card, schema, origin)
+    tests = conditions_of(schema, origin, card.name)
     if data.is_dir():
-        _check_images(data, schema)
+        from node.made_images import check_images
+
+        rows = check_images(data, schema, tests)
     elif data.suffix == ".csv":
-        _check_table(data, schema)
+        rows = _check_table(data, schema, tests)
     else:
         raise Refusal(
             "DATA", f"{data.name} is no CSV: other files have room that nobody would judge",
             "a table as CSV, or a folder of images",
             f"landsting synth generate {origin.study[:12]} --rows {origin.rows} --seed {origin.seed} -o FILE.csv",
         )  # fmt: skip
-    _check_card(data, card, schema, origin)
+    if rows != origin.rows:
+        raise refused(f"{data.name} holds another number of rows than {card.name} says")
 
 
 def _check_card(data: Path, card: Path, schema: Schema, origin: Origin) -> None:
@@ -82,10 +84,55 @@ def _check_card(data: Path, card: Path, schema: Schema, origin: Origin) -> None:
     listed = data / INDEX if data.is_dir() else data
     expected = card_text(Public.of_value(name, schema.value()), origin, listed.name, data_sha256(listed))
     if card.read_bytes() != expected.encode():
-        raise _refused(f"{card.name} has more in it, or is written otherwise, than synth generate writes")
+        raise refused(f"{card.name} has more in it, or is written otherwise, than synth generate writes")
 
 
-def _refused(found: str) -> Refusal:
+Test = Callable[[Any], bool]
+
+
+def conditions_of(schema: Schema, origin: Origin, card: str) -> dict[str, Test]:
+    """Return what each row must be, by column, as a card's condition says it; a card is read by everybody.
+
+    Raises:
+        Refusal: A condition has other words than the column's list, or digits beyond its range and decimals. The
+            sentence names no value.
+    """
+    columns = {column.name: column for column in (*schema.features, schema.label) if column.kind != "image"}
+    out: dict[str, Test] = {}
+    for name, value in origin.where:
+        column = columns.get(name)
+        if column is None or (data_test := _condition(column, value)) is None:
+            raise refused(
+                f"{card}: the condition on {name if column is not None else 'what is no column'} has more in it than "
+                "the column's words, or its range and decimals"
+            )
+        out[name] = data_test
+    return out
+
+
+def _condition(column: Column, value: str) -> Test | None:
+    if value == "" and column.missing:
+        return lambda one: one is None
+    if column.kind in ("category", "boolean"):
+        known = ("0", "1") if column.kind == "boolean" else (*column.categories, OTHER)
+        return (lambda one: str(one) == value) if value in known else None
+    ends = value.split("..") if ".." in value else [value, value]
+    if len(ends) != 2 or not all(_is_plain_number(one, column) for one in ends):
+        return None
+    low, high = map(float, ends)
+    return lambda one: one is not None and low <= one <= high
+
+
+def _is_plain_number(text: str, column: Column) -> bool:
+    """Whether a number has no digit more than the column's own values: none to hide anything in."""
+    low, high = column.range or (-np.inf, np.inf)
+    if not _NUMBER.fullmatch(text) or len(text.partition(".")[2]) > _decimals(column):
+        return False
+    return low <= float(text) <= high
+
+
+def refused(found: str) -> Refusal:
+    """Return the refusal of data that hold what no generator writes."""
     return Refusal(
         "DATA", found, "what synth generate wrote, unchanged",
         "Generate the data anew. Made elsewhere: ask that region for them anew, and why.",
@@ -95,8 +142,8 @@ def _refused(found: str) -> Refusal:
 # ---------------------------------------------------------------- tables
 
 
-def _check_table(data: Path, schema: Schema) -> None:
-    """Read values, write them as the generator does, compare bytes."""
+def _check_table(data: Path, schema: Schema, tests: Mapping[str, Test]) -> int:
+    """Read values, write them as the generator does, compare bytes; return how many rows there are."""
     names = {column.name for column in schema.features} | {schema.label.name, *(c.name for c in schema.labels)}
     columns = [column for column in schema.columns if column.name in names]
     done = 0
@@ -105,10 +152,14 @@ def _check_table(data: Path, schema: Schema) -> None:
             frame = _frame(data.name, cells, columns, done)
             text = readable(frame, schema).to_csv(index=False, header=done == 0, lineterminator="\n").encode()
             if file.read(len(text)) != text:
-                raise _refused(f"{data.name}: rows from {done + 1} on are written otherwise, or have columns more")
+                raise refused(f"{data.name}: rows from {done + 1} on are written otherwise, or have columns more")
+            for name, holds in tests.items():
+                if not all(holds(None if one is None or one != one else one) for one in frame[name].astype(object)):
+                    raise refused(f"{data.name}: not every row is as the card's condition on {name} says")
             done += len(frame)
         if file.read(1) or not done:
-            raise _refused(f"{data.name} holds {'more than its' if done else 'no'} rows")
+            raise refused(f"{data.name} holds {'more than its' if done else 'no'} rows")
+    return done
 
 
 def _pieces(data: Path) -> Iterator[dict[str, list[str]]]:
@@ -126,12 +177,12 @@ def _pieces(data: Path) -> Iterator[dict[str, list[str]]]:
             if rows:
                 yield _by_column(header, rows)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise _refused(f"{data.name} is no table in UTF-8") from error
+        raise refused(f"{data.name} is no table in UTF-8") from error
 
 
 def _by_column(header: Sequence[str], rows: list[list[str]]) -> dict[str, list[str]]:
     if len(set(header)) < len(header) or any(len(row) != len(header) for row in rows):
-        raise _refused("the table has a column twice, or rows of other lengths")
+        raise refused("the table has a column twice, or rows of other lengths")
     return dict(zip(header, map(list, zip(*rows, strict=True)), strict=True))
 
 
@@ -142,7 +193,7 @@ def _frame(name: str, cells: Mapping[str, list[str]], columns: Sequence[Column],
     out: dict[str, Any] = {}
     for column in columns:
         if column.name not in cells:
-            raise _refused(f"{name} has no column {column.name}")
+            raise refused(f"{name} has no column {column.name}")
         value = _reader(column)
         read = []
         for at, cell in enumerate(cells[column.name]):
@@ -150,7 +201,7 @@ def _frame(name: str, cells: Mapping[str, list[str]], columns: Sequence[Column],
                 gone = bool(column.missing) and cell == (column.missing[0] if "" not in column.missing else "")
                 read.append(None if gone else value(cell))
             except (ValueError, OverflowError) as error:
-                raise _refused(
+                raise refused(
                     f"{name}: column {column.name} holds in row {done + at + 1} what no generator makes"
                 ) from error
         out[column.name] = _typed(column, read)
@@ -205,109 +256,53 @@ def _decimals(column: Column) -> int:
     return decimals_of(column)
 
 
-# ---------------------------------------------------------------- images
-
-
-def _check_images(folder: Path, schema: Schema) -> None:
-    """Hold the index to what the generator writes, and each image to pixels and the mark."""
-    image = schema.image
-    assert image is not None
-    assert image.shape is not None
-    names = index_names(schema)
-    with (folder / INDEX).open("rb") as file:
-        expected = (",".join(names) + "\n").encode()
-        if file.read(len(expected)) != expected:
-            raise _refused(f"{INDEX} has another first line")
-        for number, line in enumerate(file):
-            written = next(
-                (row for k in schema.classes if (row := index_row(schema, number, k)) and _line(row) == line), None
-            )
-            if written is None:
-                raise _refused(f"{INDEX} holds in row {number + 1} what no generator makes")
-            if not _is_plain(folder / written[0], image.shape):
-                raise _refused(f"{written[0]} holds more than pixels and the mark that it is synthetic")
-    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
-    empty = [path for path in folder.rglob("*") if path.is_dir() and not any(path.iterdir())]
-    with (folder / INDEX).open(encoding="utf-8", newline="") as text:
-        listed = {row[0] for row in csv.reader(text)} - {image.name} | {INDEX, MANIFEST}
-    if (more := sorted(there - listed)) or empty:
-        raise _refused(f"{folder.name} holds {(more or [empty[0].name])[0]}, which is not in its index")
-
-
-def _line(row: Sequence[object]) -> bytes:
-    import io
-
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerow(row)
-    return out.getvalue().encode()
-
-
-def _is_plain(path: Path, shape: tuple[int, int, int]) -> bool:
-    """Whether a PNG is a header, the mark, pixels of this shape packed once, and its end; nothing beside or behind."""
-    height, width, channels = shape
-    try:
-        with path.open("rb") as file:
-            kinds, packed = list[bytes](), bytearray()
-            if file.read(8) != _PNG:
-                return False
-            for kind, content in _chunks(file):
-                kinds.append(kind)
-                packed += content if kind == b"IDAT" else b""
-                if kind == b"IHDR" and content != struct.pack(
-                    ">IIBBBBB", width, height, 8, 2 if channels == 3 else 0, 0, 0, 0
-                ):
-                    return False
-                if (kind == b"tEXt" and content != _COMMENT) or (kind == b"IEND" and (content or file.read(1))):
-                    return False
-            unpacked = zlib.decompressobj()
-            pixels = unpacked.decompress(bytes(packed), height * (1 + width * channels) + 1)
-    except (OSError, struct.error, zlib.error, ValueError):
-        return False
-    plain = [kind for i, kind in enumerate(kinds) if kind != b"IDAT" or kinds[i - 1] != b"IDAT"]
-    whole = len(pixels) == height * (1 + width * channels) and unpacked.eof and not unpacked.unused_data
-    return plain == [b"IHDR", b"tEXt", b"IDAT", b"IEND"] and whole
-
-
-def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
-    while head := file.read(8):
-        length, kind = struct.unpack(">I4s", head)
-        if length > 2**24:
-            raise ValueError(kind)
-        content, check = file.read(length), file.read(4)
-        if len(content) != length or struct.unpack(">I", check)[0] != zlib.crc32(kind + content):
-            raise ValueError(kind)
-        yield kind, content
-        if kind == b"IEND":
-            return
-
-
 # ---------------------------------------------------------------- made again
 
 
-def made_again(model: Path, data: Path, origin: Origin) -> int:
-    """Return how many rows of made-up data a model does not make by the seed and the condition of their card.
+@dataclass(frozen=True, slots=True)
+class Again:
+    """How rows differ from what a model makes by the seed and the condition of their card.
 
-    Rows count at their place; of images their pixels and class.
+    Attributes:
+        other: Rows that do; each counts at its place. Of images those whose class or pixels differ.
+        far: Of these, rows that no rounding explains: more than one cell differs, a pixel by more than ``SHADES``, or
+            the row is one too many or too few.
     """
+
+    other: int
+    far: int
+
+
+def made_again(model: Path, data: Path, origin: Origin) -> Again:
+    """Make rows anew from a model, the seed and the condition of the card; return how the data differ from them."""
     with tempfile.TemporaryDirectory() as name:
         again = Path(name) / data.name
         generate(model, again, rows=origin.rows, seed=origin.seed, condition=dict(origin.where))
-        if data.is_dir():
-            return _other_images(data, again)
-        with data.open("rb") as mine, again.open("rb") as theirs:
-            return sum(a != b for a, b in zip_longest(mine, theirs))
+        return _other_images(data, again) if data.is_dir() else _other_rows(data, again)
 
 
-def _other_images(data: Path, again: Path) -> int:
+def _other_rows(data: Path, again: Path) -> Again:
+    other = far = 0
+    with data.open(encoding="utf-8", newline="") as mine, again.open(encoding="utf-8", newline="") as theirs:
+        for a, b in zip_longest(csv.reader(mine), csv.reader(theirs)):
+            if a != b:
+                other += 1
+                far += a is None or b is None or len(a) != len(b) or sum(map(str.__ne__, a, b)) > 1
+    return Again(other, far)
+
+
+def _other_images(data: Path, again: Path) -> Again:
     from PIL import Image
 
     if (data / INDEX).read_bytes() != (again / INDEX).read_bytes():
-        return max(sum(1 for _ in folder.rglob("*.png")) for folder in (data, again))
-    other = 0
+        count = max(sum(1 for _ in folder.rglob("*.png")) for folder in (data, again))
+        return Again(count, count)
+    other = far = 0
     for path in again.rglob("*.png"):
         with Image.open(path) as mine, Image.open(data / path.relative_to(again)) as theirs:
-            other += bool((np.asarray(mine) != np.asarray(theirs)).any())
-    return other
+            apart = np.abs(np.asarray(mine, np.int16) - np.asarray(theirs, np.int16)).max()
+            other, far = other + bool(apart), far + bool(apart > SHADES)
+    return Again(other, far)
 
 
 def check_made_again(model: Path, data: Path, origin: Origin, *, here: bool) -> int:
@@ -315,11 +310,22 @@ def check_made_again(model: Path, data: Path, origin: Origin, *, here: bool) -> 
 
     Args:
         here: They were made in this home: then none may differ. Elsewhere another processor may round a last digit
-            otherwise, so that up to ``ALIKE`` of the rows may.
+            otherwise: ``ALIKE`` of the rows may, each in one cell or by ``SHADES`` of its pixels.
     """
-    other = made_again(model, data, origin)
-    if other > (0 if here else ALIKE * origin.rows):
-        raise _refused(
-            f"{data.name}: {other} of {origin.rows} rows are not what the study's model makes with seed {origin.seed}"
+    found = made_again(model, data, origin)
+    if (found.other if here else found.far) or found.other > ALIKE * origin.rows:
+        raise refused(
+            f"{data.name}: {found.other} of {origin.rows} rows are not what the study's model makes with seed "
+            f"{origin.seed}"
         )
-    return other
+    return found.other
+
+
+def unlike(model: Path, data: Path, origin: Origin) -> int:
+    """Return how many rows another model than the card's does not make; all, where it cannot meet the condition."""
+    from node.learning.errors import ConfigError
+
+    try:
+        return min(made_again(model, data, origin).other, origin.rows)
+    except ConfigError:
+        return origin.rows

@@ -233,23 +233,39 @@ def approve(
     from node.cli.asking import ask
 
     figures = _judged(home, one, plan_of(home, one.study), page, lang)
-    again = _again(home, one) if one.what == DATA else None
+    again = _again(home, one) if one.what == DATA else {"away": _own_form(home, one)}
     salt, value = os.urandom(32), encode(dict(figures))
     committed = {"salt": salt, "value": value, "hash": tagged_hash("commit", salt + value)} if figures else None
     done = ask(home, "release_approve", {**one.args(), "role": role, "ref": ref, "figures": committed})
-    return done | {"figures": figures, "other_rows": again}
+    return done | {"figures": figures} | again
 
 
-def _again(home: Path, one: Candidate) -> int | None:
-    """Return how many rows this region's newest model does not make; None where that is not the one of the card."""
-    from node.made_rows import check_made_again
+def _again(home: Path, one: Candidate) -> dict[str, Any]:
+    """Return ``rows``, ``other_rows`` (how many this region's newest model does not make) and ``same_model``.
+
+    Rows that differ are refused where the model is the one that the card names; another's prove nothing.
+    """
+    from node.made_rows import check_made_again, unlike
     from node.synthetic import model_file
     from node.synthetic_report import made_by
 
+    origin = made_by(one.file)[1]
     with model_file(home, one.study) as path:
-        if _sha256(path).hex() != one.model:
-            return None
-        return check_made_again(path, one.file, made_by(one.file)[1], here=False)
+        same = _sha256(path).hex() == one.model
+        other = check_made_again(path, one.file, origin, here=False) if same else unlike(path, one.file, origin)
+    return {"rows": origin.rows, "other_rows": other, "same_model": same}
+
+
+def _own_form(home: Path, one: Candidate) -> float:
+    """Refuse a model that holds more than this home's export; return how far a weight lies from the own one at most."""
+    import tempfile
+    from node.made_models import check_exported
+    from node.models import export_model
+
+    with tempfile.TemporaryDirectory() as name:
+        own = Path(name) / "model.safetensors"
+        export_model(home, one.study, own)
+        return check_exported(one.file, one.card, own)
 
 
 def offer(home: Path, one: Candidate, to: tuple[str, ...], *, role: str, ref: str | None) -> dict[str, Any]:
@@ -309,6 +325,8 @@ def _lineage(home: Path, one: Candidate) -> tuple[bytes, int]:
             f"the study's newest model in this home, {sha256[:16]}…",
             f"landsting synth generate {one.study[:12]} --rows N -o FILE.csv, or release where that model is held",
         )  # fmt: skip
+    if one.what == MODEL:
+        _own_form(home, one)
     return model_hash(held.vector), held.round
 
 
@@ -323,6 +341,7 @@ def _write(
         "signed": known["signed"], "needed": plan.release["min_approvals"],
         "tests": {name: shown(value) for name, value in sorted(figures.items())}, "lab": plan.lab,
     }  # fmt: skip
+    _at_rest(one, one.file, one.card)
     folder.mkdir(parents=True, exist_ok=True)
     for path in (one.file, one.card):
         target = folder / path.name
@@ -334,8 +353,22 @@ def _write(
             shutil.copytree(path, target)
         else:
             shutil.copyfile(path, target)
+    card = one.card.relative_to(one.file.parent) if one.card.is_relative_to(one.file) else Path(one.card.name)
+    _at_rest(one, folder / one.file.name, folder / card)
     record.write_text(json.dumps(told, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
     return told | {"record": str(record)}
+
+
+def _at_rest(one: Candidate, file: Path, card: Path) -> None:
+    """Refuse files that are no longer the ones that were judged and signed: a copy of such is nobody's release."""
+    from node.synthetic import data_sha256
+
+    found = bytes.fromhex(data_sha256(file)) if one.what == DATA else _sha256(file)
+    if (found, _sha256(card)) != (one.file_sha256, one.card_sha256):
+        raise Refusal(
+            "FILE", f"{file.name} or its card changed while they were let out", "files at rest",
+            "Remove what was written; put the judged files back, and do the same again.",
+        )  # fmt: skip
 
 
 def requests(home: Path, study: str | None = None) -> list[dict[str, Any]]:

@@ -31,8 +31,10 @@ TABLES, IMAGES = ("tabgan", "tabvae"), ("imagegan",)
 MANIFEST = "manifest.toml"  # of a folder of images
 INDEX = "index.csv"
 MOST_ROWS = 10_000_000
+MOST_SEED = 2**53 - 1
 _ORIGIN = re.compile(
-    r"landsting synth, study ([0-9a-f]{64}|none), model ([0-9a-f]{64}), seed (\d+), rows (\d+)(?:, where (\{.*\}))?"
+    r"landsting synth, study ([0-9a-f]{64}|none), model ([0-9a-f]{64}), seed (\d{1,16}), rows (\d{1,8})"
+    r"(?:, where (\{.*\}))?"
 )
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,40}")
 
@@ -72,7 +74,7 @@ class Origin:
             one = cls(study, found[2], int(found[3]), int(found[4]), where)
         except ValueError:
             return None
-        return one if one.text() == text else None
+        return one if one.text() == text and one.seed <= MOST_SEED and 1 <= one.rows <= MOST_ROWS else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from protocol.release import DATA, shown
 if TYPE_CHECKING:
     from node.release import Candidate
 
+ALIKE = 0.01  # share of rows that rounding may make another
 _role = click.option("--role", type=click.Choice(ROLES), default="technical", show_default=True)
 _ref = click.option("--ref", metavar="DIARY", help="Diary number of the decision.")
 
@@ -72,11 +73,18 @@ def _candidate(what: str, file: Path, card: Path | None) -> Candidate:
     return (candidate_data if what == DATA else candidate_model)(file, card)
 
 
-_AGAIN = {
-    True: "made again here from the study's model: the same rows",
-    False: "not made again: this region's newest model is a slightly different one. Which rows were taken of all that "
-    "such a model makes, and in which order, is on the word of the region that made them",
-}
+def _made_again(done: Mapping[str, Any]) -> str:
+    """Say what making the rows again by this region's own model showed."""
+    other, rows = done["other_rows"], done["rows"]
+    if done["same_model"]:
+        return "made again here from the study's model: the same rows"
+    if other <= ALIKE * rows:
+        return f"made again here: {rows - other} of {rows} rows are those that this region's own model makes too"
+    return (
+        f"NOT the rows of this region's own model, which makes {other} of {rows} otherwise: models of a study may "
+        "differ a little. That a model made these rows, and that none is a patient of the region they come from, is on "
+        "that region's word; the gate compares with this region's patients only"
+    )
 
 
 def _words(what: str) -> str:
@@ -158,7 +166,9 @@ def _approve(what: str) -> click.Command:
             return
         _figures(done["figures"])
         if what == DATA:
-            say(_AGAIN[done["other_rows"] is not None])
+            say(_made_again(done))
+        else:
+            say(f"no weight lies farther than {done['away']:.2g} from this region's own newest model")
         if missing := sorted(set(done["roles_needed"]) - set(done["approved_here"])):
             say(f"passed; this region's policy asks for more: landsting {_command(what)} approve … --role {missing[0]}")
             return

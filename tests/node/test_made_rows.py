@@ -6,6 +6,7 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from PIL import Image
 from node.cli.output import Refusal
 from node.learning.data.manifest import load
 from node.learning.data.schema import Schema
-from node.made_rows import check_form, check_made_again, made_again
+from node.made_rows import Again, check_form, check_made_again, made_again
 from node.synthetic import Origin, card_text, data_sha256, generate, index_names, index_row
 from tests.node.learning.synth.made_up import untrained
 
@@ -143,12 +144,52 @@ def test_a_file_with_room_that_nobody_reads_is_not_let_out(made: Path) -> None:
     assert "--seed 3" in refused.value.fix
 
 
+@pytest.mark.attack("R04")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"where": (("ill", "1"), ("note", "Anna 191212121212"))}, id="a condition on no column"),
+        pytest.param({"where": (("ward", "Anna 191212121212"),)}, id="a word outside of the list"),
+        pytest.param({"where": (("ill", "191212121212"),)}, id="another class"),
+        pytest.param({"where": (("age", "40.191212121212..60"),)}, id="digits in a condition"),
+        pytest.param({"where": (("age", "18..100.191212121212"),)}, id="digits behind a condition"),
+        pytest.param({"where": (("age", "0018..100"),)}, id="a zero before"),
+        pytest.param({"where": (("age", "191212121212"),)}, id="a condition outside of the range"),
+        pytest.param({"where": (("smokes", "191212121212"),)}, id="another word for yes"),
+        pytest.param({"where": (("ill", "0"),)}, id="a condition that the rows do not meet"),
+        pytest.param({"where": (("age", "18..19"),)}, id="a range that the rows do not keep to"),
+        pytest.param({"rows": 61}, id="another number of rows"),
+        pytest.param({"rows": 1912121}, id="many rows"),
+    ],
+)
+def test_what_a_card_says_of_seed_rows_and_condition_has_no_room(made: Path, changes: Any) -> None:
+    made.with_suffix(".toml").write_text(
+        card_text(SCHEMA, replace(origin_of(made), **changes), made.name, data_sha256(made))
+    )
+    with pytest.raises(Refusal) as refused:
+        check(made)
+    assert "1912" not in refused.value.text()
+
+
+@pytest.mark.attack("R04")
+@pytest.mark.parametrize("changes", [{"seed": 2**53}, {"seed": int("191212121212" * 40)}, {"rows": 10**8}])
+def test_a_seed_that_no_option_takes_says_nothing_of_an_origin(made: Path, changes: Any) -> None:
+    assert Origin.of_text(replace(origin_of(made), **changes).text()) is None
+
+
+def test_conditions_as_people_state_them_are_taken(made: Path) -> None:
+    model, data = made.with_name("m.safetensors"), made.with_name("w.csv")
+    where = {"age": "18..100", "lab": "0..9.5", "ward": "a", "smokes": "1", "seen": "0..30"}
+    generate(model, data, rows=5, seed=3, condition=where)
+    check(data)
+
+
 # ---------------------------------------------------------------- made again
 
 
 def test_the_same_model_seed_and_condition_make_the_same_rows(made: Path) -> None:
     assert origin_of(made).where == (("ill", "1"),)
-    assert made_again(made.with_name("m.safetensors"), made, origin_of(made)) == 0
+    assert made_again(made.with_name("m.safetensors"), made, origin_of(made)) == Again(0, 0)
 
 
 @pytest.mark.attack("R05")
@@ -164,26 +205,51 @@ def test_the_same_model_seed_and_condition_make_the_same_rows(made: Path) -> Non
 def test_rows_that_were_picked_are_not_what_the_model_makes(made: Path, change: Any, other: int) -> None:
     head, *rows = made.read_bytes().splitlines(keepends=True)
     rebound(made, b"".join([head, *change(rows)]))
-    check(made)  # each row by itself is as a generator writes it
+    if len(change(rows)) == len(rows):
+        check(made)  # each row by itself is as a generator writes it
+    else:
+        with pytest.raises(Refusal, match="another number of rows"):
+            check(made)
 
     model = made.with_name("m.safetensors")
-    assert made_again(model, made, origin_of(made)) == other
+    assert made_again(model, made, origin_of(made)).other == other
     with pytest.raises(Refusal, match=f"{other} of 60 rows are not what the study's model makes with seed 3"):
         check_made_again(model, made, origin_of(made), here=True)
 
 
 def test_elsewhere_a_last_digit_may_be_rounded_otherwise_and_no_more(made: Path) -> None:
-    model, origin = made.with_name("m.safetensors"), origin_of(made)
+    model = made.with_name("m.safetensors")
     many = made.with_name("t.csv")
     generate(model, many, rows=400, seed=3, condition={})
     lines = many.read_bytes().splitlines(keepends=True)
-    rebound(many, b"".join([*lines[:5], lines[6], lines[5], *lines[7:]]))
+
+    def with_rows(*rows: bytes) -> Path:
+        rebound(many, b"".join([*lines[:5], *rows, *lines[5 + len(rows) :]]))
+        return many
+
+    def age(line: bytes, years: bytes) -> bytes:
+        return b",".join([*line.split(b",")[:2], years, *line.split(b",")[3:]])
+
+    with_rows(age(lines[5], b"40"), age(lines[6], b"41"))
     assert check_made_again(model, many, origin_of(many), here=False) == 2  # of 400
     with pytest.raises(Refusal):
         check_made_again(model, many, origin_of(many), here=True)
-    rebound(made, b"".join(made.read_bytes().splitlines(keepends=True)[:-3]))
+    with_rows(*(age(line, b"40") for line in lines[5:15]))
     with pytest.raises(Refusal):
-        check_made_again(model, made, origin, here=False)
+        check_made_again(model, many, origin_of(many), here=False)
+
+
+@pytest.mark.attack("R05")
+def test_a_row_that_is_another_altogether_is_no_rounding(made: Path) -> None:
+    """One patient among four hundred: fewer than processors may differ by, in more than one cell."""
+    model = made.with_name("m.safetensors")
+    many = made.with_name("t.csv")
+    generate(model, many, rows=400, seed=3, condition={})
+    lines = many.read_bytes().splitlines(keepends=True)
+    rebound(many, b"".join([*lines[:5], lines[9], *lines[6:]]))
+    assert made_again(model, many, origin_of(many)) == Again(1, 1)
+    with pytest.raises(Refusal, match="1 of 400 rows"):
+        check_made_again(model, many, origin_of(many), here=False)
 
 
 # ---------------------------------------------------------------- images

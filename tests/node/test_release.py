@@ -188,7 +188,7 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Node:
     found.args = release.candidate_data(made(tmp_path / "in"))
     monkeypatch.setattr(asking, "ask", found)
     monkeypatch.setattr(release, "region_of", lambda _home: "vgr")
-    monkeypatch.setattr(release, "_again", lambda _home, _one: None)
+    monkeypatch.setattr(release, "_again", lambda _home, _one: {"rows": 2, "other_rows": 0, "same_model": True})
     monkeypatch.setattr(release, "_lineage", lambda _home, _one: (model_hash(np.zeros(3, np.float32)), 9))
     judged(monkeypatch, GOOD)
     return found
