@@ -17,7 +17,7 @@ from node.audit.records import hash_only_line, record
 from node.tamper.files import Files
 from protocol.codec import Value
 from protocol.entries import view
-from tests.node.audit_network import Home, Small, edited, rewrite, with_leaves
+from tests.node.audit_network import CODE, SOFTWARE, Home, Small, edited, rewrite, with_leaves
 from tests.node.kept import said
 
 
@@ -106,6 +106,38 @@ def test_of_two_bundles_of_one_log_the_one_that_withholds_nothing_counts(small: 
         other = rewrite(bundles[-1], only_hashes(vgr, hidden), out=tmp_path / name)
         report = verify([*bundles, other], study=small.study)
         assert not {f.code for f in report.findings if f.code == "LS-LEAF-WITHHELD" and f.severity is Severity.MAJOR}
+
+
+@pytest.mark.attack("L43")
+def test_a_start_that_a_courier_made_a_fingerprint_of_leaves_no_broken_lineage(tmp_path: Path) -> None:
+    """After a start of its program a region may begin from another model than it mixed last: it had lost that one."""
+    small = Small()
+    small.begin()
+    vgr = small.homes["vgr"]
+    train: dict[str, Value] = {
+        "round": 1, "base": bytes(32), "delta": None, "settings_sha256": bytes(32),
+        "code_sha256": CODE, "steps": 1, "norm_bucket": 0, "dp": None,
+    }  # fmt: skip
+    small.session("vgr", 0)
+    used = [{"session": small.sid("vgr", 0), "sum": small.sums["vgr", 0]}]
+    mix = {
+        "round": 0,
+        "in": used,
+        "missing": [],
+        "weights": {"vgr": 1},
+        "den": 1,
+        "own": None,
+        "model": bytes(31) + b"1",
+    }
+    start = {"software": SOFTWARE, "config_sha256": bytes(32), "clean": False, "heard": [], "alone": False}
+    small.add("vgr", "round.mix", mix)  # type: ignore[arg-type]
+    small.add("vgr", "node.start", start, study=False)  # type: ignore[arg-type]
+    seq = len(vgr.leaves) - 1
+    small.add("vgr", "round.train", train)
+    bundles = small.export_all(tmp_path)
+    assert ("LS-LINEAGE", "vgr") not in said(verify(bundles, study=small.study))
+    rewrite(bundles[-1], only_hashes(vgr, {seq}))
+    assert ("LS-LINEAGE", "vgr") not in said(verify(bundles, study=small.study))
 
 
 # ---------------------------------------------------------------- agreement without signatures

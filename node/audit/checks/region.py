@@ -97,10 +97,15 @@ class RegionCheck:
                 before = None
             elif told.kind == "round.train":
                 restarted = before is not None and any(before.seq < seq < told.seq for seq in starts)
-                if before is not None and not restarted:
+                if before is not None and not restarted and not self._hides(before.seq, told.seq):
                     self._apply("LS-LINEAGE", [before, told])
                 elif before is None and told.body["round"] == self._check.plan.first_round:
                     self._apply("LS-LINEAGE", [told])
+
+    def _hides(self, first: int, last: int) -> bool:
+        """Whether somebody else may have hidden an entry between two: a start of the program would explain both."""
+        by_others = self._log.unsigned is not None and self._log.withheld
+        return bool(by_others) and any(self._log.raw.leaves[seq] is None for seq in range(first + 1, last))
 
     # ------------------------------------------------------------ what the log lacks
 
