@@ -26,7 +26,7 @@ from node.cli.root import common, home_option
     show_default=True,
     help="Why: a broken disk, a node that went on from an old backup, or entries that are lost.",
 )
-@click.option("--without", multiple=True, metavar="REGION", help="Do not wait for this region's answer before that.")
+@click.option("--without", multiple=True, metavar="REGION", help="Do not wait for this region's answer.")
 @common
 def restore(home: Path, wait_s: float, new_epoch: bool, reason: str, without: tuple[str, ...], as_json: bool) -> None:
     """Bring back what was lost when a home was put back to an earlier state.

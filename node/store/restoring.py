@@ -2,8 +2,8 @@
 
 Rules kept here, and nowhere else:
   * entries come back only if they lead from what is here to a head that this region has signed;
-  * where they reach the largest head that anybody can prove, they are appended with one ``log.recover`` behind them,
-    in one transaction, and the log goes on;
+  * where every region has answered (or the operator does not wait for it) and they reach the largest head that anybody
+    can prove, they are appended with one ``log.recover`` behind them, in one transaction, and the log goes on;
   * where they do not, the log goes on only in a new epoch, and only if the operator says so: its first entry names
     the largest head that is proven. What came back is the end of the log before it.
 
@@ -141,17 +141,17 @@ def restore(
 
     Args:
         anew: Where it does not come back: begin the log anew, for this reason, a word of ``EPOCH_REASONS``.
-        without: Regions whose answer is not waited for before that.
+        without: Regions whose answer is not waited for.
 
     Raises:
         ConfigError, BusyError: The home cannot be taken.
         StoreError: The log is damaged, or what the neighbours hold does not reach the largest head that is proven.
-        Refused: It cannot be begun anew as long as somebody has not answered.
+        Refused: Somebody has not answered.
     """
     with Region.open(path, role="node", wait_s=COMMANDS_S, recovering=True) as region:
         waking = region.peer.waking
         waking.found_head(region.store.head())
-        _ask(region, wait_s, bind)
+        _ask(region, wait_s, bind, without)
         silent = sorted(set(region.peer.membership.names) - {region.peer.me} - waking.answered - set(without))
         if waking.larger is None and silent:
             raise Refused(
@@ -163,6 +163,12 @@ def restore(
             region.settle_here()
             return None
         found = waking.complete()
+        if found is not None and silent:
+            raise Refused(
+                "QUIET", f"{', '.join(silent)} has not answered, and may hold more than the {len(found[0])} entries"
+                " that came back: what this region has said to it alone", "the answer of every region, or --without"
+                " NAME for each that is not waited for", "start their nodes and try again",
+            )  # fmt: skip
         if found is not None:
             done = _append(region, *found)
             region.settle_here()
@@ -272,8 +278,8 @@ def _payloads(region: Region, items: list[Item]) -> tuple[tuple[tuple[bytes, byt
     return tuple(sorted(kept.items())), len(missing)
 
 
-def _ask(region: Region, wait_s: float, bind: str | None) -> None:
-    """Run a node that only asks: until the copies are complete, or all have answered and no more comes, or so long."""
+def _ask(region: Region, wait_s: float, bind: str | None, without: Collection[str]) -> None:
+    """Run a node that only asks: until all have answered and the copies are complete or no more comes, or so long."""
     peer = region.peer
     waking, end = peer.waking, time.monotonic() + wait_s
     complete, grown, reached = 0.0, time.monotonic(), waking.reached
@@ -283,9 +289,9 @@ def _ask(region: Region, wait_s: float, bind: str | None) -> None:
         now = time.monotonic()
         if waking.reached != reached:
             grown, reached = now, waking.reached
-        others = {name for name in peer.membership.names if name != peer.me}
-        is_all = waking.answered >= others and (waking.larger is None or now > grown + STILL_S)
-        if not complete and (is_all or waking.complete() is not None):
+        others = {name for name in peer.membership.names if name != peer.me and name not in without}
+        is_still = waking.larger is None or now > grown + STILL_S
+        if not complete and waking.answered >= others and (is_still or waking.complete() is not None):
             complete = now
         return now > end or bool(complete and now > complete + SETTLE_S)
 

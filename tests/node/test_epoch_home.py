@@ -14,12 +14,14 @@ from click.testing import CliRunner
 from crypto.merkle import leaf_hash
 from crypto.note import Checkpoint
 from gossip.effects import Commit, Deposit
+from gossip.step import Step
 from node.audit import verify
 from node.cli.log_export import export_bundle
 from node.cli.root import cli
-from node.errors import StoreError
+from node.errors import Refused, StoreError
 from node.home import Home
 from node.region import Region
+from node.store import restoring
 from node.store.restoring import Survey, restore
 from node.store.storage import Store, StoreReader
 from node.store.vault import Vault
@@ -38,6 +40,12 @@ def home(tmp_path: Path) -> Path:
         for _ in range(4):
             region.ask("export", {})
     return path
+
+
+def list_of(path: Path) -> list[bytes]:
+    """The entries of a home's log."""
+    with StoreReader(Home.open(path)) as reader:
+        return list(reader.leaves())
 
 
 def begin_anew(path: Path, previous: Previous | None = None) -> list[bytes]:
@@ -177,6 +185,33 @@ def test_restore_says_how_far_the_copies_reach_and_whether_waiting_can_help() ->
 def test_nothing_is_begun_anew_where_nobody_knows_of_more(home: Path) -> None:
     assert restore(home, wait_s=1.0, anew="lost") is None
     assert Home.open(home).epoch == 1
+
+
+@pytest.mark.attack("L13")
+def test_what_came_back_is_not_gone_on_with_before_everybody_has_answered(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has not answered may hold what was said to it alone: behind it, the log would be a second history."""
+    opened = Home.open(home)
+    with StoreReader(opened) as reader:
+        log = opened.log(list(reader.leaves()))
+    log.add("audit.export", decode_entry(list_of(home)[-1]).body, study=None, now_ms=log.last_ms)
+    lost = log.pending_leaves[0]
+
+    def halland_alone_answers(region: Region, *_: object) -> None:
+        peer = region.peer
+        monkeypatch.setattr(type(peer.membership), "names", property(lambda _: ("halland", "skane", "vgr")))
+        peer.waking.answered = {"halland"}
+        peer.waking.shown(Step(peer.log, peer.mailbox, 0), log.signed()[0], log.size)
+        peer.waking.recovered("halland", peer.log.size, [(lost.leaf, lost.hash)])
+
+    monkeypatch.setattr(restoring, "_ask", halland_alone_answers)
+    with pytest.raises(Refused, match="skane has not answered"):
+        restore(home, wait_s=1.0)
+    assert len(list_of(home)) == 5
+    done = restore(home, wait_s=1.0, without=["skane"])
+    assert done is not None
+    assert (done.before, done.after, done.sources) == (5, 6, {"halland": 6})
 
 
 def stop(*_: object) -> None:
