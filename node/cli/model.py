@@ -112,7 +112,8 @@ def report(
     not shown; what is undefined says why.
     """
     from node.judging import judge
-    from node.learning.report import page, text
+    from node.learning.report import text
+    from node.learning.report_page import page
 
     whole = study_id(home, study)
     found, schema = judge(home, whole, test=test, pooled=pooled)

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from node.learning import ConfigError
 from node.learning.baselines import own_totals
@@ -16,9 +18,11 @@ from node.learning.data.rows import Rows
 from node.learning.data.table import read
 from node.learning.evaluate import Model, read_model
 from node.learning.metrics import Counts
-from node.learning.report import page, report, text
+from node.learning.report import report, text
+from node.learning.report_page import page
 from node.learning.report_plots import survived
 from node.learning.stages import columns_of
+from node.learning.subgroups import Part, merged
 from node.learning.trainer import Agreed, Trainer
 
 COLUMNS = [
@@ -59,16 +63,34 @@ def model(tmp_path: Path) -> Model:
     return read_model(tmp_path / "m.safetensors")
 
 
-def test_a_group_of_few_shows_no_count_and_no_figure(model: Model, tmp_path: Path) -> None:
+def test_a_group_of_few_is_put_together_with_another(model: Model, tmp_path: Path) -> None:
     found = report(model, rows_of(table(tmp_path / "test", 200, 2)))
 
     groups = {(one["column"], one["group"]): one for one in found["subgroups"]}
-    assert groups["sex", "x"]["rows"] is None
-    assert groups["sex", "x"]["auroc"] is None
-    assert groups["sex", "f"]["rows"] > 60
-    assert groups["sex", "f"]["auroc"] > 0.6
+    (few,) = (one for (column, name), one in groups.items() if column == "sex" and "x" in name)
+    assert few["group"] in ("f or x", "m or x")
+    assert few["rows"] > 60
+    assert few["auroc"] > 0.6
     assert groups["age", "20 to 40"]["rows"] is not None
     assert ("sex", "other") not in groups  # nobody
+    for column in ("age", "sex"):
+        assert sum(one["rows"] for (of, _), one in groups.items() if of == column) == 200
+
+
+@given(sizes=st.lists(st.integers(0, 30), min_size=1, max_size=8), rest=st.integers(0, 15), ordered=st.booleans())
+def test_no_group_is_small_or_follows_from_the_others(sizes: list[int], rest: int, ordered: bool) -> None:
+    number = np.repeat(np.arange(len(sizes) + 1), [*sizes, rest])
+    parts = [Part((f"{i} to {i + 1}",), number == i, (i, i) if ordered else None) for i in range(len(sizes))]
+    left = merged([*parts, Part(("none of these",), number == len(sizes))])
+
+    assert len(left) <= 1 or min(map(len, left)) >= 10
+    assert sum(map(len, left)) == len(number)
+    assert len({name for part in left for name in part.names}) == sum(len(part.names) for part in left)
+    for part in left:
+        bands = [int(name.split()[0]) for name in part.names if name[0].isdigit()]
+        if ordered and bands:  # nothing between them belongs to another
+            between = set(range(min(bands), max(bands) + 1)) - set(bands)
+            assert all(sizes[i] == 0 for i in between)
 
 
 def test_small_cells_of_the_confusion_table_are_not_shown(model: Model, tmp_path: Path) -> None:
@@ -95,7 +117,7 @@ def test_the_page_stands_alone_and_escapes_what_it_is_given(model: Model, tmp_pa
     assert "Calibration of ill = 1" in html
     assert html.count("<th>guessed") == 2
     assert "&lt;model&gt;" in html
-    assert "http" not in html
+    assert "://" not in html
 
 
 def test_regions_that_score_together_get_the_figures_of_all_their_validation_rows(tmp_path: Path) -> None:
