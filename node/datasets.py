@@ -22,6 +22,7 @@ from node.learning.data.check import Rules, inspect
 from node.learning.data.findings import Finding
 from node.learning.data.fingerprint import KEY_BYTES, SALT_BYTES
 from node.learning.data.manifest import Manifest, parse, to_toml
+from node.learning.data.reading import OPTED_OUT, listed_patients
 from node.learning.data.sheet import Sheet
 from node.learning.errors import GateError
 from node.learning.files import file_bytes
@@ -61,10 +62,19 @@ class Datasets:
         home: The home's folder.
         k_blocks: The region's policy lets small groups block training as well.
         record: Puts a sheet into the update log, before it is bound: body of ``data.sheet``, salt, root.
+        progress: Told how many rows have been read, again and again.
     """
 
-    def __init__(self, home: Path, *, k_blocks: bool = False, record: Record | None = None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        k_blocks: bool = False,
+        record: Record | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
         self._home, self._folder, self._k_blocks, self._record = home, home / "data", k_blocks, record
+        self._progress = progress
 
     # ---------------------------------------------------------------- what there is
 
@@ -119,7 +129,8 @@ class Datasets:
         """
         bound = self.get(name)
         rules = self._rules(self._private(name).get("overrides", {}), knots, reference)
-        return replace(inspect(bound.manifest, self._folder, rules), version=max(1, bound.version))
+        sheet = inspect(bound.manifest, self._folder, rules, self._progress)
+        return replace(sheet, version=max(1, bound.version))
 
     # ---------------------------------------------------------------- changes
 
@@ -147,6 +158,11 @@ class Datasets:
             one.pop("sha256", None)
         if old != raw:
             raise _taken(manifest.id, old["file"][0]["path"])
+        if overrides and dict(overrides) != self._private(manifest.id).get("overrides", {}):
+            raise ConfigError(
+                f"'{manifest.id}' is bound already, without this decision", "a new version of its sheet",
+                f"landsting data update {manifest.id} --override … --ref DIARY", code="DATA",
+            )  # fmt: skip
         try:
             return self.inspect(manifest.id)  # the same data again
         except GateError as error:
@@ -176,11 +192,15 @@ class Datasets:
             one.pop("sha256", None)
         return self._bind(raw, overrides, self._private(name).get("knots", {}), bound.version)
 
-    def exclude(self, name: str, patients: Path) -> Sheet:
+    def exclude(self, name: str, patients: Path, *, readmit: bool = False) -> Sheet:
         """Leave out the patients of a file, one id a line, from now on; the next version.
 
+        Args:
+            readmit: Somebody who was left out may be read again.
+
         Raises:
-            ConfigError: There is no such data set, or the file cannot be read.
+            ConfigError: There is no such data set, the file cannot be read or is empty, or somebody who was left out
+                would be read again.
         """
         bound = self.get(name)
         raw = tomllib.loads(bound.path.read_text(encoding="utf-8"))
@@ -189,22 +209,49 @@ class Datasets:
                 f"'{name}' has no patient column", "one, to know whose rows to leave out",
                 f"landsting data update {name} --schema FILE.toml, with `patient`", code="DATA",
             )  # fmt: skip
-        raw["opt_out"] = str(patients.resolve())
-        return self._bind(raw, self._private(name).get("overrides", {}), {}, bound.version)
+        before, raw["opt_out"] = raw.get("opt_out"), str(patients.resolve())
+        new = listed_patients(patients)
+        if not new:
+            raise ConfigError(f"{patients.name} holds no patient", "one id a line", "Correct the file.", code="DATA")
+        fewest = 0
+        if before is not None and not readmit:
+            fewest = opted_out(self.sheet(name)["left_out"]) if bound.version else 0
+            former = listed_patients(Path(before)) if Path(before).is_file() else frozenset()
+            if back := former - new:
+                raise _again(f"{len(back)} of {len(former)} patients on the former list are not on {patients.name}")
+        return self._bind(
+            raw, self._private(name).get("overrides", {}), {}, bound.version,
+            fewest_out=fewest, is_new=before != raw["opt_out"],
+        )  # fmt: skip
 
     # ---------------------------------------------------------------- inside
 
     def _bind(
-        self, raw: dict[str, Any], overrides: Mapping[str, str], knots: Mapping[str, Sequence[float]], before: int
+        self,
+        raw: dict[str, Any],
+        overrides: Mapping[str, str],
+        knots: Mapping[str, Sequence[float]],
+        before: int,
+        *,
+        fewest_out: int = 0,
+        is_new: bool = False,
     ) -> Sheet:
+        """Check what a manifest names, and bind it as the version after ``before`` if nothing blocks.
+
+        Args:
+            fewest_out: Rows of patients who opted out that must still be left out.
+            is_new: Bind a version that is as the one before, too.
+        """
         name = raw["id"]
         manifest = parse(to_toml(raw), self._folder / f"{name}.toml")
         key = self._key() or secrets.token_bytes(KEY_BYTES)  # written once something is bound
         rules = Rules(key, self._k_blocks, overrides, knots)
-        sheet = replace(inspect(manifest, self._folder, rules), version=before + 1)
+        sheet = replace(inspect(manifest, self._folder, rules, self._progress), version=before + 1)
         if not sheet.passed:
             return sheet
-        if before and {**self.sheet(name, before), "version": sheet.version} == json.loads(sheet.text()):
+        if (back := fewest_out - opted_out(sheet.left_out)) > 0:
+            raise _again(f"{back} row{'s that were' if back > 1 else ' that was'} left out would be read again")
+        if before and not is_new and {**self.sheet(name, before), "version": sheet.version} == json.loads(sheet.text()):
             raise ConfigError(f"'{name}' is as it was", "a new extract, or new opt-outs", "Nothing to do.", code="DATA")
         for file in raw["file"]:
             file["sha256"] = sheet.files[file["path"]]
@@ -301,6 +348,18 @@ def first_error(sheet: Sheet) -> GateError:
         more = f"; and {len(blocking) - 4} more" if len(blocking) > 4 else ""
         return GateError(f"{error.found} (also: {others}{more})", error.expected, error.fix)
     return error
+
+
+def opted_out(left_out: Sequence[str]) -> int:
+    """Return how many rows a sheet left out because their patients opted out."""
+    return sum(int(words.split()[0]) for words in left_out if words.endswith(OPTED_OUT))
+
+
+def _again(found: str) -> ConfigError:
+    return ConfigError(
+        found, "everybody who opted out so far",
+        "Add them to the file; or, where they take part again: --readmit", code="DATA",
+    )  # fmt: skip
 
 
 def _taken(name: str, path: str) -> ConfigError:

@@ -21,6 +21,7 @@ A file that is not there is the policy of the defaults above.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ from typing import Any
 
 from node.errors import ConfigError, Refused
 from protocol.plan import Plan
+from protocol.plan_form import PURPOSES
 
 NAME = "policy.toml"
 ROLES = ("technical", "controller", "dpo")
@@ -98,11 +100,14 @@ class Policy:
         if anonymity not in ("show", "block"):
             raise _wrong("anonymity of another form", '"show" or "block"')
         device = raw.get("device", "cpu")
-        if not isinstance(device, str) or not (device in ("auto", "cpu") or device.startswith("cuda:")):
+        if not isinstance(device, str) or not re.fullmatch(r"auto|cpu|cuda:\d+", device):
             raise _wrong("device of another form", '"auto", "cpu" or "cuda:0"')
         data = raw.get("data")
         if data is not None and not isinstance(data, dict):
             raise _wrong("data of another form", '[data] with lines such as heart = ["research"]')
+        for name in data or ():
+            if unknown := sorted(set(_texts(data or {}, name, ())) - set(PURPOSES)):
+                raise _wrong(f"purpose {unknown[0]!r} of data set {name}", f"one of {', '.join(PURPOSES)}")
         return cls(
             proposers=_texts(raw, "proposers", ("*",)),
             tasks=_texts(raw, "tasks", ("*",)),

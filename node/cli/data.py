@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from node.cli.data_bound import bound_to, datasets, fitting, manifest_of, manifests
 from node.cli.data_files import example, init, scrub
-from node.cli.data_words import MANIFEST, done, facts, in_words, write_report
+from node.cli.data_words import MANIFEST, done, facts, in_words, unstated, write_report
 from node.cli.output import Refusal, emit, say, table
 from node.cli.root import common, home_option
 
 if TYPE_CHECKING:
-    from node.datasets import Datasets
     from node.learning.data.sheet import Sheet
     from protocol.plan import Plan
+
+
+__all__ = ["bind", "bound_to", "data", "datasets", "decisions", "fitting", "manifest_of", "manifests"]
 
 
 @click.group(epilog=MANIFEST)
@@ -76,6 +78,8 @@ def add(
         say(f"bound as '{sheet.id}', which is synthetic; a plan may name it beside real rows:")
         say(f"  landsting study new … --set synthetic={next(iter(sheet.files.values()))}")
     else:
+        if lacking := unstated(datasets(home).get(sheet.id).manifest):
+            say(f"the manifest states no {', '.join(lacking)}: the annex will say so")
         say(f"bound as '{sheet.id}'; accept a study on it with:")
         say(f"  landsting study accept ID --home {home} --data {sheet.id}")
 
@@ -143,12 +147,20 @@ def update(
     type=click.Path(dir_okay=False, path_type=Path),
     help="Everybody who opted out so far, one patient id a line; the file stays where it is.",
 )
+@click.option("--readmit", is_flag=True, help="Somebody who was left out takes part again, and is read again.")
 @home_option
 @_report
 @common
-def exclude(name: str, patients: Path, home: Path, report: Path | None, as_json: bool) -> None:
+def exclude(name: str, patients: Path, readmit: bool, home: Path, report: Path | None, as_json: bool) -> None:
     """Leave out patients of NAME from now on. Makes a new version of its sheet."""
-    done([datasets(home).exclude(name, patients)], report, as_json)
+    from node.datasets import opted_out
+    from node.learning.data.reading import listed_patients
+
+    sheet = datasets(home).exclude(name, patients, readmit=readmit)
+    done([sheet], report, as_json)
+    if not as_json and not opted_out(sheet.left_out):
+        ids = len(listed_patients(patients))
+        say(f"none of the {ids} ids in {patients.name} is a patient of '{name}': are they as in its patient column?")
 
 
 @data.command()
@@ -166,9 +178,24 @@ def check(home: Path, study: str | None, report: Path | None, as_json: bool) -> 
     With --study a column that is unlike the sum of all regions' (PSI over .25) is noted: another unit, another
     method, other patients. The study needs scaling=quantile, which opens histograms.
     """
+    from node.learning.errors import GateError
+
     store = datasets(home)
     if study is None:
-        done([store.inspect(one.name) for one in store.all()], report, as_json)
+        sheets, changed = [], dict[str, GateError]()
+        for one in store.all():
+            try:
+                sheets.append(store.inspect(one.name))
+            except GateError as error:
+                changed[one.name] = error
+        for one_name, why in changed.items() if not as_json else ():
+            say(f"{one_name}: {why.found}")
+        if changed and as_json:
+            raise next(iter(changed.values()))
+        if sheets or not changed:
+            done(sheets, report, as_json)
+        if changed:
+            raise next(iter(changed.values()))
         return
     from node.shared_statistics import inner_knots, opened
 
@@ -185,13 +212,6 @@ def plan_of_study(home: Path, study: str) -> Plan:
 
     whole = study_id(home, study)
     return Plan.decode(bytes.fromhex(ask(home, "study", {"study": bytes.fromhex(whole)})["plan"]))
-
-
-def bound_to(home: Path, study: bytes) -> str | None:
-    """Return the data set that a study was accepted with here; None where it was with none, or not yet."""
-    path = home / "studies" / f"{study.hex()}.json"
-    name = json.loads(path.read_text(encoding="utf-8")).get("data") if path.is_file() else None
-    return None if name is None else str(name)
 
 
 @data.command()
@@ -224,6 +244,7 @@ def show(name: str, home: Path, version: int | None, report: Path | None, as_jso
 @common
 def list_(home: Path, as_json: bool) -> None:
     """List what is bound, without reading the data."""
+    store = datasets(home)
     rows = [
         {
             "name": one.name,
@@ -233,31 +254,19 @@ def list_(home: Path, as_json: bool) -> None:
             "version": one.version,
             "purposes": list(one.manifest.purposes),
             "synthetic": one.manifest.synthetic,
+            "rows": store.sheet(one.name)["rows"] if one.version else None,
         }
-        for one in datasets(home).all()
+        for one in store.all()
     ]
     if as_json:
         emit({"data": rows})
         return
-    kind = {True: "synthetic", False: "real"}
-    lines = [(r["name"], r["version"], kind[bool(r["synthetic"])], str(r["schema"])[:16], r["file"]) for r in rows]
-    say(table(lines, ["name", "version", "rows", "schema", "file"]) if rows else "No data is bound.")
-
-
-def datasets(home: Path) -> Datasets:
-    """Return what a home has bound; small groups block if its policy says ``anonymity = "block"``."""
-    from node.cli.asking import ask
-    from node.datasets import Datasets
-    from node.home import Home
-    from node.policy import Policy
-
-    path = Home.open(home).path
-
-    def record(body: dict[str, Any], salt: bytes, root: bytes) -> None:
-        opening = {"field": "fingerprint", "salt": salt, "value": root}
-        ask(home, "record", {"kind": "data.sheet", "body": body, "study": None, "openings": [opening]})
-
-    return Datasets(path, k_blocks=Policy.load(path).anonymity == "block", record=record)
+    kind = {True: "nobody: synthetic", False: "real patients"}
+    lines = [
+        (r["name"], r["version"], r["rows"] or "", kind[bool(r["synthetic"])], str(r["schema"])[:16], r["file"])
+        for r in rows
+    ]
+    say(table(lines, ["name", "version", "rows", "of", "schema", "file"], right=[2]) if rows else "No data is bound.")
 
 
 def decisions(overrides: tuple[str, ...], ref: str | None) -> dict[str, str]:
@@ -277,70 +286,16 @@ def decisions(overrides: tuple[str, ...], ref: str | None) -> dict[str, str]:
         raise Refusal(
             "USAGE", "--ref is no diary number", "letters, digits and ./:-, at most 40", "for example RS-2026-117"
         )
+    refuse_personal(ref)
     return dict.fromkeys(overrides, ref or "")
 
 
-def manifests(home: Path) -> list[Path]:
-    """Return the manifests bound in a home, by name."""
-    return [one.path for one in datasets(home).all()]
+def refuse_personal(ref: str | None) -> None:
+    """Refuse a diary number that is a person's number: it would stand in log, annex and audit for good."""
+    from node.learning.data.identifiers import holds_personal_number
 
-
-def fitting(home: Path, name: str | None, schema: bytes, purpose: str | None = None) -> str:
-    """Return the data set to accept a study with: the one named, or the only one of the plan's schema; read again.
-
-    Raises:
-        Refusal: None or several fit, the named one has another schema, or its manifest does not allow the purpose.
-        ConfigError, GateError: Its files have changed or are not what they should be.
-    """
-    from node.datasets import first_error
-
-    store = datasets(home)
-    names = [name] if name is not None else [
-        one.name for one in store.all() if one.manifest.schema_().hash == schema and not one.manifest.synthetic
-    ]  # fmt: skip
-    if len(names) != 1:
-        raise Refusal(
-            "DATA",
-            f"{len(names) or 'no'} bound data set{'s' if names else ''} with the plan's schema",
-            f"the name of one: --data {' or '.join(names)}" if names else "one",
-            f"type the same again with --data {names[0]}" if names else _which_columns(store, home),
-        )
-    if store.get(names[0]).manifest.synthetic:
-        raise Refusal(
-            "DATA", f"'{names[0]}' is synthetic", "real rows; the plan may name synthetic ones beside them",
-            f"landsting study accept ID --home {home} --data NAME, of real data",
-        )  # fmt: skip
-    mine = store.get(names[0]).manifest.schema_().hash
-    if mine != schema:
-        raise Refusal(
-            "DATA",
-            f"'{names[0]}' has another schema than the plan ({mine.hex()[:16]}, not {schema.hex()[:16]})",
-            "the same columns, kinds, units, ranges and categories in every region",
-            _which_columns(store, home, names[0]),
-        )
-    allowed = store.get(names[0]).manifest.purposes
-    if purpose is not None and purpose not in allowed:
-        raise Refusal(
-            "DATA",
-            f"the study is for {purpose}, and '{names[0]}' may be used for {', '.join(allowed)}",
-            "a purpose of the manifest",
-            f"landsting study reject ID --home {home} --reason purpose",
-        )
-    sheet = store.inspect(names[0])
-    if not sheet.passed:
-        raise first_error(sheet)
-    return names[0]
-
-
-def _which_columns(store: Datasets, home: Path, name: str | None = None) -> str:
-    """Return what to type where a plan has another schema than what is bound, or than anything that is."""
-    bound = [one.name for one in store.all()]
-    if not bound:
-        return f"landsting data add FILE.csv --home {home} --schema FILE.toml"
-    return (
-        "ask the proposer for PLAN.columns.toml, which says in which columns: "
-        f"landsting data compare {name or bound[0]} PLAN.columns.toml --home {home}"
-    )
+    if ref is not None and holds_personal_number(ref.strip()):
+        raise Refusal("USAGE", "--ref looks like a personal number", "a diary number", "for example RS-2026-117")
 
 
 @data.command()
@@ -364,15 +319,6 @@ def compare(name: str, other: Path, home: Path, as_json: bool) -> int:
         if not found:
             say("the schemas are the same")
     return 1 if found else 0
-
-
-def manifest_of(home: Path, name: str) -> Path:
-    """Return the manifest of a bound data set.
-
-    Raises:
-        ConfigError: There is none of that name.
-    """
-    return datasets(home).get(name).path
 
 
 for _command in (init, scrub, example):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from node.cli.output import Refusal, emit, say
 
 if TYPE_CHECKING:
+    from node.learning.data.manifest import Manifest
     from node.learning.data.sheet import Sheet
 
 
@@ -123,6 +126,23 @@ def _say(found: list[dict[str, Any]], as_json: bool) -> None:
             say(f"  left out: {words}")
         for line in brief(one["findings"]):
             say(f"  {line}")
+
+
+def unstated(manifest: Manifest) -> list[str]:
+    """Return what a data protection officer reads in the annex and a manifest does not say."""
+    return [key for key in ("owner", "legal_basis", "approval") if not getattr(manifest, key)]
+
+
+def rows_read() -> Callable[[int], None] | None:
+    """Return what shows on a terminal how far a table is read; None where nobody looks."""
+    if not sys.stderr.isatty():
+        return None
+
+    def show(rows: int) -> None:
+        sys.stderr.write(f"{rows} rows read\r")  # what is said next begins at the line's start, and is longer
+        sys.stderr.flush()
+
+    return show
 
 
 MANY = 3  # notes of one check from which on they share a line

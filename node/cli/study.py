@@ -149,13 +149,14 @@ def accept(
     plan is accepted. A proposal that is named in full and still on its way is waited for.
     """
     from node.budget import check_budget
-    from node.cli.data import datasets, fitting, manifest_of
+    from node.cli.data import datasets, fitting, manifest_of, refuse_personal
     from node.draft import check_facts
     from node.learning.describe import NO_SCHEMA
     from node.policy import Policy
     from node.training import first_model
     from protocol.plan import Plan
 
+    refuse_personal(ref)
     whole = study_id(home, study, patience_s=ARRIVAL_S)
     args: dict[str, Any] = {"study": bytes.fromhex(whole), "role": role, "ref": ref}
     known = ask(home, "study", {"study": bytes.fromhex(whole)})
@@ -191,8 +192,10 @@ def accept(
 @common
 def reject(study: str, home: Path, reason: str, role: str, ref: str | None, words: str | None, as_json: bool) -> None:
     """Reject a study. That ends the proposal for everybody; a changed plan is a new study."""
+    from node.cli.data import refuse_personal
     from node.home import Home
 
+    refuse_personal(ref)
     whole = study_id(home, study)
     result = ask(home, "reject", {"study": bytes.fromhex(whole), "reason": reason, "role": role, "ref": ref})
     if words:

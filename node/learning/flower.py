@@ -121,4 +121,4 @@ def _triple(method: str, given: Any, first: str) -> tuple[Any, Any]:
 
 
 def _form(found: str, expected: str) -> ConfigError:
-    return ConfigError(found, expected, "Write it as Flower's NumPyClient has it.", code="WORKER")
+    return ConfigError(found, expected, "Write it as Flower's NumPyClient has it.", code="CODE")

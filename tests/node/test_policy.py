@@ -57,6 +57,8 @@ def test_no_file_is_the_policy_of_the_defaults(tmp_path: Path) -> None:
     ("text", "words"),
     [
         pytest.param("proposer = []", "unknown key 'proposer'; expected 'proposers', perhaps", id="unknown key"),
+        pytest.param('device = "cuda:x"', '"auto", "cpu" or "cuda:0"', id="no such device"),
+        pytest.param('[data]\nheart = ["reserch"]', "purpose 'reserch' of data set heart", id="unknown purpose"),
         pytest.param('roles = ["boss"]', "one or more of technical, controller, dpo", id="unknown role"),
         pytest.param("roles = []", "one or more of", id="nobody accepts"),
         pytest.param('eps_max = "much"', "eps_max is no number above 0", id="epsilon"),

@@ -6,7 +6,7 @@ t are computed and shown, and block only where the region's policy says so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,8 +76,13 @@ def check(manifest: Manifest, folder: Path, rules: Rules | None = None) -> Sheet
     return sheet
 
 
-def inspect(manifest: Manifest, folder: Path, rules: Rules | None = None) -> Sheet:
+def inspect(
+    manifest: Manifest, folder: Path, rules: Rules | None = None, progress: Callable[[int], None] | None = None
+) -> Sheet:
     """Return the data sheet, also of data that a check blocks.
+
+    Args:
+        progress: Told after each chunk how many rows have been read.
 
     Raises:
         ConfigError: A file is missing.
@@ -88,11 +93,16 @@ def inspect(manifest: Manifest, folder: Path, rules: Rules | None = None) -> She
     names = [column.name for column in manifest.column]
     looked, hashes = Identifiers(manifest), RowHashes(names, rules.key or bytes(KEY_BYTES))
     pictures = ImageChecks(schema)
+    so_far = 0
 
     def watch(chunk: Chunk, patients: Sequence[str]) -> None:
         looked.take(chunk, patients)
         hashes.take(chunk, patients)
         pictures.owners(chunk, patients)
+        nonlocal so_far
+        so_far += len(chunk)
+        if progress is not None:
+            progress(so_far)
 
     try:
         reading = read_all(manifest, folder, watch=watch, look=pictures.look, keep=True)
@@ -100,7 +110,7 @@ def inspect(manifest: Manifest, folder: Path, rules: Rules | None = None) -> She
         check_unchanged(manifest, folder)  # the better reason, if it is one
         return _unreadable(manifest, schema, error)
     if path := changed(manifest, reading.hashes):
-        raise has_changed(path)
+        raise has_changed(path, manifest.id)
     found = [
         *reading.structural,
         *_rows(reading),

@@ -26,6 +26,7 @@ from node.learning.errors import ConfigError, GateError
 from node.learning.files import file_bytes
 from node.learning.hashing import json_hash
 
+OPTED_OUT = "of patients who opted out"
 Watch = Callable[[Chunk, Sequence[str]], None]
 
 
@@ -174,8 +175,8 @@ class _Pass:
                 ("of other hospitals", lambda chunk, _: [cell.strip() in only for cell in chunk.cells[column]])
             )
         if manifest.opt_out is not None:
-            gone = _patients(self.folder / manifest.opt_out)
-            rules.append(("of patients who opted out", lambda _, patients: [one not in gone for one in patients]))
+            gone = listed_patients(self.folder / manifest.opt_out)
+            rules.append((OPTED_OUT, lambda _, patients: [one not in gone for one in patients]))
         if manifest.complete:
             rules.append(("that are not complete", lambda chunk, _: self._complete(chunk)))
         return rules
@@ -244,7 +245,7 @@ def _unnamed(words: str, cell: str) -> str:
     return words
 
 
-def _patients(path: Path) -> frozenset[str]:
+def listed_patients(path: Path) -> frozenset[str]:
     """Return the patients of an opt-out file, one a line."""
     try:
         lines = file_bytes(path, "opt-out file").decode("utf-8-sig").splitlines()

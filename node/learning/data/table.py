@@ -35,7 +35,7 @@ def read(manifest: Manifest, folder: Path) -> tuple[Rows, bytes]:
         check_unchanged(manifest, folder)  # the better reason, if it is one
         raise error
     if path := changed(manifest, reading.hashes):
-        raise has_changed(path)
+        raise has_changed(path, manifest.id)
     return strict(reading, Path(manifest.file[0].path).name if len(manifest.file) == 1 else manifest.id), reading.sha256
 
 
@@ -59,15 +59,15 @@ def check_unchanged(manifest: Manifest, folder: Path) -> None:
     for file in manifest.file:
         path = folder / file.path
         if file.sha256 is not None and path.is_file() and file_sha256(path).hex() != file.sha256:
-            raise has_changed(file.path)
+            raise has_changed(file.path, manifest.id)
 
 
-def has_changed(path: str) -> GateError:
+def has_changed(path: str, name: str) -> GateError:
     """Return the error about a file that changed without ``data update``."""
     return GateError(
         f"{Path(path).name} has changed since it was added",
         "the same bytes",
-        "If the new file is right: landsting data update.",
+        f"If the new file is right: landsting data update {name}.",
         code="DATA_CHANGED",
     )
 
@@ -107,13 +107,13 @@ class Guard:
         Raises:
             GateError: A file changed or is gone; code ``DATA_CHANGED``, and its name.
         """
-        now = self._now()
-        for file in load(self._path).file:
+        now, manifest = self._now(), load(self._path)
+        for file in manifest.file:
             stat = now.get(file.path)
             if file.path not in now or stat == self._seen.get(file.path):
                 continue
             if stat is None or file_sha256(self._path.parent / file.path).hex() != file.sha256:
-                raise has_changed(file.path)
+                raise has_changed(file.path, manifest.id)
         self._seen = now
 
 
