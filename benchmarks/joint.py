@@ -45,7 +45,10 @@ class InProcess:
         self.epsilon: dict[str, float] = {}
 
     def open(self, region: str, plan: Plan) -> NDArray[np.float32]:
-        """Open the study at a region; the secret of its noise follows from the seed, so that figures repeat."""
+        """Open the study at a region. The secret of its noise follows from the seed, the noise from the study's id too.
+
+        That id holds the hash of the code: figures repeat until the code of learning changes.
+        """
         study, state = plan.study.hex(), self._folder / region / "state"
         (state / study).mkdir(parents=True)
         (state / study / "chance").write_bytes(hashlib.sha256(f"{self._seed} {region}".encode()).digest())

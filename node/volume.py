@@ -15,6 +15,7 @@ from protocol.plan import Plan
 SAID = {"disclosed": (2_500, 4_500), "strict": (5_200, 4_500), "recoverable": (0, 14_400)}
 # Bytes that the home keeps of it, for each neighbour.
 KEPT = {"disclosed": (5_000, 4_900), "strict": (10_000, 4_900), "recoverable": (-54_000, 33_000)}
+AHEAD_BYTES = 4 * 2**20  # SQLite's write-ahead log, before it is taken into the database: 1000 pages
 SPARE_MODELS = 3  # vectors of a study that a home holds beside its neighbours' last ones
 
 
@@ -31,10 +32,15 @@ def link_bytes(plan: Plan, region: str, stages_bytes: int = 0) -> int:
 
 
 def disk_bytes(plan: Plan, region: str) -> int:
-    """Return about how much a study leaves in a region's home: logs, models, and what its plan keeps of rounds."""
+    """Return about how much a study takes in a region's home, at most: logs, models, what its plan keeps of rounds."""
     degree = degree_of(plan, region)
     log = (plan.rounds + plan.sum_rounds) * degree * _beside(KEPT, plan, region)
-    return log + (SPARE_MODELS + degree) * plan.payload_bytes(plan.first_round) + forecast_bytes(plan, region)
+    return (
+        AHEAD_BYTES
+        + log
+        + (SPARE_MODELS + degree) * plan.payload_bytes(plan.first_round)
+        + forecast_bytes(plan, region)
+    )
 
 
 def degree_of(plan: Plan, region: str) -> int:
