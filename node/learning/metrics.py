@@ -201,18 +201,32 @@ class Counts:
         }
 
     def curve(self, k: int = -1) -> list[dict[str, Any]]:
-        """Return the calibration of class k: rows, predicted and observed share of each of 15 bins.
+        """Return the calibration of class k: rows, predicted and observed share of 15 bins or fewer.
 
-        A bin with fewer than 10 rows says so and no more.
+        Bins side by side are put together until each has 10 rows, so that none follows from the others; with fewer
+        rows in all there is one, which says so and no more.
         """
-        out: list[dict[str, Any]] = []
+        bins: list[tuple[int, int, float, float, int]] = []  # first bin, end, predicted, observed, rows
         for low, (predicted, observed, rows) in enumerate(_calibration(self.histograms[k])):
-            edges = {"from": low / CALIBRATION_BINS, "to": (low + 1) / CALIBRATION_BINS}
+            bins.append((low, low + 1, predicted, observed, rows))
+            if len(bins) > 1 and bins[-2][4] < FEWEST:
+                bins[-2:] = [_together(*bins[-2:])]
+        if len(bins) > 1 and bins[-1][4] < FEWEST:
+            bins[-2:] = [_together(*bins[-2:])]
+        out: list[dict[str, Any]] = []
+        for low, end, predicted, observed, rows in bins:
+            edges = {"from": low / CALIBRATION_BINS, "to": end / CALIBRATION_BINS}
             if rows < FEWEST:
                 out.append({**edges, "rows": None, "predicted": None, "observed": None})
             else:
                 out.append({**edges, "rows": rows, "predicted": predicted / rows, "observed": observed / rows})
         return out
+
+
+def _together(
+    one: tuple[int, int, float, float, int], other: tuple[int, int, float, float, int]
+) -> tuple[int, int, float, float, int]:
+    return one[0], other[1], one[2] + other[2], one[3] + other[3], one[4] + other[4]
 
 
 def area_of(histogram: Integers) -> tuple[float | None, float | None]:

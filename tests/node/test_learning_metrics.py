@@ -76,13 +76,19 @@ def test_counts_of_regions_add_up_to_the_figures_of_all_rows_within_the_stated_e
     assert abs(found["auroc"] - exact["auroc"]) <= found["auroc_error"] + 1e-12
 
 
-def test_a_calibration_bin_of_few_rows_shows_nothing() -> None:
-    p = np.array([[0.9, 0.1]] * FEWEST + [[0.1, 0.9]] * (FEWEST - 1))
+def test_calibration_bins_of_few_rows_are_put_together() -> None:
+    few, many = FEWEST - 1, FEWEST
+    p = np.array([[0.9, 0.1]] * many + [[0.5, 0.5]] * few + [[0.1, 0.9]] * few)
     curve = Counts.of(p, np.zeros(len(p), np.int64)).curve()
 
-    shown = [one for one in curve if one["rows"] is not None]
-    assert [one["rows"] for one in shown] == [FEWEST]
-    assert shown[0]["predicted"] == pytest.approx(0.1, abs=1 / 512)
+    assert [one["rows"] for one in curve] == [many, few + few]
+    assert curve[0]["predicted"] == pytest.approx(0.1, abs=1 / 512)
+    assert curve[1]["predicted"] == pytest.approx(0.7, abs=1 / 512)
+    assert (curve[0]["from"], curve[-1]["to"]) == (0, 1)
+    assert curve[0]["to"] == curve[1]["from"]
+    (alone,) = Counts.of(p[-few:], np.zeros(few, np.int64)).curve()
+    assert alone["rows"] is None
+    assert alone["predicted"] is None
 
 
 def test_labels_are_judged_one_by_one() -> None:
