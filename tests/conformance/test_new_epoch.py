@@ -115,14 +115,16 @@ def test_a_node_that_lost_the_end_of_its_log_begins_it_anew_and_trains_on(
     until(others, lambda: all(node.look().get("outcome") for node in nodes), 240)
     assert {node.last["outcome"] for node in nodes} == {"done"}
     vgr.process.send_signal(signal.SIGTERM)  # type: ignore[union-attr]
-    assert vgr.process.wait(20) == 0  # type: ignore[union-attr]
+    assert vgr.process.wait(60) == 0  # type: ignore[union-attr]
     with StoreReader(Home.open(vgr.home)) as reader:  # a clean stop leaves no end without a copy
         kinds, origin = [decode_entry(leaf).kind for leaf in reader.leaves()], Home.open(vgr.home).origin
     assert origin.endswith("/2")
     assert "round.mix" in kinds
+    copies = []
     for node in others:
         with StoreReader(Home.open(node.home)) as reader:
-            assert max(one.size for one in reader.copies.mirrors() if one.origin == origin) == len(kinds)
+            copies.append(max(one.size for one in reader.copies.mirrors() if one.origin == origin))
+    assert sorted(copies)[-2:] == [len(kinds)] * 2  # of half of the neighbours it waits for at its stop
     vgr.process = None
     bundles = export_bundles(nodes, tmp_path / "bundles")
     verdict = landsting("audit", "verify", *map(str, bundles), "--study", id, "--json")
