@@ -114,9 +114,10 @@ def test_a_model_that_makes_no_table_is_refused(model: Path, tmp_path: Path) -> 
 
 def test_a_hundred_thousand_rows_take_little_time_and_memory(model: Path) -> None:
     before, rows = time.process_time(), 0
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # of all that this process has run
     for frame in generate(model, rows=100_000, seed=1):
         rows += len(frame)
 
     assert rows == 100_000
     assert time.process_time() - before < 10
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 < 2e9  # of the whole test process
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - most) * 1024 < 1e9  # a few megabytes
