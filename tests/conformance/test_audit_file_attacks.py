@@ -25,8 +25,8 @@ from protocol.roster import card_line, decode_roster
 from tests.conformance.retold import CRITICAL, copied
 from tests.node.audit_network import seeded
 from tests.node.kept import LIAR, Kept, said
-from tests.node.test_audit_attacks import LOOSE_FORMS
 from tests.node.test_audit_bundle import HOSTILE
+from tests.node.test_audit_forms import LOOSE_FORMS
 
 
 @pytest.fixture
