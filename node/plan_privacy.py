@@ -24,13 +24,14 @@ def plan_report(plan: Plan) -> PrivacyReport | None:
     """Return what coalitions learn; None for more than ``MOST_REGIONS``.
 
     Bounded by counting, so that a plan is written in seconds: coalitions of up to three (two beyond 16 regions,
-    one beyond 40), a few regions as the curious one. ``landsting topology privacy PLAN`` looks further.
+    one beyond 40), a few regions as the curious one, 2 n rounds if the study has as many.
+    ``landsting topology privacy PLAN`` looks further.
     """
     if plan.n > MOST_REGIONS:
         return None
     return report_of(
         subject_of_plan(plan),
-        rounds=min(2 * plan.n, MOST_ROUNDS),
+        rounds=min(plan.rounds, 2 * plan.n, MOST_ROUNDS),
         max_size=3 if plan.n <= 16 else 2 if plan.n <= 40 else 1,
         with_failures=plan.n <= 20 and plan.robustness != BUCKETS,
         most_attackers=max(2, 80 // plan.n),
