@@ -6,6 +6,8 @@ Rules kept here, and nowhere else:
     what is right but comes too early or too late makes none, the first thousand times;
   * two signed statements that exclude each other suspend their signer: one entry with the evidence, whatever
     else it contradicts later, and one EVIDENCE to everybody else;
+  * what convicts somebody while nothing may be written (a start that asks) suspends at once, and is written down and
+    told as soon as it may be;
   * a new roster in force ends all suspensions: it says who is a member from here on. What was said up to then is
     settled, and suspends nobody again.
 """
@@ -19,6 +21,7 @@ from gossip.effects import CloseLink, Suspect
 from gossip.errors import RemoteError
 from gossip.mailbox import Contradiction, Mailbox
 from gossip.step import Step
+from protocol.codec import Value
 from protocol.entries import Entry
 from protocol.envelope import Envelope
 from protocol.evidence import CODES
@@ -36,6 +39,18 @@ class Surroundings:
     study: bytes | None = None
     round: int | None = None
     others: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Conviction:
+    """What is to be written down of one that was caught; ``is_shown``: others are told by EVIDENCE."""
+
+    region: str
+    code: str
+    payload: bytes
+    study: bytes | None
+    round: int | None
+    is_shown: bool
 
 
 class Blame:
@@ -66,6 +81,7 @@ class Blame:
         self._round: int | None = None
         self._faults: dict[tuple[str, str], int] = {}
         self._refused: dict[str, int] = {}
+        self._unsaid: dict[str, _Conviction] = {}
 
     def drop(self, step: Step, link: str, code: str, reason: str) -> None:
         """Refuse what no member signed; a link over which twenty such come is closed."""
@@ -100,36 +116,44 @@ class Blame:
         step.do(Suspect(region, contradiction.code, "two signed statements exclude each other"))
         if region in self.suspended or self.is_settled(contradiction):
             return
-        self._suspend(region, contradiction.code)
-        payload = contradiction.statement()
-        step.add(
-            "fault",
-            {"round": last.round, "region": region, "code": contradiction.code, "evidence": [step.keep(payload)]},
-            study,
-        )
-        around = self._surroundings()
-        envelope = step.seal(
-            "EVIDENCE",
-            {"region": region, "code": contradiction.code},
-            to=[n for n in around.others if n != region],
-            study=around.study,
-            round=around.round,
-            payload=payload,
-        )
-        self.evidence[region] = envelope, payload
+        code, payload = contradiction.code, contradiction.statement()
+        self._conclude(step, _Conviction(region, code, payload, study, last.round, is_shown=True))
 
     def suspend(self, step: Step, region: str, code: str, payload: bytes) -> None:
         """Suspend whoever signed two things that exclude each other, one of which is no envelope: shown to nobody."""
         step.do(Suspect(region, code, "two signed checkpoints, or a checkpoint and a message, exclude each other"))
         if region in self.suspended:
             return
-        self._suspend(region, code)
         around = self._surroundings()
-        step.add(
-            "fault",
-            {"round": around.round, "region": region, "code": code, "evidence": [step.keep(payload)]},
-            around.study,
-        )
+        self._conclude(step, _Conviction(region, code, payload, around.study, around.round, is_shown=False))
+
+    def _conclude(self, step: Step, one: _Conviction) -> None:
+        """Suspend, and write down what convicts."""
+        self._suspend(one.region, one.code)
+        if not step.may_append:
+            self._unsaid[one.region] = one
+            return
+        body: dict[str, Value] = {
+            "round": one.round, "region": one.region, "code": one.code, "evidence": [step.keep(one.payload)]
+        }  # fmt: skip
+        step.add("fault", body, one.study)
+        if one.is_shown:
+            around = self._surroundings()
+            envelope = step.seal(
+                "EVIDENCE",
+                {"region": one.region, "code": one.code},
+                to=[n for n in around.others if n != one.region],
+                study=around.study,
+                round=around.round,
+                payload=one.payload,
+            )
+            self.evidence[one.region] = envelope, one.payload
+
+    def go_on(self, step: Step) -> None:
+        """Write down what was noticed while nothing could be written."""
+        unsaid, self._unsaid = self._unsaid, {}
+        for _, one in sorted(unsaid.items()):
+            self._conclude(step, one)
 
     def _suspend(self, region: str, code: str) -> None:
         self.suspended.add(region)
@@ -150,6 +174,7 @@ class Blame:
             self.suspended.clear()
             self.codes.clear()
             self.evidence.clear()
+            self._unsaid.clear()
         self._roster = roster
 
     # ---------------------------------------------------------------- an earlier run

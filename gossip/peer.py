@@ -160,6 +160,8 @@ class Peer:
         if self._starting is not None:
             starting, self._starting = self._starting, None
             self._begin(step, starting)
+            self.blame.go_on(step)
+            self.witness.go_on(step)
             self._resume(step)  # first: what was held is for the study as it goes on
             for event in self.waking.released():
                 self._try(step, event)
@@ -176,8 +178,12 @@ class Peer:
             if self.waking.is_asking:
                 step.do(Suspect(error.region, error.code, error.reason))
                 return
-            around = self._surroundings()
-            self.blame.refuse(step, error, around.study, around.round)
+            self.refuse(step, error)
+
+    def refuse(self, step: Step, error: RemoteError) -> None:
+        """Count, and write down, what a member may not say now."""
+        around = self._surroundings()
+        self.blame.refuse(step, error, around.study, around.round)
 
     def _dispatch(self, step: Step, event: Event) -> None:
         match event:

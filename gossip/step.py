@@ -99,6 +99,11 @@ class Step:
         self.send(envelope, None, bare)
         return envelope
 
+    @property
+    def may_append(self) -> bool:
+        """Whether entries may be appended now."""
+        return self._may_append()
+
     def _check(self) -> None:
         if not self._may_append():
             raise FrozenLog

@@ -275,8 +275,11 @@ class Witness:
             self.copying.ask(step, name, own, by_entries=False)
 
     def _progress(self, step: Step, origin: str) -> None:
-        """Verify and cosign once all entries up to the checkpoint at hand are here."""
-        if origin not in self._awaited:
+        """Verify and cosign once all entries up to the checkpoint at hand are here.
+
+        Not before this region may write: what others' entries lead to (revocations, erasures) is written down too.
+        """
+        if origin not in self._awaited or self._peer.waking.is_asking:
             return
         (seen, name, _), mirror = self._awaited[origin], self.mirrors[origin]
         if mirror.size + len(mirror.coming) < seen.checkpoint.size:
@@ -301,6 +304,14 @@ class Witness:
         redactions = [leaf for leaf in leaves.values() if leaf is not None and b"redact" in leaf]
         self.standing.erased(step, origin, redactions, self._reading(origin, leaves))
         self._verified(step, name, seen)
+
+    def go_on(self, step: Step) -> None:
+        """Verify what came while nothing could be written."""
+        for origin in list(self._awaited):
+            try:
+                self._progress(step, origin)
+            except RemoteError as error:
+                self._peer.refuse(step, error)
 
     def _reading(self, origin: str, new: dict[int, bytes | None]) -> Callable[[int], bytes | None]:
         """Entries of a copy: those that have just come, and those on disk."""

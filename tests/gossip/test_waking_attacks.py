@@ -373,3 +373,61 @@ def test_what_a_region_has_erased_itself_does_not_have_to_come_back(net: Network
     given = net.peer(A).waking.complete()
     assert given is not None
     assert [leaf for leaf, _ in given[0]] == [None if n == at else leaf for n, leaf in enumerate(whole)][at:]
+
+
+# ---------------------------------------------------------------- what is noticed while nothing may be written
+
+
+@pytest.mark.attack("L09")
+@pytest.mark.parametrize("by", ["messages", "checkpoints"])
+def test_who_contradicts_itself_towards_a_start_is_convicted_once_it_may_write(
+    net: Network, hostile: Any, by: str
+) -> None:
+    liar, current = hostile.liar(net, D), net.peer(A).current
+    assert current is not None
+    net.kill(D)
+    net.kill(A)
+    for other in (B, C):
+        net.cut(A, other)
+    net.start(A)
+    link(net, A, D)
+    liar.fork(1)
+    liar.log.add("node.stop", {"reason": "error"}, study=None, now_ms=net.now_ms)
+    if by == "messages":  # against the copy of its log
+        liar.say(A, "PING", {"state": "idle", "attempt": 0, "seq": 0, "echo": None})
+    else:
+        point, signature = liar.log.signed()
+        note = checkpoint_note(point, liar.keys.log.public, signature)
+        liar.say(A, "HEADS", {}, Heads(1, note, point.size, ()).encode(), study=current.id, round=1)
+    assert net.peer(A).blame.suspended == {D}
+    assert hostile.faults(net, A) == []
+    for other in (B, C):
+        net.heal(A, other)
+    pass_time(net, 40_000)
+    assert net.peer(A).state == "done"
+    assert hostile.faults(net, A) == [(D, "LS-FORK")]
+    net.kill(A)
+    net.start(A)
+    rest(net)
+    assert net.peer(A).blame.suspended == {D}
+
+
+@pytest.mark.attack("L09")
+def test_two_messages_of_a_liar_to_a_start_are_evidence_for_all(net: Network, hostile: Any) -> None:
+    liar = hostile.liar(net, D)
+    net.kill(D)
+    net.kill(A)
+    for other in (B, C):
+        net.cut(A, other)
+    net.start(A)
+    link(net, A, D)
+    body = {"state": "idle", "attempt": 0, "seq": 0, "echo": None}
+    for reason in ("error", "signal"):
+        liar.fork(0)
+        liar.log.add("node.stop", {"reason": reason}, study=None, now_ms=net.now_ms)
+        liar.say(A, "PING", body)
+    for other in (B, C):
+        net.heal(A, other)
+    pass_time(net, 40_000)
+    assert hostile.faults(net, A) == [(D, "LS-FORK")]
+    assert net.peer(B).blame.suspended == net.peer(C).blame.suspended == {D}
