@@ -14,7 +14,7 @@ from pathlib import Path
 
 from node.errors import Refused
 from node.learning.accounting import MICRO, Spent, epsilon
-from node.learning.privacy import Ledger, Terms
+from node.learning.privacy import Ledger, Terms, least_delta
 from node.policy import Policy
 from node.privacy_words import listed
 from protocol.plan import Plan
@@ -35,6 +35,8 @@ def cost_of(plan: Plan) -> list[Spent]:
 def epsilon_with(home: Path, plan: Plan, accepted: Sequence[Plan] = ()) -> float:
     """Return the epsilon of all that the region has paid for, has accepted, and would pay for a plan.
 
+    It counts at the least delta of all these.
+
     Args:
         accepted: Other studies that it has accepted and that have not ended; what the ledger holds of them is part of
             their whole.
@@ -45,8 +47,10 @@ def epsilon_with(home: Path, plan: Plan, accepted: Sequence[Plan] = ()) -> float
         copy = Path(name) / LEDGER
         if (home / LEDGER).exists():
             shutil.copyfile(home / LEDGER, copy)
-        paid = [line.spent for line in Ledger(copy).lines if line.study not in whole]
-    return epsilon([*paid, *(spent for one in whole.values() for spent in cost_of(one))], Terms.of_plan(plan.dp).delta)
+        lines = [line for line in Ledger(copy).lines if line.study not in whole]
+    deltas = [Terms.of_plan(one.dp).delta_u12 for one in whole.values() if one.dp is not None]
+    costs = [spent for one in whole.values() for spent in cost_of(one)]
+    return epsilon([*(line.spent for line in lines), *costs], least_delta(lines, *deltas))
 
 
 def over_budget(home: Path, plan: Plan, accepted: Sequence[Plan] = ()) -> str | None:

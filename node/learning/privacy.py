@@ -19,7 +19,7 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -213,7 +213,7 @@ class Ledger:
         is the same: it is paid for once.
 
         Args:
-            budget_u: The region's own limit over all studies, in 1e-6; None for none.
+            budget_u: The region's own limit over all studies, in 1e-6, at the least delta of them; None for none.
 
         Raises:
             BudgetError: The round would pass the study's or the region's budget; nothing is paid.
@@ -224,7 +224,10 @@ class Ledger:
         in_round = epsilon([line.spent], terms.delta)
         in_study = epsilon(of_study, terms.delta)
         in_data = in_study if len(of_study) == len(lines) else epsilon([other.spent for other in lines], terms.delta)
-        for what, value, limit_u in (("study", in_study, terms.eps_max_u), ("region", in_data, budget_u)):
+        in_budget = in_data
+        if budget_u is not None:
+            in_budget = epsilon([other.spent for other in lines], least_delta(lines))
+        for what, value, limit_u in (("study", in_study, terms.eps_max_u), ("region", in_budget, budget_u)):
             if limit_u is not None and micro_up(value) > limit_u:
                 raise BudgetError(
                     f"round {line.round} would bring epsilon to {value:.4f}",
@@ -244,6 +247,17 @@ class Ledger:
             "eps_study_u": micro_up(in_study),
             "eps_data_u": micro_up(in_data),
         }
+
+
+def least_delta(lines: Iterable[Line], *others: int) -> float:
+    """Return the delta at which a region's budget counts: the least that any of its studies promised.
+
+    At a larger one all that was spent before would look smaller.
+
+    Args:
+        others: Deltas beside those of the lines, in 1e-12.
+    """
+    return min([*(line.delta_u12 for line in lines), *others]) / MICRO**2
 
 
 @dataclass(slots=True)

@@ -93,6 +93,14 @@ def test_another_study_that_was_accepted_counts_in_whole_and_once(tmp_path: Path
     assert epsilon_with(home, plan, [other]) == epsilon([*cost_of(other), *cost_of(plan)], DELTA)
 
 
+def test_a_plan_of_a_larger_delta_does_not_make_what_was_spent_smaller(tmp_path: Path) -> None:
+    plan, home = drafted(tmp_path, dp=("3", "0.5")), tmp_path / "north"
+    before = [Spent(500_000, 2_000_000, 5)]
+    paid(home, *before)
+
+    assert epsilon_with(home, plan) == epsilon([*before, *cost_of(plan)], DELTA)
+
+
 @pytest.mark.parametrize(("value", "fits"), [("3", True), ("2.9", False)], ids=["all of it", "less"])
 def test_a_plan_may_spend_all_of_the_budget_and_no_more(value: str, fits: bool, tmp_path: Path) -> None:
     plan, home = drafted(tmp_path), tmp_path / "north"

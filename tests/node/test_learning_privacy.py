@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +137,19 @@ def test_the_regions_own_budget_holds_over_studies(tmp_path: Path) -> None:
 
     with pytest.raises(BudgetError, match="the budget of the region"):
         ledger.charge(line(0), TERMS, budget_u=700_000)
+
+
+def test_a_study_of_a_larger_delta_does_not_make_what_was_spent_smaller(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger")
+    ledger.charge(line(0, "other"), TERMS)
+    loose = Terms(eps_max_u=9_000_000, delta_u12=5 * 10**11, clip_u=1_000_000, q_u=200_000, sigma_u=2_490_000)
+    cheap = replace(line(0), delta_u12=loose.delta_u12)
+
+    with pytest.raises(BudgetError, match=r"would bring epsilon to 0\.8\d+; expected at most 0.75, the budget"):
+        ledger.charge(cheap, loose, budget_u=750_000)
+    facts = ledger.charge(cheap, loose, budget_u=900_000)
+
+    assert facts["eps_data_u"] < 100_000  # type: ignore[operator] # what the log says is of this study's delta
 
 
 def test_a_line_that_a_crash_cut_is_dropped(tmp_path: Path) -> None:
