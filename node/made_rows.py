@@ -322,10 +322,10 @@ def check_made_again(model: Path, data: Path, origin: Origin, *, here: bool) -> 
 
 
 def unlike(model: Path, data: Path, origin: Origin) -> int:
-    """Return how many rows another model than the card's does not make; all, where it cannot meet the condition."""
+    """Return how many rows another model than the card's does not make, to rounding; all, where it makes none."""
     from node.learning.errors import ConfigError
 
     try:
-        return min(made_again(model, data, origin).other, origin.rows)
+        return min(made_again(model, data, origin).far, origin.rows)
     except ConfigError:
         return origin.rows

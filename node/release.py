@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -241,7 +242,7 @@ def approve(
 
 
 def _again(home: Path, one: Candidate) -> dict[str, Any]:
-    """Return ``rows``, ``other_rows`` (how many this region's newest model does not make) and ``same_model``.
+    """Return ``rows``, ``other_rows`` (that this region's newest model does not make) and ``same_model``.
 
     Rows that differ are refused where the model is the one that the card names; another's prove nothing.
     """
@@ -258,7 +259,6 @@ def _again(home: Path, one: Candidate) -> dict[str, Any]:
 
 def _own_form(home: Path, one: Candidate) -> float:
     """Refuse a model that holds more than this home's export; return how far a weight lies from the own one at most."""
-    import tempfile
     from node.made_models import check_exported
     from node.models import export_model
 
@@ -307,8 +307,6 @@ def release(home: Path, one: Candidate, folder: Path, lang: str = "en") -> dict[
 
 def _lineage(home: Path, one: Candidate) -> tuple[bytes, int]:
     """Return hash and round of the study's newest model here, once it is seen to be the one that was used."""
-    import tempfile
-
     from gossip.exchange.mixing import model_hash
     from node.made_rows import check_made_again
     from node.models import held_model

@@ -93,7 +93,8 @@ def _over(one: dict[str, Any], home: Path, as_json: bool) -> int:
     if not as_json:
         say("The study has run to its last round. Next:")
         say(f"  landsting model export {one['study'][:12]} --home {home} -o FILE.safetensors")
-        if _sheet(home, one["study"]):  # it trained a generator
-            say(f"  landsting synth generate {one['study'][:12]} --home {home} --rows N -o FILE.csv")
+        if sheet := _sheet(home, one["study"]):  # it trained a generator
+            into = "FOLDER" if sheet["samples"].endswith(".png") else "FILE.csv"
+            say(f"  landsting synth generate {one['study'][:12]} --home {home} --rows N -o {into}")
         say(f"  landsting log export --home {home} -o FILE.bundle")
     return 0

@@ -79,7 +79,7 @@ def _made_again(done: Mapping[str, Any]) -> str:
     if done["same_model"]:
         return "made again here from the study's model: the same rows"
     if other <= ALIKE * rows:
-        return f"made again here: {rows - other} of {rows} rows are those that this region's own model makes too"
+        return f"made again here: {rows - other} of {rows} are, to rounding, what this region's own model makes too"
     return (
         f"NOT the rows of this region's own model, which makes {other} of {rows} otherwise: models of a study may "
         "differ a little. That a model made these rows, and that none is a patient of the region they come from, is on "

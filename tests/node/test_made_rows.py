@@ -17,7 +17,7 @@ from PIL import Image
 from node.cli.output import Refusal
 from node.learning.data.manifest import load
 from node.learning.data.schema import Schema
-from node.made_rows import Again, check_form, check_made_again, made_again
+from node.made_rows import Again, check_form, check_made_again, made_again, unlike
 from node.synthetic import Origin, card_text, data_sha256, generate, index_names, index_row
 from tests.node.learning.synth.made_up import untrained
 
@@ -250,6 +250,15 @@ def test_a_row_that_is_another_altogether_is_no_rounding(made: Path) -> None:
     assert made_again(model, many, origin_of(many)) == Again(1, 1)
     with pytest.raises(Refusal, match="1 of 400 rows"):
         check_made_again(model, many, origin_of(many), here=False)
+
+
+def test_by_another_model_of_the_study_it_is_told_how_many_rows_are_no_rounding(made: Path) -> None:
+    model, origin = made.with_name("m.safetensors"), origin_of(made)
+    assert unlike(model, made, origin) == 0
+    head, *rows = made.read_bytes().splitlines(keepends=True)
+    rebound(made, b"".join([head, rows[1], rows[0], *rows[2:]]))
+    assert unlike(model, made, origin) == 2
+    assert unlike(model, made, replace(origin, where=(("ill", "Anna"),))) == 60  # what it cannot make
 
 
 # ---------------------------------------------------------------- images

@@ -93,7 +93,7 @@ _MEANS: dict[str, dict[str, str]] = {
         "who has the event first in {value} of the cases (C-index: 0.5 is a coin); one trained on real rows {against}.",
         "exact_copies": "{value} synthetic rows are copies of a real row, of training or held out.",
         "dcr_share": "{value} of the synthetic rows lie nearer to a training row than to a held-out one; 0.5 is what "
-        "chance gives (upper bound {upper}, at most {upper_limit}).",
+        "chance gives. Upper bound {upper}, asked: at most {upper_limit}.",
         "mia_distance": "Whoever guesses by distance who was in training is right with AUC {value}; 0.5 is a coin.",
         "mia_discriminator": "Whoever holds the discriminator and guesses who was in training is right with AUC "
         "{value}; 0.5 is a coin.",
@@ -115,7 +115,7 @@ _MEANS: dict[str, dict[str, str]] = {
         "rader {against}.",
         "exact_copies": "{value} syntetiska rader är kopior av en verklig rad, ur träningen eller undanhållen.",
         "dcr_share": "{value} av de syntetiska raderna ligger närmare en träningsrad än en undanhållen; 0,5 är vad "
-        "slumpen ger (övre gräns {upper}, högst {upper_limit}).",
+        "slumpen ger. Övre gräns {upper}, krav: högst {upper_limit}.",
         "mia_distance": "Den som efter avstånd gissar vem som var med i träningen har rätt med AUC {value}; 0,5 är "
         "slantsingling.",
         "mia_discriminator": "Den som har diskriminatorn och gissar vem som var med i träningen har rätt med AUC "
@@ -133,6 +133,7 @@ _ELSE: dict[str, dict[str, str]] = {
         "asked_least": " Asked: at least {threshold}.",
         "asked_most": " Asked: at most {threshold}.",
         "failed": " This does not hold.",
+        "upper": " The figure holds, its upper bound does not.",
         "no_dp": "Differential privacy: none. Nothing bounds in theory what the synthetic rows tell of a patient; the "
         "attacks measured here are all there is.",
         "private": " The discriminator never left its region, so this is not asked.",
@@ -143,6 +144,7 @@ _ELSE: dict[str, dict[str, str]] = {
         "asked_least": " Krav: minst {threshold}.",
         "asked_most": " Krav: högst {threshold}.",
         "failed": " Det håller inte.",
+        "upper": " Värdet håller, dess övre gräns gör det inte.",
         "no_dp": "Differentiell integritet: ingen. Inget begränsar i teorin vad de syntetiska raderna säger om en "
         "patient; de angrepp som mätts här är allt som finns.",
         "private": " Diskriminatorn lämnade aldrig sin region, så detta krävs inte.",
@@ -191,7 +193,8 @@ def told(
         facts = {key: value for key, value in (dp or {}).items() if key not in said and key != "epsilon"}
         text = _MEANS[lang][name].format(**said, **facts)
     if threshold is not None:
-        return text + asked + ("" if passed else more["failed"])
+        is_upper = name == "dcr_share" and figure.value is not None and round(figure.value - threshold, 6) <= 0
+        return text + asked + ("" if passed else more["upper" if is_upper else "failed"])
     if name == "mia_discriminator":
         return text + more["private"]
     if name == "exact_copies":

@@ -98,7 +98,19 @@ def test_without_privacy_the_card_says_none_in_words_and_an_asked_epsilon_fails(
 
 def report(**others: Figure) -> Report:
     tests = judge(HEART | others, Thresholds(), Circumstances())
-    return Report("", "a" * 64, "b" * 64, "c" * 64, "north", "table", 1, 486, tests, figures=HEART | others)
+    return Report(
+        "",
+        "a" * 64,
+        "b" * 64,
+        "c" * 64,
+        "north",
+        "table",
+        1,
+        486,
+        tests,
+        counts={"held_out": 254},
+        figures=HEART | others,
+    )
 
 
 def test_a_refusal_has_the_sentences_of_the_page_the_thresholds_and_what_can_be_done() -> None:
@@ -107,9 +119,11 @@ def test_a_refusal_has_the_sentences_of_the_page_the_thresholds_and_what_can_be_
     found, expected, do = refusal(failed, "en")
     assert found.startswith("3 of 9 tests do not hold:")
     assert "reaches AUROC 0.772 on real rows it has not seen; one trained on real rows 0.884." in found
-    assert expected == "pairs ≥ 0.780, tstr_auroc ≥ 0.834, dcr_share ≤ 0.550"
+    assert expected == "pairs ≥ 0.780, tstr_auroc ≥ 0.834, upper bound of dcr_share within its limit"
     assert do.count("More rounds") == 1  # for columns and use alike, said once
-    assert "its upper bound does not" in do
+    assert "Upper bound 0.610, asked: at most 0.600. Asked: at most 0.550. The figure holds, its upper bound" in found
+    assert "about 250 held-out patients" in do
+    assert "here 254 are held out" in do
     assert "Another seed until one holds proves nothing." in do
 
     found, expected, do = refusal(failed, "sv")
@@ -117,6 +131,9 @@ def test_a_refusal_has_the_sentences_of_the_page_the_thresholds_and_what_can_be_
     assert "når AUROC 0,772" in found
     assert "tstr_auroc ≥ 0,834" in expected
     assert "Fler ronder" in do
+    assert "övre gräns för dcr_share inom sitt krav" in expected
+    assert "dess övre gräns gör det inte" in found
+    assert "här är 254 undanhållna" in do
 
 
 @pytest.mark.parametrize("lang", ["en", "sv"])
