@@ -141,7 +141,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "COHORT": "who takes part in a sum", "SURVIVORS": "whose values are in a sum", "RECEIPT": "a receipt",
         "ACCEPT": "its yes to a study", "ABSENT": "that it is away", "message": "a message that it sent ({kind})",
         "record": "a record ({kind})",
-        "place": "{subject} has signed two different records for the same place: entry {seq}{has}.",
+        "place": "{subject} has signed two different versions of one record in its log: entry {seq}{has}.",
         "has": ", {has}",
         "moved": "As entry {seq} {subject} has signed {signed}; what was handed over has {has} there.",
         "lost": "As entry {seq} {subject} has signed {signed}, which is not there in what was handed over.",
@@ -166,7 +166,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "RESULT": "ett resultat som den sände", "COHORT": "vilka som deltar i en summa",
         "SURVIVORS": "vilkas värden som ingår i en summa", "RECEIPT": "ett kvitto", "ACCEPT": "dess ja till en studie",
         "ABSENT": "att den är borta", "message": "ett meddelande som den sände ({kind})", "record": "en post ({kind})",
-        "place": "{subject} har skrivit under två olika anteckningar för samma plats: post {seq}{has}.",
+        "place": "{subject} har skrivit under två olika versioner av en och samma anteckning i sin logg: post"
+        " {seq}{has}.",
         "has": ", {has}",
         "moved": "Som post {seq} har {subject} skrivit under {signed}; det överlämnade har {has} där.",
         "lost": "Som post {seq} har {subject} skrivit under {signed}, som inte finns där i det överlämnade.",

@@ -18,8 +18,9 @@ from node.audit.exceptions import section
 from node.audit.findings import Finding, Severity
 from node.audit.leading import ALTERED, MISSING, grave, liars
 from node.audit.page_findings import cards
+from node.audit.page_glossary import GLOSSARY
 from node.audit.page_style import STYLE
-from node.audit.page_words import GLOSSARY, PAGE
+from node.audit.page_words import PAGE
 from node.audit.pictures import legend, lineage, rounds
 from node.audit.report import Report, study_line
 from node.audit.telling import CONTRADICTED, PROVEN, in_short, judged
@@ -27,6 +28,7 @@ from node.audit.telling import CONTRADICTED, PROVEN, in_short, judged
 # Characters that turn the direction of what is read after them.
 _TURNING = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _BUDGET = frozenset({"LS-DP-BUDGET", "LS-DP-MATH"})
+_RELEASED = frozenset({"LS-RELEASE-RULE", "LS-RELEASE-LINEAGE"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class Linker:
 
     def __init__(self, lang: str) -> None:
         self._anchors = {form: name for name, (forms, _) in GLOSSARY[lang].items() for form in forms}
+        if lang == "sv":
+            self._anchors |= {f"{form}s": name for form, name in self._anchors.items() if not form.endswith("s")}
         longest = sorted(self._anchors, key=len, reverse=True)
         self._words = re.compile(rf"(?<![\w.-])({'|'.join(map(re.escape, longest))})(?![\w-]|\.\w)", re.IGNORECASE)
 
@@ -116,14 +120,25 @@ class _Page:
         lab = f'<p class="lab">{self._link(say["lab"])}</p>' if self._report.lab else ""
         date = f'<p class="soft">{escape(say["date"].format(date=self._date))}</p>' if self._date else ""
         rows = "".join(
-            f"<tr><th>{self._link(say[f'q.{key}'])}</th><td>{self._link(answer)}</td></tr>"
+            f'<tr><th scope="row">{self._link(say[f"q.{key}"])}</th><td>{self._link(answer)}</td></tr>'
             for key, answer in self._answers()
         )
         return (
-            f'<section id="first"><h1>{escape(say["title"])}</h1>{date}{lab}'
+            f'<section id="first"><h1>{escape(say["title"])}</h1>{self._named()}{date}{lab}'
             f'<div class="verdict {verdict}"><b>{escape(say[f"verdict.{verdict}"])}</b>'
             f'{self._link(say[self._said(verdict)])}{self._what()}</div><table class="asked">{rows}</table></section>'
         )
+
+    def _named(self) -> str:
+        """Which studies the report is about, by the first digits of their ids."""
+        rows = judged(self._report.studies)[:_FEW]
+        told = [
+            self._say["study"].format(
+                study=f"{row.study.hex()[:8]}…", task=row.task or "?", regions=len(row.regions), rounds=row.rounds
+            )
+            for row in rows
+        ]
+        return "".join(f'<p class="soft">{self._link(words)}</p>' for words in told)
 
     def _said(self, verdict: str) -> str:
         """Key of the sentence below the verdict: only where no region is named may it have been the files."""
@@ -175,7 +190,8 @@ class _Page:
             if told is None:
                 return say["a.altered.yes"].format(regions=_and(self._liars))
             what = sentence(told.subject or "?", self._report.altered[told.fingerprint], self._report.lang)
-            return say["a.altered.what"].format(what=what)
+            more = any((f.code, f.subject) != (told.code, told.subject) for f in grave if f.subject)
+            return say["a.altered.what"].format(what=what) + (f" {say['a.altered.more']}" if more else "")
         if any(finding.subject is None for finding in grave):
             return say["a.altered.files"].format(files=_and(sorted({f.source or "?" for f in grave if not f.subject})))
         missing = sorted({f.subject for f in grave if f.subject and f.code in MISSING})
@@ -203,15 +219,19 @@ class _Page:
             return say["a.budget.none"]
         if budget.missing or budget.most_u is None:
             return say["a.budget.open"].format(regions=_and(budget.missing) or "?")
-        kept = say["a.budget.yes"].format(most=self._figure(budget.most_u), limit=self._figure(budget.limit_u or 0))
-        return f"{kept} {say['a.budget.claim'].format(regions=_and(self._liars))}" if self._liars else kept
+        key = "a.budget.claim" if self._liars else "a.budget.yes"
+        most, limit = self._figure(budget.most_u), self._figure(budget.limit_u or 0)
+        return say[key].format(most=most, limit=limit, regions=_and(self._liars))
 
     def _data(self) -> str:
         """Whether raw data left: never to be seen from records, and of false records not even what they say."""
-        if self._liars:
-            return self._say["a.data.lie"].format(regions=_and(self._liars))
         missing = sorted({f.subject for f in self._grave if f.subject and f.code in MISSING})
-        return self._say["a.data.missing" if missing else "a.data"].format(regions=_and(missing))
+        key = "a.data.lie" if self._liars else "a.data.missing" if missing else "a.data"
+        is_clear = any(row.masking == "off" for row in self._report.studies)
+        what = self._say["data.clear" if is_clear else "data.masked"]
+        told = self._say[key].format(regions=_and(self._liars or missing), what=what)
+        out = sorted({f.subject for f in self._grave if f.subject and f.code in _RELEASED})
+        return f"{told} {self._say['a.data.released'].format(regions=_and(out))}" if out else told
 
     def _figure(self, millionths: int) -> str:
         """A number without empty decimals, which readers of another language take for thousands."""
@@ -225,7 +245,10 @@ class _Page:
             step = words(finding.code, self._report.lang).next.format_map(finding.filled())
             if step not in steps:
                 steps.append(step)
-        return " ".join(steps[:2])
+        more = [self._say["a.now.more"]] if len(steps) > _STEPS else []
+        is_bad = self._verdict() in _BAD and any(finding.subject for finding in grave)
+        ask, wait = ([self._say[key]] if is_bad else [] for key in ("a.now.ask", "a.now.wait"))
+        return " ".join([*steps[:_STEPS], *ask, *more, *wait])
 
     # ------------------------------------------------------------ below
 
@@ -242,7 +265,7 @@ class _Page:
             f"{escape(say[q.answer])}</td><td>{self._link(q.note)}</td></tr>"
             for q in self._report.questions
         )
-        heads = "".join(f"<th>{escape(say[f't.{key}'])}</th>" for key in ("question", "answer", "note"))
+        heads = "".join(f"<th scope='col'>{escape(say[f't.{key}'])}</th>" for key in ("question", "answer", "note"))
         return self._section(
             "questions",
             f"<table class='stacked'><tr>{heads}</tr>{rows}</table><p class='soft'>{escape(say['answers'])}</p>",
@@ -273,7 +296,9 @@ class _Page:
             f"<td>{row.matched} / {row.held}</td></tr>"
             for row in self._report.coverage
         )
-        heads = "".join(f"<th>{escape(say[f't.{key}'])}</th>" for key in ("region", "bundle", "entries", "found"))
+        heads = "".join(
+            f"<th scope='col'>{escape(say[f't.{key}'])}</th>" for key in ("region", "bundle", "entries", "found")
+        )
         return self._section("coverage", f"<table><tr>{heads}</tr>{rows}</table>")
 
     def _studies(self) -> str:
@@ -298,8 +323,8 @@ class _Page:
         named += [(say["t.tool"], inputs.tool)] if inputs.tool else []
         named += [(say["t.court"], inputs.court)] if inputs.court else []
         rows = "".join(f"<tr><td>{escape(name)}</td><td><code>{escape(sum)}</code></td></tr>" for name, sum in named)
-        heads = f"<tr><th>{escape(say['t.file'])}</th><th>{escape(say['t.sum'])}</th></tr>"
-        return self._section("inputs", f"<table>{heads}{rows}</table>") if named else ""
+        heads = "".join(f"<th scope='col'>{escape(say[key])}</th>" for key in ("t.file", "t.sum"))
+        return self._section("inputs", f"<table><tr>{heads}</tr>{rows}</table>") if named else ""
 
     def _section(self, key: str, inner: str) -> str:
         return f'<section id="{key}"><h2>{escape(self._say[f"h.{key}"])}</h2>{inner}</section>'
@@ -307,6 +332,8 @@ class _Page:
 
 _COLOURED = (PROVEN, CONTRADICTED)
 _FEW = 3
+_STEPS = 2
+_BAD = ("major", "critical")
 
 
 def _and(names: Sequence[str]) -> str:

@@ -14,12 +14,12 @@ p{margin:6px 0;overflow-wrap:anywhere}.soft{color:var(--soft)}
 table{border-collapse:collapse;width:100%}
 th,td{text-align:left;vertical-align:top;padding:8px 10px;border-bottom:1px solid var(--line);overflow-wrap:anywhere}
 th{font-weight:600}.asked th{width:34%}.w{white-space:nowrap;font-weight:600;font-size:.86rem}
-.stacked td{overflow-wrap:break-word}
+.stacked td{overflow-wrap:break-word}.stacked+.soft{break-before:avoid}
 .PROVEN{color:var(--good)}.CONTRADICTED{color:var(--bad)}
 article{border:1px solid var(--line);border-radius:6px;padding:10px 16px;margin:12px 0;break-inside:avoid}
 article h3{margin:0;font-size:1rem}summary{cursor:pointer;color:var(--soft);margin-top:8px}
 details ul{margin:6px 0;padding-left:1.2em}dt{font-weight:600;margin-top:8px}dd{margin:0 0 0 1em}
-code{font:.85rem ui-monospace,monospace;overflow-wrap:anywhere}a{color:#154f8a}
+code{font:.85rem ui-monospace,monospace;overflow-wrap:anywhere}a{color:#154f8a;text-decoration-style:dotted}
 svg{width:100%;height:auto;display:block}.legend svg{width:14px;height:16px;display:inline;vertical-align:-2px}
 .legend span{margin-right:16px;white-space:nowrap}.wide{overflow-x:auto}
 .name{font:14px system-ui;text-anchor:end;fill:#1c2430}.tick{font:11px system-ui;fill:#5b6675}
@@ -31,7 +31,10 @@ rect.kept,circle.kept{fill:#fff;stroke:#b8860b;stroke-width:1.5}.none{fill:#9aa4
 @media(max-width:600px){main{padding:18px 16px}.asked th,.asked td{display:block;width:auto;border:0;padding:2px 0}
 .asked tr,.stacked tr{display:block;border-bottom:1px solid var(--line);padding:8px 0}
 .stacked td{display:block;border:0;padding:2px 0}.stacked tr:first-child{display:none}}
-@media print{body{background:#fff;font-size:11pt}main{max-width:none;padding:0}a{color:inherit}h2{break-after:avoid}
+@page{size:A4;margin:16mm}@media print{body{background:#fff;font-size:9.5pt;line-height:1.4}
+main{max-width:none;padding:0}a{color:inherit}h2,h3{break-after:avoid}h2{margin-top:22px;padding-top:12px}
+article{padding:6px 12px;margin:8px 0}article dl{margin:4px 0}dt{margin-top:3px}#glossary dl{columns:2;column-gap:24px}
+#glossary dt{break-after:avoid}#glossary dd{break-inside:avoid}.asked{font-size:10.5pt}
 tr,svg{break-inside:avoid}details::details-content{content-visibility:visible;block-size:auto}summary{list-style:none}
 }
 """.replace("\n", "")

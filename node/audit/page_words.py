@@ -1,6 +1,6 @@
-"""What the page of a report says beside the catalogue: headings, plain answers, a glossary; English and Swedish.
+"""What the page of a report says beside the catalogue: headings, plain answers; English and Swedish.
 
-Every word of ``tests/plain_words.txt`` has its place in a glossary, so that the page can link it.
+The words that it explains are in ``page_glossary``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ from collections.abc import Mapping
 EN: Mapping[str, str] = {
     "title": "Report on a joint study",
     "date": "Date: {date}",
-    "lab": "A laboratory study: for trying out, not for patients.",
+    "lab": "A laboratory study: for trying the program out, not on patients. What is said of patients below counts"
+    " only if"
+    " somebody used real ones all the same.",
+    "study": "Study {study} ({task}): {regions} regions, {rounds} rounds.",
     "verdict.clean": "In order",
     "verdict.unconfirmed": "In order, study not confirmed",
     "verdict.minor": "A small defect",
@@ -25,7 +28,7 @@ EN: Mapping[str, str] = {
     "say.major": "Something important is out of order.",
     "say.critical": "Something that must not happen has happened.",
     "say.files": "Something that must not happen has happened, or the files were damaged on their way.",
-    "more": "And {n} more, see below.",
+    "more": "And {n} more, see below under “What was found”.",
     "comma": ".",
     "say.incomplete": "Nothing contradicts, but less was handed over than is needed, or a file could not be read.",
     "q.agree": "Did every region agree to take part?",
@@ -42,6 +45,7 @@ EN: Mapping[str, str] = {
     "a.altered.rule": "No. The records are as they were signed; they show the defect that stands above.",
     "a.altered.yes": "Yes. Signed records of {regions} contradict each other; see above.",
     "a.altered.what": "Yes. {what}",
+    "a.altered.more": "More is in the box above.",
     "q.who": "Who is named for it?",
     "a.who.none": "No region is named.",
     "a.who.missing": "Nobody, as far as is shown. Records of {regions} are missing.",
@@ -53,17 +57,26 @@ EN: Mapping[str, str] = {
     "a.budget.others": "No other region spent too much.",
     "a.budget.less": "No: {regions} stated less than was spent.",
     "a.budget.none": "The study set no such budget, so nothing limits what the model may reveal about one patient.",
-    "a.budget.claim": "Of {regions} that is only what its log claims.",
+    "a.budget.claim": "On record at most {most} of {limit} was spent. Of {regions} that is only what its log claims,"
+    " so for"
+    " it the answer is not known.",
     "a.budget.open": "For {regions} the records do not tell. No region is shown to have spent too much.",
     "q.data": "Did raw data leave a region?",
-    "a.data": "Records cannot show what happened outside of them. On record, nothing has left but masked numbers and"
-    " what the study had agreed to send.",
-    "a.data.lie": "Of {regions} nothing can be said: its records contradict each other. On the records of the other"
-    " regions, nothing has left but masked numbers and what the study had agreed to send. Records cannot show what"
-    " happened outside of them.",
-    "a.data.missing": "Records cannot show what happened outside of them, and records of {regions} are missing. In what"
-    " was handed over, nothing has left but masked numbers and what the study had agreed to send.",
+    "a.data": "Not on record: what left was {what} and what else the plan names, which the paper that every region"
+    " signed (the Annex to a joint study) lists. Records cannot show what happened outside of them.",
+    "a.data.lie": "Of {regions} nothing can be said: its records contradict each other. Not on the records of the other"
+    " regions: what left them was {what} and what else the plan names. Records cannot show what happened outside of"
+    " them.",
+    "a.data.missing": "Not known for {regions}, whose records are missing in part. Not on record in what was handed"
+    " over:"
+    " what left was {what} and what else the plan names. Records cannot show what happened outside of them.",
+    "a.data.released": "{regions} also let out what the plan does not allow, see above.",
+    "data.masked": "masked numbers",
+    "data.clear": "numbers without masks, as this plan allows,",
     "q.now": "What now?",
+    "a.now.ask": "Any region of the study may do that, or whoever audits it.",
+    "a.now.wait": "Do not use the study's model until this is settled.",
+    "a.now.more": "The other defects have steps of their own, below.",
     "a.now.clean": "Nothing needs to be done. Keep this report with the papers of the study.",
     "a.now.unconfirmed": "Find the paper that your region signed, the Annex to a joint study. Compare the study id on"
     " it with the one below, under Studies, and check again with that id: `--study ID`.",
@@ -128,7 +141,10 @@ EN: Mapping[str, str] = {
 SV: Mapping[str, str] = {
     "title": "Rapport om en gemensam studie",
     "date": "Datum: {date}",
-    "lab": "En laboratoriestudie: för att pröva, inte för patienter.",
+    "lab": "En laboratoriestudie: för att pröva programmet, inte på patienter. Det som sägs om patienter nedan gäller"
+    " bara"
+    " om någon ändå använt riktiga.",
+    "study": "Studie {study} ({task}): {regions} regioner, {rounds} rundor.",
     "verdict.clean": "I ordning",
     "verdict.unconfirmed": "I ordning, studien inte bekräftad",
     "verdict.minor": "En liten brist",
@@ -143,7 +159,7 @@ SV: Mapping[str, str] = {
     "say.major": "Något viktigt är inte i ordning.",
     "say.critical": "Något som inte får hända har hänt.",
     "say.files": "Något som inte får hända har hänt, eller så har filerna skadats på vägen.",
-    "more": "Och {n} till, se nedan.",
+    "more": "Och {n} till, se nedan under ”Vad som hittades”.",
     "comma": ",",
     "say.incomplete": "Inget motsäger, men mindre lämnades över än som behövs, eller så gick en fil inte att läsa.",
     "q.agree": "Sade alla regioner ja till att delta?",
@@ -160,6 +176,7 @@ SV: Mapping[str, str] = {
     "a.altered.rule": "Nej. Allt antecknat är som det skrevs under; det visar bristen som står ovan.",
     "a.altered.yes": "Ja. Underskrivna anteckningar från {regions} motsäger varandra; se ovan.",
     "a.altered.what": "Ja. {what}",
+    "a.altered.more": "Mer står i rutan ovan.",
     "q.who": "Vem pekas ut?",
     "a.who.none": "Ingen region pekas ut.",
     "a.who.missing": "Ingen, såvitt visat. Anteckningar från {regions} saknas.",
@@ -171,18 +188,28 @@ SV: Mapping[str, str] = {
     "a.budget.others": "Ingen annan region använde för mycket.",
     "a.budget.less": "Nej: {regions} angav mindre än vad som användes.",
     "a.budget.none": "Studien satte ingen sådan budget, så inget begränsar vad modellen kan avslöja om en patient.",
-    "a.budget.claim": "För {regions} är det bara vad loggen påstår.",
+    "a.budget.claim": "Enligt anteckningarna användes högst {most} av {limit}. För {regions} är det bara vad loggen"
+    " påstår,"
+    " så där är svaret inte känt.",
     "a.budget.open": "För {regions} visar anteckningarna det inte. Ingen region har såvitt visat använt för mycket.",
     "q.data": "Lämnade rådata någon region?",
-    "a.data": "Anteckningar kan inte visa vad som hänt utanför dem. Enligt dem har bara maskerade tal lämnat"
-    " regionerna, och det som studien kommit överens om att sända.",
-    "a.data.lie": "Om {regions} går inget att säga: dess anteckningar motsäger varandra. Enligt de andra regionernas"
-    " anteckningar har bara maskerade tal lämnat dem, och det som studien kommit överens om att sända. Anteckningar kan"
-    " inte visa vad som hänt utanför dem.",
-    "a.data.missing": "Anteckningar kan inte visa vad som hänt utanför dem, och anteckningar från {regions} saknas."
-    " Enligt dem som lämnats över har bara maskerade tal lämnat regionerna, och det som studien kommit överens om att"
-    " sända.",
+    "a.data": "Inget sådant är antecknat: det som lämnat är {what} och vad planen i övrigt anger, uppräknat i papperet"
+    " som varje region skrev under (Bilaga till en gemensam studie). Anteckningar kan inte visa vad som hänt utanför"
+    " dem.",
+    "a.data.lie": "Om {regions} går inget att säga: dess anteckningar motsäger varandra. Hos de andra regionerna är"
+    " inget"
+    " sådant antecknat: det som lämnat dem är {what} och vad planen i övrigt anger. Anteckningar kan inte visa vad som"
+    " hänt utanför dem.",
+    "a.data.missing": "Inte känt för {regions}, vars anteckningar delvis saknas. I det som lämnats över är inget sådant"
+    " antecknat: det som lämnat är {what} och vad planen i övrigt anger. Anteckningar kan inte visa vad som hänt"
+    " utanför dem.",
+    "a.data.released": "{regions} har också lämnat ut något som planen inte tillåter, se ovan.",
+    "data.masked": "maskerade tal",
+    "data.clear": "tal utan masker, som den här planen tillåter,",
     "q.now": "Vad göra nu?",
+    "a.now.ask": "Det kan vilken region som helst i studien göra, eller den som granskar den.",
+    "a.now.wait": "Använd inte studiens modell förrän det är utrett.",
+    "a.now.more": "För övriga brister står nedan vad som ska göras.",
     "a.now.clean": "Inget behöver göras. Förvara rapporten med studiens handlingar.",
     "a.now.unconfirmed": "Ta fram papperet som er region skrev under, Bilaga till en gemensam studie. Jämför studiens"
     " id på det med det som står nedan, under Studier, och granska igen med detta id: `--study ID`.",
@@ -244,108 +271,4 @@ SV: Mapping[str, str] = {
     " behövs sparades inte eller lämnades inte över. GÅR INTE ATT AVGÖRA: inga anteckningar kan visa det.",
 }
 
-# Word forms that are linked, and what they mean: {anchor: (forms, meaning)}.
-GLOSSARY_EN: Mapping[str, tuple[tuple[str, ...], str]] = {
-    "bundle": (("bundle", "bundles"), "The file in which a region hands over its log, signed by the region."),
-    "checkpoint": (
-        ("checkpoint", "checkpoints"),
-        "A signed statement of a region: so long is my log, and this number stands for all of it.",
-    ),
-    "cohort": (("cohort", "cohorts"), "The regions whose values are added up together."),
-    "commitment": (
-        ("commitment", "commitments", "committed"),
-        "A number that fixes a value without showing it; the value can be shown later.",
-    ),
-    "cosignature": (
-        ("cosignature", "cosignatures", "cosigner"),
-        "A neighbour's signature under a region's checkpoint: I have seen this.",
-    ),
-    "envelope": (("envelope", "envelopes"), "A signed message together with its place in its sender's log."),
-    "epoch": (("epoch", "epochs"), "A log from its beginning; after a loss a region begins a new one and says so."),
-    "epsilon": (
-        ("epsilon",),
-        "The measure of the privacy budget: the smaller, the less one patient changes what others can see.",
-    ),
-    "fork": (("fork", "forks"), "Two histories of one log that exclude each other."),
-    "gossip": (("gossip",), "Averaging with neighbours only, round after round, without a centre."),
-    "hash": (
-        ("hash", "hashes", "sha-256", "fingerprint", "fingerprints"),
-        "A number that stands for a file: another file has another one.",
-    ),
-    "head": (("head", "heads"), "How long a log is and the number that stands for all of it, at one moment."),
-    "leaf": (("leaf", "leaves"), "One entry of a log, as bytes."),
-    "log": (("log", "logs"), "The list of all that a region did and said in a study, which cannot be changed unseen."),
-    "mask": (
-        ("mask", "masks", "masked"),
-        "A random number that covers a value; all masks of one sum cancel, so that only the sum can be read.",
-    ),
-    "merkle": (("merkle", "tree"), "A way to compute one number over a whole log so that each entry can be proven."),
-    "mirror": (("mirror", "mirrors"), "A neighbour's copy of a region's log."),
-    "nonce": (("nonce", "nonces"), "A number that is used once."),
-    "payload": (("payload", "payloads"), "What a message carries: covered numbers, for instance."),
-    "protocol": (("protocol",), "The rules by which the regions' programs talk to each other."),
-    "ring": (("ring",), "Whole numbers that start again at nought beyond a largest one; or regions in a circle."),
-    "root": (("root", "roots"), "The number that stands for a whole log."),
-    "roster": (("roster", "rosters"), "The signed list of the regions and their keys."),
-    "session": (("session", "sessions"), "One addition of covered values towards one region."),
-    "topology": (("topology",), "Who is whose neighbour."),
-    "witness": (("witness", "witnesses"), "A neighbour that signs what it has seen of another's log."),
-}
-GLOSSARY_SV: Mapping[str, tuple[tuple[str, ...], str]] = {
-    "bundle": (
-        ("paket", "paketet", "bevispaket"),
-        "Filen där en region lämnar över sin logg, underskriven av regionen.",
-    ),
-    "checkpoint": (
-        ("kontrollpunkt", "kontrollpunkten", "kontrollpunkter"),
-        "En regions underskrivna utsaga: så lång är min logg, och det här talet står för hela.",
-    ),
-    "cohort": (("deltagarkrets", "deltagarkretsar", "krets"), "Regionerna vars värden läggs ihop."),
-    "commitment": (
-        ("låst", "låste", "låsning", "låsningen"),
-        "Ett tal som binder ett värde utan att visa det; värdet kan visas senare.",
-    ),
-    "cosignature": (
-        ("medunderskrift", "medunderskrifter", "medundertecknare", "medundertecknaren"),
-        "En grannes underskrift under en regions kontrollpunkt: det här har jag sett.",
-    ),
-    "envelope": (("kuvert",), "Ett underskrivet meddelande tillsammans med sin plats i avsändarens logg."),
-    "epoch": (("epok", "epoker"), "En logg från sin början; efter en förlust börjar regionen en ny och säger det."),
-    "epsilon": (
-        ("epsilon",),
-        "Måttet på integritetsbudgeten: ju mindre, desto mindre ändrar en patient det som andra kan se.",
-    ),
-    "fork": (("förgrening",), "Två historier av samma logg som utesluter varandra."),
-    "gossip": (("skvaller",), "Medelvärden med grannarna, runda efter runda, utan något centrum."),
-    "hash": (
-        ("kontrollsumma", "kontrollsumman", "kontrollsummor", "sha-256", "fingeravtryck", "fingeravtrycket"),
-        "Ett tal som står för en fil: en annan fil har ett annat.",
-    ),
-    "head": (("läge", "läget"), "Hur lång en logg är och talet som står för hela, vid ett ögonblick."),
-    "leaf": (("löv",), "En post i en logg, som byte."),
-    "log": (
-        ("logg", "loggen", "loggar", "loggarna"),
-        "Listan över allt som en region gjort och sagt i en studie; den går inte att ändra obemärkt.",
-    ),
-    "mask": (
-        ("mask", "masker", "maskerna", "maskerat", "maskerade"),
-        "Ett slumptal som täcker ett värde; alla masker i en summa tar ut varandra, så att bara summan går att läsa.",
-    ),
-    "merkle": (
-        ("merkle", "trädet", "träd"),
-        "Ett sätt att räkna ut ett tal över en hel logg så att varje post kan bevisas.",
-    ),
-    "mirror": (("spegel", "speglar"), "En grannes kopia av en regions logg."),
-    "nonce": (("engångstal",), "Ett tal som används en gång."),
-    "payload": (("nyttolast",), "Det som ett meddelande bär: övertäckta tal, till exempel."),
-    "protocol": (("protokollet", "protokoll"), "Reglerna som regionernas program talar med varandra efter."),
-    "ring": (("ring",), "Heltal som börjar om på noll efter ett största; eller regioner i en cirkel."),
-    "root": (("rot", "roten"), "Talet som står för en hel logg."),
-    "roster": (("regionlista", "regionlistan"), "Den underskrivna listan över regionerna och deras nycklar."),
-    "session": (("session", "sessionen", "sessioner"), "En sammanläggning av övertäckta värden hos en region."),
-    "topology": (("topologi", "topologin"), "Vem som är granne med vem."),
-    "witness": (("vittne", "vittnen"), "En granne som skriver under det den sett av en annans logg."),
-}
-
 PAGE: Mapping[str, Mapping[str, str]] = {"en": EN, "sv": SV}
-GLOSSARY: Mapping[str, Mapping[str, tuple[tuple[str, ...], str]]] = {"en": GLOSSARY_EN, "sv": GLOSSARY_SV}

@@ -150,10 +150,11 @@ def _dot(
         return f'<circle cx="{x:.1f}" cy="{y}" r="9" class="kept">{title}</circle>'
     released = mark.model in course.released
     title = f"{label}: {mark.model.hex()[:16]}" + (f", {say['released']}" if released else "")
-    kind = "released" if released or is_last else "mixed"
+    title = f"{title} ({say['legend.claimed']})" if is_claim else title
+    kind = "claimed" if is_claim else "released" if released or is_last else "mixed"
     return (
         f'<circle cx="{x:.1f}" cy="{y}" r="11" class="{kind}"><title>{escape(title)}</title></circle>'
-        f'<text x="{x:.1f}" y="{y + 4}" class="count">{len(mark.senders)}</text>'
+        f'<text x="{x:.1f}" y="{y + 4}" class="{"claimcount" if is_claim else "count"}">{len(mark.senders)}</text>'
     )
 
 

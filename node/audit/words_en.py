@@ -171,7 +171,7 @@ _CODES: dict[str, Words] = {
         "A region wrote a message into its log in a neighbour's name.",
     ),
     "LS-FORK": Words(
-        "{subject} signed two different histories",
+        "{subject} signed two different versions of its log",
         "Region {subject} signed two different versions of its log ({detail}).",
         "Ask {subject} for both versions. A disk that lost data can look the same: ask for it before you conclude.",
         _SELF,

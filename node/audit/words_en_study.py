@@ -190,7 +190,7 @@ STUDY_CODES: Mapping[str, Words] = {
     ),
     "LS-LINEAGE": Words(
         "round began from another model",
-        "A round of {subject} began from another model than the one before gave ({detail}).",
+        "A round of {subject} began from another model than the round before gave ({detail}).",
         "Ask {subject} what it trained from.",
         _SELF,
         "The entries of both rounds, their places in the tree, the signed checkpoint, the plan.",

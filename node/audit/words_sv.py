@@ -169,7 +169,7 @@ _CODES: dict[str, Words] = {
         "En region skrev in ett meddelande i sin logg i en grannes namn.",
     ),
     "LS-FORK": Words(
-        "{subject} skrev under två olika historier",
+        "{subject} skrev under två olika versioner av sin logg",
         "Region {subject} skrev under två olika versioner av sin logg ({detail}).",
         "Be {subject} om båda versionerna. En disk som tappat data kan se likadan ut: fråga innan du drar slutsatser.",
         _SELF,

@@ -192,7 +192,7 @@ STUDY_CODES: Mapping[str, Words] = {
     ),
     "LS-LINEAGE": Words(
         "rundan började från en annan modell",
-        "En runda hos {subject} började från en annan modell än den förra gav ({detail}).",
+        "En runda hos {subject} började från en annan modell än den som rundan före gav ({detail}).",
         "Fråga {subject} vad den tränade från.",
         _SELF,
         "Posterna från båda rundorna, deras platser i trädet, den underskrivna kontrollpunkten, planen.",

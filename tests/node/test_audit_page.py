@@ -17,11 +17,13 @@ from node.audit.findings import CODES, Finding
 from node.audit.inputs import inputs_of
 from node.audit.leading import led
 from node.audit.page import Linker, page
-from node.audit.page_words import EN, GLOSSARY, PAGE, SV
+from node.audit.page_glossary import GLOSSARY
+from node.audit.page_words import EN, PAGE, SV
 from node.audit.report import LogRow
 from node.audit.telling import Budget
 from node.cli.audit import audit
-from tests.node.audit_network import Small, edited, rewrite, with_leaves
+from node.tamper.files import edited
+from tests.node.audit_network import Small, rewrite, with_leaves
 
 PLAIN = Path(__file__).parents[1] / "plain_words.txt"
 
@@ -47,6 +49,8 @@ class FirstScreen(HTMLParser):
             self._inside = given.get("id") == "first"
         if tag in ("a", "code"):
             self._linked = True
+        else:
+            self.all.append(" ")
         if tag == "a":
             self.links.add((given["href"] or "").removeprefix("#"))
 
@@ -95,7 +99,8 @@ def test_the_text_for_a_terminal_answers_in_the_language_asked_for(honest: tuple
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_the_first_screen_uses_no_word_of_the_trade_without_a_link(honest: tuple[Small, list[Path]], lang: str) -> None:
-    words = re.compile(rf"(?<![\w.-])({'|'.join(map(re.escape, plain_words()))})(?![\w-]|\.\w)", re.IGNORECASE)
+    forms = "|".join(re.escape(word).replace(r"\*", r"\w*") for word in plain_words())
+    words = re.compile(rf"(?<![\w.-])({forms})(?![\w-]|\.\w)", re.IGNORECASE)
     for report in reports(honest, lang):
         screen = FirstScreen(page(report, date="2026-11-24"))
         assert not words.findall(" ".join(screen.bare))
@@ -105,7 +110,7 @@ def test_the_first_screen_uses_no_word_of_the_trade_without_a_link(honest: tuple
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_the_first_screen_answers_six_questions(honest: tuple[Small, list[Path]], lang: str) -> None:
     small, bundles = honest
-    text = " ".join(FirstScreen(page(verify(bundles, study=small.study, lang=lang))).all)
+    text = "".join(FirstScreen(page(verify(bundles, study=small.study, lang=lang))).all)
     for key in ("agree", "altered", "who", "budget", "data", "now"):
         assert PAGE[lang][f"q.{key}"] in text
     assert PAGE[lang]["a.altered.no"] in text
@@ -117,11 +122,11 @@ def test_the_guilty_is_named_on_the_first_screen_and_nobody_else(honest: tuple[S
     small, bundles = honest
     clean = verify(bundles, study=small.study)
     guilty = replace(clean, verdict="critical", findings=(Finding("LS-FORK", subject="vgr"),))
-    text = " ".join(FirstScreen(page(guilty)).all)
+    text = "".join(FirstScreen(page(guilty)).all)
     assert EN["a.who"].format(regions="vgr") in text
     assert EN["a.altered.yes"].format(regions="vgr") in text
     damaged = replace(clean, verdict="critical", findings=(Finding("LS-LOG-ROOT", source="vgr.bundle"),))
-    text = " ".join(FirstScreen(page(damaged)).all)
+    text = "".join(FirstScreen(page(damaged)).all)
     assert EN["a.who.none"] in text
     assert EN["a.altered.files"].format(files="vgr.bundle") in text
 
@@ -141,7 +146,7 @@ def test_a_broken_rule_missing_records_and_a_lie_are_told_apart(
     small, bundles = honest
     finding = Finding(code, subject="vgr", values={"detail": "in English"})
     report = replace(verify(bundles, study=small.study, lang=lang), verdict="critical", findings=(finding,))
-    text = " ".join(FirstScreen(page(report)).all)
+    text = "".join(FirstScreen(page(report)).all)
     assert PAGE[lang][altered].format(regions="vgr") in text
     assert PAGE[lang][who].format(regions="vgr") in text
     assert "in English" not in text
@@ -155,11 +160,11 @@ def test_a_budget_is_told_without_empty_decimals_and_for_others_only_where_that_
     finding = Finding("LS-DP-BUDGET", subject="vgr")
     clean = verify(bundles, study=small.study, lang=lang)
     spent = replace(clean, verdict="critical", findings=(finding,), budget=Budget(True, 3_000_000, 900_000_000))
-    text = " ".join(FirstScreen(page(spent)).all)
+    text = "".join(FirstScreen(page(spent)).all)
     assert PAGE[lang]["a.budget.no"].format(regions="vgr", most="900", limit="3") in text
     assert PAGE[lang]["a.budget.others"] in text
     unknown = replace(spent, budget=Budget(True, 3_000_000, 900_000_000, ("skane",)))
-    assert PAGE[lang]["a.budget.others"] not in " ".join(FirstScreen(page(unknown)).all)
+    assert PAGE[lang]["a.budget.others"] not in "".join(FirstScreen(page(unknown)).all)
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -167,10 +172,62 @@ def test_raw_data_are_judged_by_what_was_handed_over_only(honest: tuple[Small, l
     small, bundles = honest
     finding = Finding("LS-TRUNCATED", subject="vgr", values={"n": 3})
     cut = replace(verify(bundles, study=small.study, lang=lang), verdict="major", findings=(finding,))
-    text = " ".join(FirstScreen(page(cut)).all)
-    told, usual = (PAGE[lang][key].format(regions="vgr").partition(" mask")[0] for key in ("a.data.missing", "a.data"))
+    text = "".join(FirstScreen(page(cut)).all)
+    told, usual = (PAGE[lang][key].format(regions="vgr", what="").split(":")[0] for key in ("a.data.missing", "a.data"))
     assert told in text
-    assert usual not in text
+    assert f"{usual}:" not in text
+
+
+@pytest.mark.parametrize(("lang", "word"), [("en", "numbers without masks"), ("sv", "tal utan masker")])
+def test_of_a_study_without_masks_the_page_does_not_say_that_numbers_were_masked(
+    honest: tuple[Small, list[Path]], lang: str, word: str
+) -> None:
+    small, bundles = honest
+    clean = verify(bundles, study=small.study, lang=lang)
+    studies = tuple(replace(row, masking="off", lab=True) for row in clean.studies)
+    assert word in "".join(FirstScreen(page(replace(clean, studies=studies))).all)
+    assert word not in "".join(FirstScreen(page(clean)).all)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_first_screen_says_which_study_it_is_about(honest: tuple[Small, list[Path]], lang: str) -> None:
+    small, bundles = honest
+    text = "".join(FirstScreen(page(verify(bundles, study=small.study, lang=lang))).all)
+    assert f"{small.study.hex()[:8]}…" in text
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_of_a_liars_budget_the_first_word_is_not_yes(honest: tuple[Small, list[Path]], lang: str) -> None:
+    small, bundles = honest
+    clean = replace(verify(bundles, study=small.study, lang=lang), budget=Budget(True, 3_000_000, 2_999_000))
+    lied = replace(clean, verdict="critical", findings=(Finding("LS-FORK", subject="vgr"),))
+    yes = PAGE[lang]["a.budget.yes"].format(most=2.999, limit=3).split(":")[0]
+    assert f"<td>{yes}: " in page(clean).partition(PAGE[lang]["q.data"])[0].rpartition(PAGE[lang]["q.who"])[2]
+    assert f"<td>{yes}: " not in page(lied).partition(PAGE[lang]["q.data"])[0].rpartition(PAGE[lang]["q.who"])[2]
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_what_now_says_to_wait_after_a_grave_defect_and_that_other_defects_have_steps_too(
+    honest: tuple[Small, list[Path]], lang: str
+) -> None:
+    small, bundles = honest
+    clean = verify(bundles, study=small.study, lang=lang)
+    found = tuple(Finding(code, subject="vgr") for code in ("LS-FORK", "LS-LINEAGE", "LS-ENV-SIG"))
+    text, calm = (
+        "".join(FirstScreen(page(report)).all) for report in (replace(clean, verdict="critical", findings=found), clean)
+    )
+    for key in ("a.now.wait", "a.now.more"):
+        assert PAGE[lang][key] in text
+        assert PAGE[lang][key] not in calm
+
+
+def test_in_both_pictures_the_row_of_a_liar_is_a_claim(honest: tuple[Small, list[Path]]) -> None:
+    small, bundles = honest
+    clean = verify(bundles, study=small.study)
+    html = page(replace(clean, verdict="critical", findings=(Finding("LS-FORK", subject="vgr"),)))
+    marks = next(len(course.marks) for course in clean.courses if course.region == "vgr")
+    lineage = html.partition('<section id="lineage">')[2].partition("</section>")[0]
+    assert lineage.count('class="claimed"') == marks
 
 
 def test_a_changed_entry_is_seen_on_the_page(tmp_path: Path) -> None:
@@ -182,7 +239,7 @@ def test_a_changed_entry_is_seen_on_the_page(tmp_path: Path) -> None:
     rewrite(bundles[-1], with_leaves(home, leaves, sign=False))
     report = verify(bundles, study=small.study)
     assert report.verdict == "critical"
-    text = " ".join(FirstScreen(page(report)).all)
+    text = "".join(FirstScreen(page(report)).all)
     assert EN["verdict.critical"] in text
     assert EN["a.who.none"] in text
 
@@ -256,7 +313,9 @@ def test_every_plain_word_of_a_language_has_its_place_in_the_glossary(lang: str)
     link = Linker(lang)
     assert listed
     for word in listed:
-        assert link(word).startswith('<a href="#w-'), word
+        stem = word.removesuffix("*")
+        assert stem != word or link(word).startswith('<a href="#w-'), word
+        assert any(form.startswith(stem) for forms, _ in GLOSSARY[lang].values() for form in forms), word
 
 
 def test_the_command_writes_the_page(honest: tuple[Small, list[Path]], tmp_path: Path) -> None:
@@ -285,7 +344,7 @@ def test_the_first_screen_names_no_witness(honest: tuple[Small, list[Path]], lan
     for code in [code for code, rule in CODES.items() if rule.severity is not Severity.INFO]:
         values = {"holder": "witness-x", "detail": "a message that witness-x holds"}
         report = replace(clean, verdict="critical", findings=(Finding(code, subject="vgr", seq=3, values=values),))
-        assert "witness-x" not in " ".join(FirstScreen(page(report)).all), code
+        assert "witness-x" not in "".join(FirstScreen(page(report)).all), code
 
 
 @pytest.mark.parametrize(
@@ -299,9 +358,9 @@ def test_the_page_says_what_was_altered_and_that_the_rest_is_a_claim(
     told = {fork.fingerprint: Altered("place", 117, Stand("round.mix", 4))}
     clean = verify(bundles, study=small.study, lang=lang)
     html = page(replace(clean, verdict="critical", findings=(fork,), altered=told))
-    text = " ".join(FirstScreen(html).all)
+    text = "".join(FirstScreen(html).all)
     assert words in text
-    assert PAGE[lang]["a.data.lie"].format(regions="vgr").split(":")[0] in text
+    assert PAGE[lang]["a.data.lie"].format(regions="vgr", what="").split(":")[0] in text
     assert 'class="claimed"' in html
     assert 'class="claimed"' not in page(clean)
 
