@@ -41,6 +41,7 @@ class Real:
         real, held: Training rows and rows that the generator never saw.
         model: SHA-256 (hex) of the generator's file as this home exports it.
         shared: Regions ever sent the discriminator.
+        backs: How often the generator was put back here while it trained; None where nobody counted.
     """
 
     schema: Schema
@@ -55,6 +56,7 @@ class Real:
     dp: Mapping[str, float | int | str] | None = None
     common: Mapping[str, Sequence[bool]] | None = None
     discriminator: Discriminator | None = None
+    backs: int | None = None
 
 
 def measured(data: Path, real: Real, *, sensitive: Sequence[str] = (), seed: int = 0) -> Report:
@@ -80,6 +82,7 @@ def measured(data: Path, real: Real, *, sensitive: Sequence[str] = (), seed: int
         found, kind = measure_images(sides), "images"
     else:
         found, kind = measure(sides), "table"
+    found.counts |= {"backs": real.backs} if real.backs is not None else {}
     under = Circumstances(kind, found.continuous, real.shared, real.dp)
     about = About(
         origin.study, origin.model, data_sha256(data), real.schema.hash.hex(), real.region, origin.seed, len(rows)
@@ -214,6 +217,8 @@ def of_study(home: Path, study: str, held: Path | None) -> Real:
     from node.learning.data.table import read
     from node.learning.preprocessing import global_stats
     from node.learning.synth.measure.gate import Thresholds
+    from node.learning.task import BACKS
+    from node.learning.trainer import NEWEST
     from node.models import held_model
     from protocol.release import MODEL_TESTS
 
@@ -242,6 +247,7 @@ def of_study(home: Path, study: str, held: Path | None) -> Real:
         bound.k if bound is not None else 5, trainer.settings.get("share") == SHARED,
         Thresholds.of_plan(asked), privacy(trainer, found.plan),
         _common(trainer.schema, stats), discriminator(trainer, found.vector, stats),
+        len(trainer._state.before(NEWEST).get(BACKS, ())),
     )  # fmt: skip
 
 

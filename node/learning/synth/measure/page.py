@@ -5,6 +5,7 @@ Everything on it is a figure of a group or a made-up row; what the groups must b
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -17,6 +18,7 @@ from node.learning.synth.measure.words import NAMES, WHY, number, whole
 
 FAIR = 0.05  # that risk may lie above a coin to be called good
 _COIN = 0.5
+_MOST_POWER = 5
 
 
 def page(report: Report, name: str, lang: str = "en") -> str:
@@ -143,7 +145,18 @@ class _Page:
             words = self._t("risk.good" if risk.value <= _COIN + FAIR else "risk.poor", value=self._n(risk.value))
         if dp is None:
             return words + self._t("risk.no_dp")
-        return words + self._t("risk.dp", epsilon=self._n(float(dp["epsilon"])), delta=dp["delta"])
+        epsilon = float(dp["epsilon"])
+        return words + self._t("risk.dp", factor=self._factor(epsilon), epsilon=self._n(epsilon), delta=dp["delta"])
+
+    def _factor(self, epsilon: float) -> str:
+        """Return e^ε as people read it: two digits, rounded up, from 100 000 on a power of ten."""
+        power = epsilon / math.log(10)
+        if power > _MOST_POWER:
+            return "10" + str(math.ceil(power)).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+        step = 10.0 ** (math.floor(power) - 1)
+        value = math.ceil(math.exp(epsilon) / step) * step
+        text = whole(round(value), self.lang) if step >= 1 else f"{value:.1f}"
+        return text.replace(".", ",") if self.lang == "sv" else text
 
     # ---------------------------------------------------------------- the gate
 
@@ -317,7 +330,8 @@ class _Page:
     def _figures(self) -> str:
         names = FIGURES[self.lang]
         rows = []
-        for name, one in self.report.figures.items():
+        order = {name: at for at, name in enumerate(names)}
+        for name, one in sorted(self.report.figures.items(), key=lambda one: order.get(one[0], len(order))):
             value = (
                 self._n(one.value, name) if one.value is not None else escape(WHY[self.lang][one.why or "not_measured"])
             )
@@ -325,7 +339,6 @@ class _Page:
             rows.append(
                 [escape(names.get(name, name)), value, bounds, self._n(one.against) if one.against is not None else ""]
             )
-        rows.sort(key=lambda row: list(names.values()).index(row[0]) if row[0] in names.values() else len(names))
         keys = ("figures.name", "figures.value", "figures.bounds", "figures.against")
         return self._section("figures", self._table([self._t(key) for key in keys], rows), about=False)
 
@@ -335,6 +348,8 @@ class _Page:
         lines = [self._t("not.1", dp=dp), self._t("not.2", patients=patients), self._t("not.3")]
         if undefined := self.report.counts.get("undefined"):
             lines.append(self._t("not.4", undefined=undefined))
+        if backs := self.report.counts.get("backs"):
+            lines.append(self._t("not.5", backs=backs))
         return self._section("not", "<ul>" + "".join(f"<li>{line}</li>" for line in lines) + "</ul>", about=False)
 
     def _bound(self) -> str:

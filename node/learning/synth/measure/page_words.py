@@ -52,7 +52,8 @@ PAGE: dict[str, dict[str, str]] = {
         "was "
         "in training (AUC {value}, 0.5 is a coin).",
         "risk.none": "The risk could not be measured: {why}.",
-        "risk.dp": " Differential privacy bounds what anybody can learn of one patient: ε {epsilon}, δ {delta}.",
+        "risk.dp": " Differential privacy bounds what the training tells anybody of one patient: the odds of a guess "
+        "change by at most a factor of {factor} (ε {epsilon}), but for a chance of {delta} (δ).",
         "risk.no_dp": " There is no differential privacy: nothing bounds the risk in theory.",
         "gate": "What a release must hold",
         "gate.about": "The dot is the figure, the line its 95 % bounds, the mark what is asked; the shaded side is the "
@@ -111,6 +112,8 @@ PAGE: dict[str, dict[str, str]] = {
         "guess.column": "column",
         "guess.s": "by synthetic rows",
         "guess.h": "by other patients",
+        "not.5": "While it was trained here, the generator went astray and was put back to its last good state "
+        "{backs} times: it has learned less than its rounds say.",
         "figures": "All figures",
         "figures.name": "figure",
         "figures.value": "value",
@@ -191,7 +194,8 @@ PAGE: dict[str, dict[str, str]] = {
         "med i "
         "träningen (AUC {value}, 0,5 är slantsingling).",
         "risk.none": "Risken gick inte att mäta: {why}.",
-        "risk.dp": " Differentiell integritet begränsar vad någon kan lära om en patient: ε {epsilon}, δ {delta}.",
+        "risk.dp": " Differentiell integritet begränsar vad träningen säger någon om en patient: oddsen för en "
+        "gissning ändras högst {factor} gånger (ε {epsilon}), utom med chansen {delta} (δ).",
         "risk.no_dp": " Differentiell integritet saknas: inget begränsar risken i teorin.",
         "gate": "Vad som krävs för att släppa data",
         "gate.about": "Punkten är värdet, linjen dess 95 %-gränser, strecket kravet; den tonade sidan är den rätta.",
@@ -249,6 +253,8 @@ PAGE: dict[str, dict[str, str]] = {
         "guess.column": "kolumn",
         "guess.s": "ur syntetiska rader",
         "guess.h": "ur andra patienter",
+        "not.5": "Medan den tränades här kom generatorn på avvägar och sattes tillbaka till sitt senaste goda läge "
+        "{backs} gånger: den har lärt sig mindre än rondernas antal säger.",
         "figures": "Alla mått",
         "figures.name": "mått",
         "figures.value": "värde",
@@ -307,7 +313,7 @@ FIGURES: dict[str, dict[str, str]] = {
         "mia_distance": "membership by distance, AUC",
         "mia_discriminator": "membership by the discriminator, AUC",
         "dcr_share": "nearer to training than to held-out rows",
-        "exact_copies": "exact copies of training rows",
+        "exact_copies": "exact copies of real rows",
         "attribute_inference": "most telling column guessed right",
         "attribute_gain": "gain over guessing by other patients",
         "k_map": "rows alike with 1 to k − 1 patients by quasi-identifiers",
@@ -344,7 +350,7 @@ FIGURES: dict[str, dict[str, str]] = {
         "mia_distance": "medlemskap efter avstånd, AUC",
         "mia_discriminator": "medlemskap efter diskriminatorn, AUC",
         "dcr_share": "närmare träningsrader än undanhållna",
-        "exact_copies": "exakta kopior av träningsrader",
+        "exact_copies": "exakta kopior av verkliga rader",
         "attribute_inference": "den mest röjande kolumnen gissad rätt",
         "attribute_gain": "vinst över att gissa ur andra patienter",
         "k_map": "rader lika 1 till k − 1 patienter i kvasi-identifierare",
