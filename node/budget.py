@@ -15,6 +15,8 @@ from pathlib import Path
 from node.errors import Refused
 from node.learning.accounting import MICRO, Spent, epsilon
 from node.learning.privacy import Ledger, Terms, least_delta
+from node.learning.registry import get_task
+from node.learning.task import read_settings
 from node.policy import Policy
 from node.privacy_words import listed
 from protocol.plan import Plan
@@ -27,7 +29,8 @@ def cost_of(plan: Plan) -> list[Spent]:
     if plan.dp is None:
         return []
     terms = Terms.of_plan(plan.dp)
-    steps = plan.rounds * int(str(plan.settings["local_steps"]))
+    settings = read_settings(get_task(str(plan.task["name"])), plan.settings)  # a plan by hand may leave defaults out
+    steps = plan.rounds * int(settings.get("local_steps", 1))
     sums = Spent(MICRO, terms.statistics_sigma_u(plan.sum_rounds), plan.sum_rounds)
     return [one for one in (sums, Spent(terms.q_u, terms.sigma_u, steps)) if one.steps]
 

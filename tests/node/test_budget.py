@@ -61,6 +61,13 @@ def test_a_study_costs_its_rounds_and_its_sums_with_noise(tmp_path: Path) -> Non
     assert 2.9 < epsilon([sums, rounds], DELTA) <= 3
 
 
+def test_a_plan_that_leaves_its_steps_out_takes_the_tasks_own(tmp_path: Path) -> None:
+    plan = drafted(tmp_path)
+    bare = Plan.make(**{**plan.value(), "settings": {"hidden": 0}})
+
+    assert cost_of(bare)[0].steps == 5 * 20  # the default of a classifier
+
+
 def test_without_privacy_a_study_costs_nothing_and_passes_no_budget(tmp_path: Path) -> None:
     plan = drafted(tmp_path, dp=None)
     budget(tmp_path / "north", "0.1")
