@@ -16,7 +16,7 @@ from crypto.merkle import leaf_hash
 from crypto.note import Checkpoint, parse_note
 from gossip.effects import Commit, CosigRow, Deposit, ErasedRow, HeadRow, MirrorRow, ProtectedRow, Retain, Sift
 from gossip.events import TrainReport
-from gossip.logs.holdings import Records
+from gossip.logs.holdings import Records, Seen
 from gossip.logs.mirror import Mirror
 from gossip.logs.witness import Witness
 from gossip.peer import Peer
@@ -40,6 +40,7 @@ class MemoryStore:
     blobs: dict[str, bytes] = field(default_factory=dict)
     mirrors: dict[str, dict[int, tuple[bytes | None, bytes]]] = field(default_factory=dict)
     heads: dict[str, HeadRow] = field(default_factory=dict)
+    copied: dict[str, HeadRow] = field(default_factory=dict)
     cosignatures: list[CosigRow] = field(default_factory=list)
     protected: list[ProtectedRow] = field(default_factory=list)
     bulk: dict[tuple[int, bytes], bytes] = field(default_factory=dict)
@@ -62,6 +63,8 @@ class MemoryStore:
                     self.mirrors.setdefault(row.origin, {})[row.seq] = row.leaf, row.hash
                 case HeadRow(how="verified"):
                     self.heads[row.origin] = row
+                    if row.size <= len(self.mirrors.get(row.origin, {})):
+                        self.copied[row.origin] = row
                 case CosigRow():
                     self.cosignatures.append(row)
                 case ProtectedRow():
@@ -95,18 +98,25 @@ class MemoryStore:
         """Give a witness what earlier runs have verified and been given."""
         mirrors = []
         for origin, rows in self.mirrors.items():
-            head = self.heads[origin]
-            seen = Checkpoint(origin, head.size, head.root)
-            signature = parse_note(head.proof).signatures[0].signature
-            mirrors.append(Mirror(origin, [rows[n][1] for n in range(head.size)], seen, signature))
+            if origin in self.copied:
+                seen = _seen(self.copied[origin])
+                hashes = [rows[n][1] for n in range(seen.checkpoint.size)]
+                mirrors.append(Mirror(origin, hashes, seen.checkpoint, seen.signature))
+        copied = {mirror.origin: mirror.size for mirror in mirrors}
+        proved = [_seen(head) for origin, head in self.heads.items() if head.size > copied.get(origin, 0)]
         given = [Cosignature(c.by, c.size, c.t_s, c.sig) for c in self.cosignatures if c.origin == own]
-        witness.held.load(mirrors, given)
+        witness.held.load(mirrors, given, proved)
         witness.protecting.load(self.protected)
 
     def firsts(self) -> list[tuple[str, bytes]]:
         """First entries of others' later epochs that were verified: origin, leaf."""
         rows = [(origin, copy[0][0]) for origin, copy in self.mirrors.items() if 0 in copy and epoch_of(origin) > 1]
         return [(origin, leaf) for origin, leaf in rows if leaf is not None]
+
+
+def _seen(head: HeadRow) -> Seen:
+    point = Checkpoint(head.origin, head.size, head.root)
+    return Seen(point, parse_note(head.proof).signatures[0].signature)
 
 
 @dataclass(slots=True)

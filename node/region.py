@@ -114,7 +114,8 @@ class Region:
                 peer.rotation.mirrored(None, origin.split("/")[1], seq, leaf)
             if home.serial + 1 in home.key_sets():
                 peer.rotation.offer(*home.next_keys())
-            peer.witness.held.load(store.copies.mirrors(), store.copies.cosignatures(log.origin))
+            given = store.copies.cosignatures(log.origin)
+            peer.witness.held.load(store.copies.mirrors(), given, store.copies.proved())
             peer.witness.protecting.load(store.copies.protected())
             vault = Vault(home.path)
             for name, study in peer.studies.items():  # rounds that a stop cut short leave nothing behind

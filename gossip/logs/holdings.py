@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -64,8 +64,10 @@ class Holdings:
         self._studies: dict[bytes, bytes | None] = {}
         self._signers: dict[str, tuple[bytes, bytes]] = {}  # origin: a signature, and whose key made it
 
-    def load(self, mirrors: list[Mirror], cosignatures: list[Cosignature]) -> None:
-        """Take what an earlier run has verified and been given."""
+    def load(self, mirrors: list[Mirror], cosignatures: list[Cosignature], proved: Iterable[Seen] = ()) -> None:
+        """Take what an earlier run has verified, with and without copies, and been given."""
+        for seen in proved:
+            self.proved[seen.checkpoint.origin] = seen
         for mirror in mirrors:
             self.mirrors[mirror.origin] = mirror
         for one in cosignatures:

@@ -12,6 +12,7 @@ from itertools import groupby
 
 from crypto.note import Checkpoint, parse_note
 from gossip.effects import CosigRow, ErasedRow, HeadRow, MirrorRow, OpeningRow, ProtectedRow, Row
+from gossip.logs.holdings import Seen
 from gossip.logs.mirror import Mirror
 from protocol.cosignature import Cosignature
 from protocol.epochs import epoch_of
@@ -122,26 +123,30 @@ class Copies:
     def mirrors(self) -> list[Mirror]:
         """Return the verified copies as witnesses keep them in memory."""
         found = []
-        for origin, size, root, proof in self._newest():
-            hashes = [
-                digest
-                for (digest,) in self._db.execute(
-                    "SELECT hash FROM mirror WHERE origin = ? AND seq < ? ORDER BY seq", (origin, size)
-                )
-            ]
-            if len(hashes) == size:
-                signature = next(line.signature for line in parse_note(proof).signatures if line.name == origin)
-                found.append(Mirror(origin, hashes, Checkpoint(origin, size, root), signature))
+        for origin, size, root, proof in self._copied():
+            rows = self._db.execute("SELECT hash FROM mirror WHERE origin = ? AND seq < ? ORDER BY seq", (origin, size))
+            hashes = [digest for (digest,) in rows]
+            found.append(Mirror(origin, hashes, Checkpoint(origin, size, root), _signature(origin, proof)))
         return found
+
+    def proved(self) -> list[Seen]:
+        """Return the largest verified checkpoint of each log whose copy ends before it: proofs alone showed it."""
+        copied = {origin: size for origin, size, _, _ in self._copied()}
+        rows = self._db.execute(
+            "SELECT origin, MAX(size), root, proof FROM head WHERE how = 'verified' GROUP BY origin ORDER BY origin"
+        ).fetchall()
+        return [
+            Seen(Checkpoint(origin, size, root), _signature(origin, proof))
+            for origin, size, root, proof in rows if size > copied.get(origin, 0)
+        ]  # fmt: skip
 
     def copies(self) -> Iterator[Copy]:
         """Yield every verified copy, ascending by origin."""
-        for origin, size, _, proof in self._newest():
+        for origin, size, _, proof in self._copied():
             rows = self._db.execute(
                 "SELECT leaf, hash FROM mirror WHERE origin = ? AND seq < ? ORDER BY seq", (origin, size)
             ).fetchall()
-            if len(rows) == size:
-                yield Copy(origin, proof, tuple((leaf, digest) for leaf, digest in rows))
+            yield Copy(origin, proof, tuple((leaf, digest) for leaf, digest in rows))
 
     def cosignatures(self, origin: str, size: int | None = None) -> list[Cosignature]:
         """Return the cosignatures on a log, all or those on one size, ascending by size and region."""
@@ -157,7 +162,32 @@ class Copies:
         rows = self._db.execute("SELECT origin, key, size, note FROM protected ORDER BY origin, size, key")
         return [ProtectedRow(*row) for row in rows]
 
-    def _newest(self) -> list[tuple[str, int, bytes, bytes]]:
-        return self._db.execute(
-            "SELECT origin, MAX(size), root, proof FROM head WHERE how = 'verified' GROUP BY origin ORDER BY origin"
-        ).fetchall()
+    def _copied(self) -> list[tuple[str, int, bytes, bytes]]:
+        """Origin, size, root and note of the largest verified head of each log up to which all its hashes are here."""
+        found = []
+        for origin, last, count in self._db.execute(
+            "SELECT origin, MAX(seq), COUNT(*) FROM mirror GROUP BY origin ORDER BY origin"
+        ).fetchall():
+            # Entries come in order; a copy with a gap, which an earlier version may have left, ends before it.
+            end = count if last == count - 1 else self._gap(origin)
+            head = self._db.execute(
+                "SELECT size, root, proof FROM head WHERE origin = ? AND how = 'verified' AND size <= ?"
+                " ORDER BY size DESC LIMIT 1",
+                (origin, end),
+            ).fetchone()
+            if head is not None:
+                found.append((origin, *head))
+        return found
+
+    def _gap(self, origin: str) -> int:
+        seqs = self._db.execute("SELECT seq FROM mirror WHERE origin = ? ORDER BY seq", (origin,))
+        end = -1
+        for end, (seq,) in enumerate(seqs):
+            if seq != end:
+                return end
+        return end + 1
+
+
+def _signature(origin: str, note: bytes) -> bytes:
+    """The log's own signature in a note that was verified."""
+    return next(line.signature for line in parse_note(note).signatures if line.name == origin)

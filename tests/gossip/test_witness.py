@@ -17,6 +17,7 @@ from protocol.cosignature import Cosignature, checkpoint_note, verify_cosignatur
 from protocol.entries import decode_entry
 from protocol.envelope import Envelope, parse
 from protocol.witnessing import Behind, Heads, decode_proof, encode_mirror
+from tests.gossip.conftest import quadratic_plan
 
 Make = Callable[..., Any]
 MIRRORED = {"quorum": None, "max_lag_rounds": 3, "mirror": True}
@@ -405,3 +406,25 @@ def test_a_message_just_behind_the_copy_must_be_the_next_entry(make_network: Mak
     entry = liar.log.pending_leaves[-1].leaf
     liar.say("region-a", "MIRROR", {"log": point.origin}, encode_mirror(mirror.size, [entry]))
     assert net.peer("region-a").blame.suspended == {"region-d"}
+
+
+@pytest.mark.attack("L13")
+def test_what_was_verified_by_proofs_is_known_after_a_restart_beside_the_copy(make_network: Make) -> None:
+    """One study keeps copies, the next one does not: the copy ends before the largest head that was cosigned."""
+    net, worker, _ = make_network(4, rounds=2, witness=MIRRORED)
+    assert net.run(limit_ms=120_000)
+    pass_time(net, 15_000)
+    roster = net.peer("region-a").membership.in_force
+    assert roster is not None
+    proved = {"quorum": 1, "max_lag_rounds": 3, "mirror": False}
+    net.ended.clear()
+    net.agree(quadratic_plan(roster, worker, rounds=2, witness=proved, seed=5))
+    assert net.run(limit_ms=120_000)
+    pass_time(net, 15_000)
+    log, held = origin(net, "region-a"), net.peer("region-b").witness.held
+    copied, largest = held.mirrors[log].size, held.largest(log)
+    assert copied < largest == net.peer("region-a").log.size
+    net.kill("region-b")
+    net.start("region-b")
+    held = net.peer("region-b").witness.held
+    assert (held.mirrors[log].size, held.largest(log)) == (copied, largest)

@@ -59,6 +59,29 @@ def test_copies_and_cosignatures_are_written_with_their_step_and_read_back(home:
     check(home)
 
 
+def test_a_head_that_proofs_alone_showed_does_not_hide_the_copy_before_it(home: Home) -> None:
+    other = Log(network="test.example", region="skane", sign_key=KEY, log_key=KEY)
+    heads = []
+    for _ in range(3):
+        other.add("node.stop", {"reason": "signal"}, study=None, now_ms=NOW_MS)
+        point, signature = other.signed()
+        heads.append((point, checkpoint_note(point, KEY.public, signature)))
+    store, _, _ = loaded(home)
+    copied = [MirrorRow(other.origin, leaf.seq, leaf.leaf, leaf.hash) for leaf in other.pending_leaves[:2]]
+    verified = [HeadRow(other.origin, point.size, point.root, note, "verified") for point, note in heads[1:]]
+    store.commit(Commit((), None, b"", rows=(*copied, *verified)))
+    (mirror,) = store.copies.mirrors()
+    assert mirror.checkpoint == heads[1][0]
+    (proved,) = store.copies.proved()
+    assert proved.checkpoint == heads[2][0]
+    store.close()
+    with StoreReader(home) as reader:
+        (copy,) = reader.copies.copies()
+        assert (copy.note, len(copy.records)) == (heads[1][1], 2)
+    with Region.open(home.path) as region:
+        assert region.peer.witness.held.largest(other.origin) == 3
+
+
 def test_of_each_release_key_the_largest_checkpoint_is_kept(home: Home) -> None:
     store, _, _ = loaded(home)
     one, two = b"\x00\x00\x00\x01", b"\x00\x00\x00\x02"
