@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from node.demo.nodes import free_ports
+from tests.conformance.runs import LIMIT_S
 
 ROOT = Path(__file__).resolve().parents[2]
 READMES = ("README.md", "node/README.md")
@@ -111,7 +112,7 @@ def with_free_ports(text: str) -> str:
     return PORT.sub(lambda match: str(free[match[1]]), text)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3 * LIMIT_S)  # all demos, one after the other
 @pytest.mark.parametrize("name", READMES)
 def test_every_command_of_the_readme_works(name, tmp_path, runs):
     text = with_free_ports((ROOT / name).read_text(encoding="utf-8"))
