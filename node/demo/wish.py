@@ -15,7 +15,7 @@ REGIONS = (
     "satakunta", "pirkanmaa", "pohjanmaa", "kainuu", "lappi",
 )  # fmt: skip
 PACED_S = 2  # shortest round where somebody is to be killed in a given one
-TIMEOUT_S = 10  # for a region that is killed; where nobody is, a slow machine shall cost no round
+TIMEOUT_S = 20  # the round in which a region is killed waits so long; where nobody is, a slow machine shall cost none
 PATIENT_S = 60
 # Without sum rounds nobody waits for the others to be ready, and the first import of the privacy
 # library takes seconds of a shared processor.
