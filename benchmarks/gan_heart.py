@@ -29,10 +29,10 @@ from node.learning.data.rows import Rows
 from node.learning.data.schema import Schema
 from node.learning.data.table import parse
 from node.learning.measured import mixing
-from node.learning.metrics import auroc
 from node.learning.privacy import plan_values
 from node.learning.synth import judge, tabvae
 from node.learning.synth.measure import distance, likeness, utility
+from node.learning.synth.measure.gate import Figure
 from node.learning.synth.measure.tables import Space, table_of
 from node.learning.synth.sampling import generate
 from node.learning.trainer import Agreed, Trainer
@@ -131,15 +131,18 @@ def _of(what: str, runs: list[Nodes], limits: Mapping[str, float]) -> list[dict[
     for key in next(iter(runs[0].values())):
         of_node = max if key in ("copies", "judged most") else np.median
         values = [float(of_node([one[key] for one in nodes.values()])) for nodes in runs]
-        less = key in ("mia", "copies", "judge", "judged most", "dcr")
+        less = key.split(" ")[0] in ("mia", "copies", "judge", "judged", "dcr")
         out.append(_figure(f"{what}: {NAMES[key]}", values, limits.get(key), "less" if less else "more"))
     return out
 
 
 NAMES = {
     "tstr": "TSTR, AUROC of logistic regression", "forest": "TSTR, AUROC of a forest", "shapes": "shapes",
-    "pairs": "pairs", "mia": "membership by distance", "dcr": "share nearer to training rows", "copies": "exact copies",
+    "pairs": "pairs", "mia": "membership by distance",
+    "mia upper": "membership by distance, upper bound (95 %, bootstrap over patients)", "copies": "exact copies",
+    "dcr": "share nearer to training rows", "dcr upper": "share nearer to training rows, upper bound",
     "judge": "membership by what stays (D, or the VAE's loss)", "judged most": "the same, largest of hospitals",
+    "judge upper": "membership by what stays, upper bound",
 }  # fmt: skip
 
 
@@ -162,14 +165,17 @@ def scored(tables: Tables, frame: pd.DataFrame) -> dict[str, float]:
     assert inputs is not None
     to_s = -distance.nearest(r, s)[0], -distance.nearest(h, s)[0]
     owners = (real.patients, held.patients)
+    by_distance, share = distance.membership(to_s, owners, 0), distance.dcr_share(s, r, h, owners, 0)
     return {
-        "tstr": utility.transfer("logistic", inputs[2], inputs[1], 0).value or 0.5,
-        "forest": utility.transfer("forest", inputs[2], inputs[1], 0).value or 0.5,
-        "shapes": likeness.shapes(real, some, None).value or 0.0,
-        "pairs": likeness.pairs(real, some, None).value or 0.0,
-        "mia": distance.membership(to_s, owners, 0).value or 0.5,
-        "dcr": distance.dcr_share(s, r, h, owners, 0).value or 0.5,
-        "copies": float(distance.exact_copies(s, r)),
+        "tstr": _or(utility.transfer("logistic", inputs[2], inputs[1], 0).value, 0.5),
+        "forest": _or(utility.transfer("forest", inputs[2], inputs[1], 0).value, 0.5),
+        "shapes": _or(likeness.shapes(real, some, None).value, 0.0),
+        "pairs": _or(likeness.pairs(real, some, None).value, 0.0),
+        "mia": _or(by_distance.value, 0.5),
+        "mia upper": _or(by_distance.upper, 1.0),
+        "dcr": _or(share.value, 0.5),
+        "dcr upper": _or(share.upper, 1.0),
+        "copies": float(distance.exact_copies(s, np.concatenate([r, h]))),  # who was held out is a patient too
     }
 
 
@@ -225,21 +231,27 @@ def _averaged(
             node.export(vectors[number], totals, Path(name) / "m.safetensors")
             out[region] = scored(tables, _rows(Path(name) / "m.safetensors", 100 * seed + number, tables))
             if epsilon is not None:
-                out[region]["judge"] = _judge(node, vectors[number], totals, tables.test[region])
+                judged = _judge(node, vectors[number], totals, tables.test[region])
+                out[region] |= {"judge": _or(judged.value, 0.5), "judge upper": _or(judged.upper, 1.0)}
                 out[region]["judged most"] = out[region]["judge"]
         return out
 
 
-def _judge(node: Trainer, vector: Any, totals: list[Any], test: Path) -> float:
-    """Return the AUROC by which what stays tells a hospital's training rows from its held-out ones; .5 if undefined."""
+def _judge(node: Trainer, vector: Any, totals: list[Any], test: Path) -> Figure:
+    """Return the AUROC by which what stays tells a hospital's training rows from its held-out ones, with bounds."""
     assert node.rows is not None
     arrays = node.split.arrays(vector, node.kept())
     a, b = (
         judge.verdicts(arrays["D"], coded) if "D" in arrays else tabvae.verdicts(arrays, coded, node.settings)
         for coded in (node.encoded(rows, totals) for rows in (node.rows, rows_of(test)))
     )
-    was = np.repeat([True, False], [len(a), len(b)])
-    return auroc(np.concatenate([a, b]).astype(np.float64), was) or 0.5
+    return distance.membership(
+        (a.astype(np.float64), b.astype(np.float64)), (np.arange(len(a)), np.arange(len(b))), 0
+    )  # fmt: skip
+
+
+def _or(value: float | None, undefined: float) -> float:
+    return undefined if value is None else value
 
 
 def _daemons(tables: Tables, folder: Path, seed: int) -> list[dict[str, Any]]:

@@ -245,6 +245,19 @@ def test_a_release_whose_files_were_lost_is_written_again_and_logged_once(node: 
     assert (tmp_path / "again" / "s.csv").exists()
 
 
+@pytest.mark.attack("L27")
+def test_a_file_that_changed_after_it_was_judged_has_no_record_of_a_release(
+    node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def swapped(_from: Path, to: Path) -> None:
+        to.write_text(ROWS + "1912,1,1\n", encoding="utf-8")
+
+    monkeypatch.setattr(release.shutil, "copyfile", swapped)
+    with pytest.raises(Refusal, match=r"s\.csv or its card changed while they were let out"):
+        release.release(tmp_path, node.args, tmp_path / "out")
+    assert not (tmp_path / "out" / "s.release.json").exists()
+
+
 def test_nothing_is_written_over(node: Node, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "s.csv").write_text("mine", encoding="utf-8")
