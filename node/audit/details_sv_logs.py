@@ -126,12 +126,12 @@ FILES: Sequence[tuple[str, str]] = (
     ("a note cannot be read", "en anteckning går inte att läsa"),
     (
         "a note: the checkpoint is not signed by {log}",
-        "en anteckning: kontrollpunkten är inte undertecknad av {log}",
+        "en anteckning: kontrollpunkten är inte underskriven av {log}",
     ),
     ("a note: the line of {name} does not hold", "en anteckning: raden från {name} håller inte"),
     ("{where} cannot be read", "{where} går inte att läsa"),
     ("{where}: the line of {name} does not hold", "{where}: raden från {name} håller inte"),
-    ("{where}: the checkpoint is not signed by {log}", "{where}: kontrollpunkten är inte undertecknad av {log}"),
+    ("{where}: the checkpoint is not signed by {log}", "{where}: kontrollpunkten är inte underskriven av {log}"),
     ("{n} entries, and a checkpoint over {m}", "{n} poster, och en kontrollpunkt över {m}"),
     (
         "the entries have the root {name}, signed is {other_name}",

@@ -225,7 +225,8 @@ class _Page:
 
     def _data(self) -> str:
         """Whether raw data left: never to be seen from records, and of false records not even what they say."""
-        missing = sorted({f.subject for f in self._grave if f.subject and f.code in MISSING})
+        absent = {row.region for row in self._report.coverage if row.bundle is None or not row.sound}
+        missing = sorted(absent | {f.subject for f in self._grave if f.subject and f.code in MISSING})
         key = "a.data.lie" if self._liars else "a.data.missing" if missing else "a.data"
         is_clear = any(row.masking == "off" for row in self._report.studies)
         what = self._say["data.clear" if is_clear else "data.masked"]

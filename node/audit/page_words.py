@@ -67,9 +67,9 @@ EN: Mapping[str, str] = {
     "a.data.lie": "Of {regions} nothing can be said: its records contradict each other. Not on the records of the other"
     " regions: what left them was {what} and what else the plan names. Records cannot show what happened outside of"
     " them.",
-    "a.data.missing": "Not known for {regions}, whose records are missing in part. Not on record in what was handed"
-    " over:"
-    " what left was {what} and what else the plan names. Records cannot show what happened outside of them.",
+    "a.data.missing": "Not known for {regions}, whose records are missing or cannot be used. Not on record in what was"
+    " handed over: what left was {what} and what else the plan names. Records cannot show what happened outside of"
+    " them.",
     "a.data.released": "{regions} also let out what the plan does not allow, see above.",
     "data.masked": "masked numbers",
     "data.clear": "numbers without masks, as this plan allows,",
@@ -197,12 +197,11 @@ SV: Mapping[str, str] = {
     " som varje region skrev under (Bilaga till en gemensam studie). Anteckningar kan inte visa vad som hänt utanför"
     " dem.",
     "a.data.lie": "Om {regions} går inget att säga: dess anteckningar motsäger varandra. Hos de andra regionerna är"
-    " inget"
-    " sådant antecknat: det som lämnat dem är {what} och vad planen i övrigt anger. Anteckningar kan inte visa vad som"
-    " hänt utanför dem.",
-    "a.data.missing": "Inte känt för {regions}, vars anteckningar delvis saknas. I det som lämnats över är inget sådant"
-    " antecknat: det som lämnat är {what} och vad planen i övrigt anger. Anteckningar kan inte visa vad som hänt"
-    " utanför dem.",
+    " inget sådant antecknat: det som lämnat dem är {what} och vad planen i övrigt anger. Anteckningar kan inte visa"
+    " vad som hänt utanför dem.",
+    "a.data.missing": "Inte känt för {regions}, vars anteckningar saknas eller inte går att använda. I det som"
+    " lämnats över är inget sådant antecknat: det som lämnat är {what} och vad planen i övrigt anger."
+    " Anteckningar kan inte visa vad som hänt utanför dem.",
     "a.data.released": "{regions} har också lämnat ut något som planen inte tillåter, se ovan.",
     "data.masked": "maskerade tal",
     "data.clear": "tal utan masker, som den här planen tillåter,",

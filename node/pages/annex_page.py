@@ -237,9 +237,9 @@ def _privacy(annex: Annex, lang: str) -> str:
     if dp is None:
         lines.append(_p(say["dp.none"]))
     else:
-        epsilon, delta = dp["eps_max_u"] / 1e6, _decimal(f"{dp['delta_u12'] / 1e12:g}", lang)
+        epsilon, delta = dp["eps_max_u"] / 1e6, _decimal(_plain(dp["delta_u12"]), lang)
         factor = math.exp(min(epsilon, 50.0))
-        told = f"{factor:.1f}" if factor < 100 else f"{factor:.0e}"
+        told = f"{factor:.1f}" if factor < 100 else f"{float(f'{factor:.2g}'):.0f}" if factor < 1e6 else f"{factor:.0e}"
         lines.append(
             _p(say["dp"].format(epsilon=_decimal(f"{epsilon:g}", lang), delta=delta, factor=_decimal(told, lang)))
         )
@@ -358,6 +358,11 @@ def _size(count: int, lang: str) -> str:
     if count < 1000:
         return f"{count} byte"
     return _decimal(f"{count / 1000:.1f} kB" if count < 10**6 else f"{count / 10**6:.1f} MB", lang)
+
+
+def _plain(u12: int) -> str:
+    """A number of 1e-12 as a decimal, without an exponent."""
+    return f"{u12 / 1e12:.12f}".rstrip("0").rstrip(".")
 
 
 def _decimal(text: str, lang: str) -> str:

@@ -171,7 +171,7 @@ PAGE: Words = {
         "c.role": "Roll", "c.columns": "Kolumner",
         "h.exceptions": "Undantag som beviljats",
         "exceptions": "Dessa kontroller skulle ha stoppat data; de släpptes igenom efter beslut. Detsamma står i "
-                      "databladet och, med sitt nummer, i den undertecknade logg som en granskare läser.",
+                      "databladet och, med sitt nummer, i den underskrivna logg som en granskare läser.",
         "exceptions.none": "Inga: ingen kontroll som stoppar data har släppts igenom.",
         "c.check": "Kontroll", "c.column": "Kolumn", "c.ref": "Diarienummer", "table": "hela tabellen",
         "h.dp": "Differentiell integritet",
@@ -193,7 +193,7 @@ PAGE: Words = {
         "others": "Andra regioner: {answers}.", "answer.accept": "har accepterat", "answer.reject": "har avvisat",
         "answer.none": "har inte svarat",
         "h.keep": "Vad som sparas hur länge",
-        "keep.log": "Den undertecknade loggen: {years} år. Den har vem som gjorde vad och när, och fingeravtryck; inga "
+        "keep.log": "Den underskrivna loggen: {years} år. Den har vem som gjorde vad och när, och fingeravtryck; inga "
                     "patientuppgifter.",
         "keep.values": "Maskerade värden: sparas inte efter sin runda.",
         "keep.rounds": "Maskerade värden från de senaste {rounds} rundorna ligger kvar i regionen, för granskning.",

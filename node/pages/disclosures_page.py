@@ -17,6 +17,7 @@ COLUMNS = ("at", "when", "to", "form", "type", "bytes", "study", "round", "appro
 _SHOWN = ("at", "when", "to", "bytes", "round")  # what a group on the page does not say for all
 _NUMBERS = frozenset({"at", "bytes", "round", "rounds", "times"})
 _SHORT = 12
+_DAY = len("2026-11-25 ")
 # Characters that turn the direction of what is read after them, and what no page shows.
 _TURNING = re.compile("[\x00-\x08\x0b-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 # What a spreadsheet takes for the beginning of a formula, in the wide forms of East Asian writing too.
@@ -32,8 +33,10 @@ _STYLE = (
     "break-inside:avoid}article.clear,article.data,article.model,article.synthetic{border-left-color:#a3281f}"
     "article.organisation{border-left-color:#d8dee6}tr.clear{background:#fbeeed}summary{cursor:pointer;"
     "margin-top:8px;color:#154f8a}tfoot th{border-top:2px solid #1c2430}"
-    "@media(max-width:600px){main{padding:18px 12px}th,td{padding:5px 6px;font-size:.86rem}}"
-    "@media print{body{background:#fff;font-size:9pt}main{max-width:none;padding:0}tr{break-inside:avoid}}"
+    "@media(max-width:600px){main{padding:18px 12px}article{padding:8px}"
+    "th,td{padding:4px;font-size:.8rem}td.t{min-width:0}}"
+    "@page{size:A4;margin:16mm}@media print{body{background:#fff;font-size:9pt}main{max-width:none;padding:0}"
+    "tr{break-inside:avoid}h2,h3{break-after:avoid}h2{margin-top:20px}details{display:none}.wide{overflow:visible}}"
 )
 
 
@@ -140,7 +143,7 @@ def figures(row: Row, lang: str) -> dict[str, str]:
         "times": str(row.count),
         "bytes": grouped(row.size),
         "rounds": "" if first is None else str(first) if first == last else f"{first}–{last}",
-        "period": since if since == until else f"{since} – {until}",
+        "period": since if since == until else f"{since} – {until[_DAY:] if until[:_DAY] == since[:_DAY] else until}",
     }
 
 

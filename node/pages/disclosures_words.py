@@ -86,7 +86,7 @@ LEARNS: Mapping[str, Mapping[str, str]] = {
         "offer.data": "Påhittade patienter, före frisläppandet: {to} prövar dem mot egna rader och håller dem hos sig.",
         "offer.model": "Modellen, före frisläppandet: {to} prövar den mot egna rader och håller den hos sig.",
         "APPROVE": "Att regionen har prövat en fil och skriver under på den; vilken fil, genom dess fingeravtryck.",
-        "EVIDENCE": "Två undertecknade uttalanden som motsäger varandra, och vems de är; inga patientuppgifter.",
+        "EVIDENCE": "Två underskrivna utsagor som motsäger varandra, och vems de är; inga patientuppgifter.",
         "copy": "Vem som gjorde vad i vilken runda av gemensamma studier; fingeravtryck av allt annat; inga värden.",
         "handover": "Vad som hänt, när och efter vems beslut; meddelanden och fingeravtryck, inga värden.",
         "handover.payloads": "Vad som hänt, och maskerade värden: med andras filer det som mottagarna fick veta.",
@@ -136,8 +136,8 @@ PAGE: Mapping[str, Mapping[str, str]] = {
     },
     "sv": {
         "title": "Det som lämnat {region}",
-        "about": "Läst ur regionens egen undertecknade logg. Tider är UTC enligt regionens klocka. Ett meddelande "
-                 "räknas en gång för varje region det skickades till, med huvud, signatur och innehåll.",
+        "about": "Läst ur regionens egen underskrivna logg. Tider är UTC enligt regionens klocka. Ett meddelande "
+                 "räknas en gång för varje region det skickades till, med huvud, underskrift och innehåll.",
         "limits": "Inte med på listan, eftersom ingen post visar det: livstecken och bekräftelser mellan noder, andra "
                   "regioners meddelanden som skickats vidare olästa, kopior av loggen som en granne tagit och aldrig "
                   "bekräftat, och det som lämnat utanför denna programvara.",

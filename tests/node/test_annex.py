@@ -17,6 +17,7 @@ from node.pages.annex_page import to_html
 from node.pages.disclosures_words import LEARNS as SENT
 from node.plan_privacy import plan_report, plan_sentences
 from protocol.plan import Plan
+from tests.node.readable import faults
 from tests.node.test_data_command import add, run, schema, table
 
 REGIONS = ("halland", "orebro", "skane", "vgr")
@@ -120,6 +121,7 @@ def test_a_page_stands_by_itself_and_shows_the_id_as_study_show_does(lang: str) 
     page = to_html(Annex(one, "orebro", routes_of(one, "orebro"), plan_report(one)), lang, "2026-11-25")
 
     assert "<script" not in page
+    assert not faults(page)
     assert not re.search(r"<[^>]*(src|href)=|url\(|@import", page)
     assert words(one.study) in told(page)
     assert one.study.hex() in told(page).replace(" ", "")

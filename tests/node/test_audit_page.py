@@ -18,12 +18,14 @@ from node.audit.inputs import inputs_of
 from node.audit.leading import led
 from node.audit.page import Linker, page
 from node.audit.page_glossary import GLOSSARY
+from node.audit.page_style import STYLE
 from node.audit.page_words import EN, PAGE, SV
 from node.audit.report import LogRow
 from node.audit.telling import Budget
 from node.cli.audit import audit
 from node.tamper.files import edited
 from tests.node.audit_network import Small, rewrite, with_leaves
+from tests.node.readable import contrast, faults
 
 PLAIN = Path(__file__).parents[1] / "plain_words.txt"
 
@@ -168,6 +170,18 @@ def test_a_budget_is_told_without_empty_decimals_and_for_others_only_where_that_
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
+def test_of_a_file_that_proves_nothing_the_page_does_not_say_that_no_raw_data_left(
+    honest: tuple[Small, list[Path]], lang: str
+) -> None:
+    small, bundles = honest
+    clean = verify(bundles, study=small.study, lang=lang)
+    rows = tuple(replace(row, sound=row.region != "vgr") for row in clean.coverage)
+    told = PAGE[lang]["a.data.missing"].format(regions="vgr", what="").split(":")[0]
+    assert told in "".join(FirstScreen(page(replace(clean, coverage=rows))).all)
+    assert told not in "".join(FirstScreen(page(clean)).all)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
 def test_raw_data_are_judged_by_what_was_handed_over_only(honest: tuple[Small, list[Path]], lang: str) -> None:
     small, bundles = honest
     finding = Finding("LS-TRUNCATED", subject="vgr", values={"n": 3})
@@ -268,7 +282,18 @@ def test_the_page_loads_nothing_and_runs_nothing(honest: tuple[Small, list[Path]
     small, bundles = honest
     html = page(verify(bundles, study=small.study), inputs_of(bundles))
     assert "default-src 'none'" in html
+    assert not faults(html)
     assert not re.search(r"<script|src=|@import|url\(|https?://(?!www\.w3\.org/2000/svg)", html)
+
+
+def test_what_is_written_in_colour_can_be_read() -> None:
+    colours = dict(re.findall(r"--(\w+):(#[0-9a-f]{6})", STYLE))
+    for ink in ("ink", "soft", "good", "bad"):
+        assert contrast(colours[ink], "#ffffff") >= 4.5, ink
+    for paper in ("#fff3c4", "#eef6f4", "#fbf5e9", "#fbeeed", "#f3f5f8"):
+        assert contrast(colours["ink"], paper) >= 4.5, paper
+    for paper in ("#ffffff", "#fff3c4", "#eef6f4", "#fbf5e9", "#fbeeed"):
+        assert contrast("#154f8a", paper) >= 4.5, paper
 
 
 def test_same_bundles_same_bytes(honest: tuple[Small, list[Path]]) -> None:

@@ -24,6 +24,7 @@ from node.learning.data.schema import Column, Schema, Target, differences
 from node.learning.data.table import read
 from node.learning.errors import ConfigError, GateError
 from tests.node.data_tables import LABEL, column, found, manifest, sheet_of, write
+from tests.node.readable import faults
 
 N = 40
 VALUES = {"x": [str(i) for i in range(N)], "ill": [str(i % 2) for i in range(N)]}
@@ -167,7 +168,7 @@ def test_any_cells_give_a_sheet_and_no_fault(rows: list[list[str]], ending: str)
         sheet = inspect(manifest(*COLUMNS, LABEL, file=f"t{ending}"), folder)
 
         assert json.loads(sheet.text())["rows"] == sheet.rows
-        assert page([sheet.value()])
+        assert not faults(page([sheet.value()]))
 
 
 @given(st.binary(max_size=300))

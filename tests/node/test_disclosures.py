@@ -27,6 +27,7 @@ from protocol.entries import ROLES as WRITTEN_ROLES
 from protocol.entries import decode_entry
 from protocol.messages import TYPES
 from protocol.plan import Plan
+from tests.node.readable import faults
 from tests.node.test_audit_networks import agreed, export
 
 WAYS: dict[str, dict[str, Any]] = {
@@ -227,6 +228,7 @@ def test_a_time_that_no_calendar_has_is_printed_as_it_is() -> None:
 def test_a_page_says_once_what_receivers_could_learn_and_shows_each_line(lang: str) -> None:
     found, _ = of(run()[0], "vgr")
     shown = to_html(found, lang)
+    assert not faults(shown)
     groups = [group for part in parts(found) for group in part.groups]
     assert sum(len(group.lines) for group in groups) == len(found.lines)
     assert shown.count("<article") == len(groups)

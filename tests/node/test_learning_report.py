@@ -24,6 +24,7 @@ from node.learning.report_plots import survived
 from node.learning.stages import columns_of
 from node.learning.subgroups import Part, merged
 from node.learning.trainer import Agreed, Trainer
+from tests.node.readable import faults
 
 COLUMNS = [
     {"name": "age", "kind": "number", "role": "quasi_identifier", "range": [20, 100], "band": 20.0},
@@ -116,6 +117,7 @@ def test_the_page_stands_alone_and_escapes_what_it_is_given(model: Model, tmp_pa
     assert html.count("<circle") == sum(one["rows"] is not None for one in found["calibration"]) > 3
     assert "Calibration of ill = 1" in html
     assert html.count("<th>guessed") == 2
+    assert not faults(html)
     assert "&lt;model&gt;" in html
     assert "://" not in html
 

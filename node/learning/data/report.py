@@ -17,8 +17,8 @@ _STYLE = """
 body { margin: 0; background: var(--wash); color: var(--ink); font: 16px/1.55 "Segoe UI", "Helvetica Neue",
   "DejaVu Sans", Arial, sans-serif; }
 main { max-width: 60rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
-h1 { font-size: 1.7rem; margin: 0 0 .25rem; letter-spacing: -.01em; }
-h2 { font-size: 1.05rem; margin: 2.2rem 0 .7rem; }
+h1, h2 { font-size: 1.7rem; margin: 0 0 .25rem; letter-spacing: -.01em; }
+h3 { font-size: 1.05rem; margin: 2.2rem 0 .7rem; }
 p { margin: .3rem 0; } .soft { color: var(--soft); }
 section { background: var(--paper); border: 1px solid var(--line); border-radius: 10px; padding: 1.4rem 1.6rem;
   margin: 1.4rem 0; }
@@ -42,7 +42,11 @@ td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
 td .bar { margin-top: .5rem; }
 code { font: .86em ui-monospace, "DejaVu Sans Mono", monospace; white-space: nowrap; }
 .scroll { overflow-x: auto; }
-@media print { body { background: #fff; } section { break-inside: avoid; } }
+@page { size: A4; margin: 16mm; }
+@media print { :root { --ink: #1c2730; --soft: #5d6b76; --line: #dde3e7; --paper: #fff; --wash: #fff; --good: #1d7a4c;
+  --bad: #b3261e; --warn: #8a5a00; } body { background: #fff; font-size: 10pt; } main { max-width: none; padding: 0; }
+  section { border: 0; padding: 0; } tr, .facts { break-inside: avoid; } h2, h3 { break-after: avoid; }
+  .scroll { overflow: visible; } }
 """
 
 
@@ -52,6 +56,7 @@ def page(sheets: Sequence[dict[str, Any]], title: str = "Data sheet") -> str:
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body><main>"
         f"<h1>{escape(title)}</h1>"
         '<p class="soft">Counts and names of columns only; no cell of the data stands on this page. '
@@ -66,7 +71,7 @@ def _sheet(sheet: dict[str, Any]) -> str:
     decided = [one for one in findings if one["decision"]]
     warned = [one for one in findings if one["severity"] != "block"]
     parts = [
-        f"<section><h1>{escape(sheet['id'])}</h1>",
+        f"<section><h2>{escape(sheet['id'])}</h2>",
         f'<p class="soft">version {sheet["version"]} · layout {escape(sheet["layout"])}'
         f" · purposes {escape(', '.join(sheet['purposes']))}"
         + (f" · approval {escape(sheet['approval'])}" if sheet["approval"] else "")
@@ -111,7 +116,7 @@ def _classes(classes: dict[str, int]) -> str:
         f'<td><div class="bar"><i style="width:{100 * count / total:.1f}%"></i></div></td></tr>'
         for name, count in classes.items()
     )
-    return f"<h2>What is learned</h2><table><tr><th>class<th class=n>rows<th class=n>share<th></tr>{rows}</table>"
+    return f"<h3>What is learned</h3><table><tr><th>class<th class=n>rows<th class=n>share<th></tr>{rows}</table>"
 
 
 def _findings(title: str, findings: list[dict[str, Any]]) -> str:
@@ -119,7 +124,7 @@ def _findings(title: str, findings: list[dict[str, Any]]) -> str:
         return ""
     rows = "".join(_finding(one) for one in findings)
     head = "<tr><th>check<th>column<th>what was found</tr>"
-    return f'<h2>{title}</h2><div class="scroll"><table>{head}{rows}</table></div>'
+    return f'<h3>{title}</h3><div class="scroll"><table>{head}{rows}</table></div>'
 
 
 def _finding(one: dict[str, Any]) -> str:
@@ -135,7 +140,7 @@ def _finding(one: dict[str, Any]) -> str:
 
 def _anonymity(groups: dict[str, Any] | None) -> str:
     if groups is None:
-        return "<h2>How alike patients are</h2><p class=soft>No quasi-identifiers are declared.</p>"
+        return "<h3>How alike patients are</h3><p class=soft>No quasi-identifiers are declared.</p>"
     facts = [
         (str(groups["k"]), "k: patients in the smallest group"),
         (str(groups["k_p5"]), "5th percentile of group size"),
@@ -146,14 +151,14 @@ def _anonymity(groups: dict[str, Any] | None) -> str:
     cells = "".join(f"<div><b>{a}</b><span>{b}</span></div>" for a, b in facts)
     names = ", ".join(f"<code>{escape(one)}</code>" for one in groups["columns"])
     return (
-        f"<h2>How alike patients are</h2><p>By {names}, over {groups['patients']:,} patients. Training data stay in "
+        f"<h3>How alike patients are</h3><p>By {names}, over {groups['patients']:,} patients. Training data stay in "
         f'the region; what leaves it is made coarser until k is reached.</p><div class="facts">{cells}</div>'
     )
 
 
 def _left_out(words: list[str]) -> str:
     rows = "".join(f"<li>{escape(one)}</li>" for one in words)
-    return f"<h2>Left out on reading</h2><ul>{rows}</ul>" if words else ""
+    return f"<h3>Left out on reading</h3><ul>{rows}</ul>" if words else ""
 
 
 def _columns(sheet: dict[str, Any]) -> str:
@@ -170,11 +175,11 @@ def _columns(sheet: dict[str, Any]) -> str:
         for one in sheet["columns"]
     )
     head = "<tr><th>name<th>kind<th>role<th>unit<th class=n>missing<th><th class=n>out of range</tr>"
-    return f'<h2>Columns</h2><div class="scroll"><table>{head}{rows}</table></div>'
+    return f'<h3>Columns</h3><div class="scroll"><table>{head}{rows}</table></div>'
 
 
 def _checks(sheet: dict[str, Any]) -> str:
     worst = {one["check"]: "warn" for one in sheet["findings"] if one["severity"] != "block"}
     worst |= {one["check"]: "block" for one in sheet["findings"] if one["severity"] == "block"}
     tags = " ".join(f'<span class="tag {worst.get(id, "pass")}">{id}</span>' for id in sheet["checks"])
-    return f"<h2>Checks that were run</h2><p>{tags}</p>"
+    return f"<h3>Checks that were run</h3><p>{tags}</p>"
