@@ -57,6 +57,7 @@ def facts(sheet: Sheet) -> dict[str, Any]:
         "columns": columns,
         "features": len(sheet.columns),
         "label": next((one.name for one in sheet.facts if one.role == "label"), ""),
+        "labels": [one.name for one in sheet.facts if one.role == "label"],
         "schema": sheet.schema.hex(),
         "passed": sheet.passed,
         "sheet": sheet.hash.hex(),
@@ -120,7 +121,7 @@ def _say(found: list[dict[str, Any]], as_json: bool) -> None:
         say("No data is bound.")
     for one in found:
         counts = f"{one['rows']} rows of {one['patients']} patients, {one['features']} features"
-        say(f"{one['name']}: {counts}, learns '{one['label']}'")
+        say(f"{one['name']}: {counts}, learns {' and '.join(repr(label) for label in one['labels'])}")
         say(f"  schema {one['schema'][:16]}  (must be the same in every region)")
         for words in one["left_out"]:
             say(f"  left out: {words}")

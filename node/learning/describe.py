@@ -49,6 +49,11 @@ def describe(
     known = read_settings(task, settings)
     check_private(task, known, dp)
     check_settings(known)
+    if dp and not task.with_dp:
+        raise ConfigError(
+            f"task {task.name} with differential privacy", "a task whose steps can be clipped and counted",
+            "Leave --dp out, or use one of ours or a TorchTask.",
+        )  # fmt: skip
     if dp and known.get("own_prior"):
         raise ConfigError(*WITHOUT_COUNTS)
     schema = None

@@ -106,6 +106,8 @@ class ClientTask:
 
     def evaluate(self, arrays: Arrays, rows: Encoded, settings: Mapping[str, Any]) -> dict[str, float | None]:
         """Return the loss and the metrics of the client's own ``evaluate``; it looks at its own rows."""
+        if self._client is None:
+            raise _form("a client that is open nowhere here: it looks at its own rows alone", "a study that runs")
         loss, metrics = _triple("evaluate", self._client.evaluate(self._list(arrays), {}), "loss")
         found = {"loss": loss, **(metrics if isinstance(metrics, Mapping) else {})}
         # Real: a Python or a numpy number.

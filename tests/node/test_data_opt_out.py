@@ -165,6 +165,14 @@ def test_a_terminal_sees_how_far_a_long_table_is_read(home: Path) -> None:
     assert b"rows read" not in ran.stdout
 
 
+def test_all_labels_are_named_when_data_are_bound(home: Path) -> None:
+    columns = [column("x"), *(column(name, "boolean", "label") for name in ("a", "b"))]
+    (home.parent / "two.toml").write_text(to_toml({"id": "two", "file": [{"path": "two.csv"}], "column": columns}))
+    write(home.parent, {"x": range(N), "a": [i % 2 for i in range(N)], "b": [i % 3 // 2 for i in range(N)]}, "two.csv")
+
+    assert "learns 'a' and 'b'" in run(home, "add", home.parent / "two.toml").output
+
+
 def test_json_of_the_list_has_the_rows(home: Path) -> None:
     found = json.loads(CliRunner().invoke(data, ["list", "--home", str(home), "--json"]).output)
 

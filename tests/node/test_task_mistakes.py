@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from node.cli.output import Refusal
-from node.cli.task import examine, task
+from node.cli.task import drawn, examine, task
 from node.learning import ConfigError
+from node.learning.describe import describe
+from node.learning.registry import admit, own_sha256
 
 CLIENT = """
 import numpy as np
@@ -106,14 +109,30 @@ def test_a_network_of_more_outputs_than_the_label_is_refused(tmp_path: Path) -> 
         examined(tmp_path / "t", "of_three", TORCH.replace("Linear(inputs, outputs)", "Linear(inputs, 3)"), "Task")
 
 
+def test_a_plan_with_privacy_for_a_client_is_not_written(tmp_path: Path) -> None:
+    (tmp_path / "not_private.py").write_text(CLIENT)
+    admit("not_private.make", tmp_path, own_sha256("not_private:make", tmp_path))
+
+    with pytest.raises(ConfigError, match=r"not_private\.make with differential privacy"):
+        describe("not_private:make", {}, drawn(tmp_path), dp=True)
+
+
+def test_a_client_that_is_not_open_judges_no_model_and_says_so() -> None:
+    from node.learning.flower import ClientTask
+    from node.learning.task import Encoded
+
+    rows = Encoded(np.empty((0, 3), np.float32), np.empty(0, np.int64))
+
+    with pytest.raises(ConfigError, match="looks at its own rows alone"):
+        ClientTask(lambda _: None).evaluate({"client": {}}, rows, {})
+
+
 def test_figures_of_numpy_are_figures(tmp_path: Path) -> None:
     from node.learning.flower import ClientTask
     from node.learning.task import Encoded
 
     scope: dict[str, object] = {}
     exec(CLIENT.replace("return 0.5, 1, {}", "return np.float32(0.5), 1, {'accuracy': np.float32(0.75)}"), scope)
-    import numpy as np
-
     client = ClientTask(lambda _: scope["make"](_About()))  # type: ignore[operator]
     client.begin(_About())  # type: ignore[arg-type]
     rows = Encoded(np.empty((0, 3), np.float32), np.empty(0, np.int64))
@@ -123,8 +142,6 @@ def test_figures_of_numpy_are_figures(tmp_path: Path) -> None:
 
 class _About:
     def __init__(self) -> None:
-        import numpy as np
-
         self.train = (np.empty((0, 3), np.float32), np.empty(0, np.int64))
 
 
