@@ -165,7 +165,7 @@ class Agreement:
                 "CODE",
                 "this region's training code is not one that the plan names",
                 f"code {proposal.plan.code_sha256s[0].hex()[:16]}, here {self._code_sha256.hex()[:16]}",
-                "Install the same version of landsting everywhere, and propose a new plan.",
+                "Install the same version of landsting everywhere, start the node again, and propose a new plan.",
             )
         if role not in proposal.roles:
             step.add("study.accept", {"plan": study, "role": role, "decision_ref": ref, "sheet": sheet}, study)
