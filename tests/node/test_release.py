@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -252,7 +253,7 @@ def test_a_file_that_changed_after_it_was_judged_has_no_record_of_a_release(
     def swapped(_from: Path, to: Path) -> None:
         to.write_text(ROWS + "1912,1,1\n", encoding="utf-8")
 
-    monkeypatch.setattr(release.shutil, "copyfile", swapped)
+    monkeypatch.setattr(shutil, "copyfile", swapped)
     with pytest.raises(Refusal, match=r"s\.csv or its card changed while they were let out"):
         release.release(tmp_path, node.args, tmp_path / "out")
     assert not (tmp_path / "out" / "s.release.json").exists()
