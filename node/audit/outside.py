@@ -6,7 +6,7 @@ is. What the witness itself says, that it saw the note at a time, counts by the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
@@ -129,14 +129,22 @@ def _false(one: Witnessed, detail: str) -> Finding:
     return Finding("LS-COSIG", source=one.label, values={"detail": detail})
 
 
-def sightings(witnesses: Sequence[Witnessed], logs: Sequence[CheckedLog]) -> tuple[Sighting, ...]:
-    """Return the largest head of each log that each witness saw, beside what was handed over."""
+def sightings(
+    witnesses: Sequence[Witnessed], signed: Collection[bytes], logs: Sequence[CheckedLog]
+) -> tuple[Sighting, ...]:
+    """Return the largest head of each log that each witness saw, beside what was handed over.
+
+    Args:
+        signed: Notes that their logs signed (``heads``); of others nothing is said, anybody can write them.
+    """
     longest: dict[str, CheckedLog] = {}
     for sound in sorted((log for log in logs if log.is_sound), key=lambda log: log.tree.size):
         longest[sound.origin] = sound
     rows: dict[tuple[str, str], Sighting] = {}
     for one in witnesses:
         for note in one.notes:
+            if note not in signed:
+                continue
             try:
                 point = parse_checkpoint(parse_note(note).body)
                 t_s = seen_at(note, one.name, one.public)

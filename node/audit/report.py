@@ -5,7 +5,7 @@ Same inputs give the same bytes: no clock, no path, no host. JSON is ``landsting
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from node.audit import longterm, outside, releases
@@ -195,6 +195,7 @@ def report(
     unchecked: int,
     protected: Sequence[Protection] = (),
     witnesses: Sequence[outside.Witnessed] = (),
+    seen: Collection[bytes] = (),
     require: Sequence[str] = (),
     lang: str = "en",
 ) -> Report:
@@ -222,7 +223,7 @@ def report(
         budget=teller.budget(),
         exceptions=exceptions(logs),
         protected=longterm.together(protected),
-        sightings=outside.sightings(witnesses, logs),
+        sightings=outside.sightings(witnesses, seen, logs),
         released=releases.releases(one for record in records.values() for one in record.released),
         altered=altered(findings, logs),
     )

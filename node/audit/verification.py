@@ -52,6 +52,7 @@ class _Outcome:
     inside: Inside = field(default_factory=Inside)
     protected: list[Protection] = field(default_factory=list)
     outside: Sequence[Witnessed] = ()
+    seen: set[bytes] = field(default_factory=set)  # notes of outside witnesses that their logs signed
 
     def add_unnamed(self, other: _Outcome, source: str) -> None:
         """Take over what was found with keys that no roster holds: anybody can have made them, so nobody is named."""
@@ -61,6 +62,7 @@ class _Outcome:
         self.logs |= other.logs
         self.signed |= other.signed
         self.unchecked |= other.unchecked
+        self.seen |= other.seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +187,7 @@ def _checked(
         unchecked=len(outcome.unchecked),
         protected=outcome.protected,
         witnesses=asked.outside,
+        seen=outcome.seen,
         require=asked.require,
         lang=asked.lang,
     )
@@ -278,6 +281,7 @@ def _audit(
     bundles = list({bundle.label: bundle for bundle, _ in mine}.values())
     lines, shown, false = gather_lines(context, bundles)
     seen, invented = outside_heads(context, outcome.outside)
+    outcome.seen |= {head.mirror for head in seen if head.mirror}
     crossing = cross(context, logs, bundles, as_of, [*shown, *seen])
     far, uncovered = protection(context, logs, bundles, lines)
     outcome.protected += far

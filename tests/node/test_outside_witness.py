@@ -284,6 +284,7 @@ def test_notes_that_no_log_signed_convict_nobody(witness: Outside, small: Small,
     file.write_bytes(encode_held(witness.vkey, [false, b"nothing"]))
     report = verify(small.export_all(tmp_path), study=small.study, outside=read_files([file]))
     assert {(f.code, f.subject, f.source) for f in report.findings} == {("LS-COSIG", None, "seen.txt")}
+    assert report.sightings == ()  # nor is anything said of the log
 
 
 @pytest.mark.parametrize(
