@@ -62,7 +62,6 @@ class _Outcome:
         self.logs |= other.logs
         self.signed |= other.signed
         self.unchecked |= other.unchecked
-        self.seen |= other.seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +170,10 @@ def _checked(
         _audit(context, mine, held, outcome, asked.as_of)
     for (bundle, key), home in zip(found, homes, strict=True):
         if not home:
-            apart = _Outcome()
-            _audit(_alone(signatures, statements, bundle, key), [(bundle, key)], held, apart)
+            apart, alone = _Outcome(), _alone(signatures, statements, bundle, key)
+            _audit(alone, [(bundle, key)], held, apart)
             outcome.add_unnamed(apart, bundle.label)
+            outcome.seen |= {head.mirror for head in outside_heads(alone, asked.outside)[0]}
     return report(
         findings=ordered(_labelled(outcome)),
         bundles=asked.bundles,
@@ -281,7 +281,7 @@ def _audit(
     bundles = list({bundle.label: bundle for bundle, _ in mine}.values())
     lines, shown, false = gather_lines(context, bundles)
     seen, invented = outside_heads(context, outcome.outside)
-    outcome.seen |= {head.mirror for head in seen if head.mirror}
+    outcome.seen |= {head.mirror for head in seen}
     crossing = cross(context, logs, bundles, as_of, [*shown, *seen])
     far, uncovered = protection(context, logs, bundles, lines)
     outcome.protected += far
