@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 FORMAT = "landsting-release/v1"
 FEWEST_ROWS = 20
 MICRO = 1_000_000
-_ALL = {"en": "nothing was signed; all figures: {see}", "sv": "inget undertecknades; alla värden: {see}"}
+_ALL = {"en": "nothing was signed; all figures: {see}", "sv": "inget skrevs under; alla värden: {see}"}
 
 
 @dataclass(frozen=True, slots=True)

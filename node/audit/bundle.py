@@ -40,11 +40,11 @@ checks it offline; the study id stands on the annex that the region signed for. 
 manifest.txt can be checked with sha256sum -c as well. leaves.jsonl is for reading only: what
 counts are leaves.bin and checkpoint.note.
 
-Den här filen hör till ett bevispaket från landsting: en regions undertecknade uppdateringslogg.
+Den här filen hör till ett bevispaket från landsting: en regions underskrivna uppdateringslogg.
 
   landsting audit verify FIL.bundle --study ID
 
-granskar det utan nät; studiens id står på den bilaga som regionen undertecknat. Namnen i
+granskar det utan nät; studiens id står på den bilaga som regionen skrivit under. Namnen i
 manifest.txt kan också granskas med sha256sum -c. leaves.jsonl är bara till för läsning: det som
 gäller är leaves.bin och checkpoint.note.
 """

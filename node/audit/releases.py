@@ -52,11 +52,11 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
     "sv": {
         "head": "Vad som släppts fritt",
         "data": "syntetiska data", "model": "en modell",
-        "line": "{region}, post {seq}, {date}: {what} ur studie {study}, fil {file}, undertecknat av {signed}{fault}",
+        "line": "{region}, post {seq}, {date}: {what} ur studie {study}, fil {file}, underskrivet av {signed}{fault}",
         "unseen": "; finns inte bland posterna som lämnats: godkännandet av {regions}",
         "nobody": "ingen", "fault": "; INTE så som planen kräver, se fynden",
         "what": "Vad", "by": "Släppt av", "place": "{region}, post {seq} i dess logg",
-        "when": "När (UTC, enligt dess klocka)", "signed": "Undertecknat av",
+        "when": "När (UTC, enligt dess klocka)", "signed": "Underskrivet av",
         "figures": "Siffror, på den frisläppande regionens egna rader", "file": "Fil (SHA-256)",
     },
 }  # fmt: skip
