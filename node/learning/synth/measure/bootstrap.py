@@ -30,16 +30,16 @@ def weights(patients: Integers, seed: int, *, beside: int = 0) -> Iterator[Doubl
     """
     if not len(patients):
         return
-    times = _times(int(patients.max()) + 1, seed)
+    times = _times(DRAWS, int(patients.max()) + 1, seed)
     block = max(1, BLOCK // max(1, len(patients), beside))
     for start in range(0, DRAWS, block):
         yield times[start : start + block][:, patients].astype(np.float64)
 
 
 @lru_cache(maxsize=8)  # the same draws serve every column and pair
-def _times(count: int, seed: int) -> NDArray[np.uint16]:
-    """Return how often each of so many patients is drawn, (``DRAWS``, count)."""
-    rng, out = np.random.default_rng(seed), np.empty((DRAWS, count), np.uint16)
+def _times(draws: int, count: int, seed: int) -> NDArray[np.uint16]:
+    """Return how often each of so many patients is drawn, (draws, count)."""
+    rng, out = np.random.default_rng(seed), np.empty((draws, count), np.uint16)
     for one in out:
         one[:] = np.bincount(rng.integers(0, count, count), minlength=count)
     return out
