@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Processes of the suite: one more than cores, since daemons are often waited for; LANDSTING_WORKERS=N makes it N.
 WORKERS = $(or $(LANDSTING_WORKERS),$(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -lt 7 ] || n=7; echo $$((n + 1))))
+# A test that hangs where no signal reaches Python: its threads are shown, its process ends, and the suite with it.
+HANGING := -o faulthandler_timeout=1000 -o faulthandler_exit_on_timeout=true --max-worker-restart=0
 # On a machine whose index has no CPU build of torch: make demo TORCH_INDEX=https://…
 TORCH_INDEX ?=
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check --retries 10 --timeout 60 -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
@@ -17,7 +19,7 @@ demo: $(VENV)/.ok     ## four real regions train together, one is killed and com
 	$(BIN)/landsting demo --kill 2@8:14
 
 test: $(VENV)/.dev    ## the whole test suite
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(HANGING)
 
 check: $(VENV)/.dev   ## lint, format, types, import contracts
 	$(BIN)/ruff check .

@@ -17,10 +17,18 @@ from numpy.typing import NDArray
 from gossip.events import TrainReport
 from node.learning.trainer import Agreed, Trainer
 from protocol.plan import Plan
+from tests.waiting import Waiting
 
 settings.register_profile("suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("search", settings.get_profile("suite"), derandomize=False, print_blob=True)
 settings.load_profile("suite")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name what takes long; of pytest's processes the one that hears of all tests does it."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Waiting(config))
+
 
 # Files that take minutes, so that none of them is begun when everything else is over (--no-loadscope-reorder).
 LONG = ("test_readme.py", "test_audit_attacks.py", "test_demo.py", "test_kill_states.py", "test_cli_daemon.py")

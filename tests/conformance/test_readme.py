@@ -19,7 +19,6 @@ from pathlib import Path
 import pytest
 
 from node.demo.nodes import free_ports
-from tests.conformance.runs import LIMIT_S
 
 ROOT = Path(__file__).resolve().parents[2]
 READMES = ("README.md", "node/README.md")
@@ -105,6 +104,9 @@ def script(found: list[Block]) -> str:
     return "\n".join(lines) + "\n"
 
 
+DEMOS = [words for name in READMES for words in demos(blocks((ROOT / name).read_text(encoding="utf-8")))]
+
+
 def with_free_ports(text: str) -> str:
     """Return a text with each port on loopback replaced by one that nobody uses."""
     named = sorted(set(PORT.findall(text)))
@@ -112,9 +114,8 @@ def with_free_ports(text: str) -> str:
     return PORT.sub(lambda match: str(free[match[1]]), text)
 
 
-@pytest.mark.timeout(3 * LIMIT_S)  # all demos, one after the other
 @pytest.mark.parametrize("name", READMES)
-def test_every_command_of_the_readme_works(name, tmp_path, runs):
+def test_every_command_of_the_readme_works(name, tmp_path):
     text = with_free_ports((ROOT / name).read_text(encoding="utf-8"))
     found = blocks(text)
     assert found, f"{name} holds no commands"
@@ -124,9 +125,12 @@ def test_every_command_of_the_readme_works(name, tmp_path, runs):
         ["bash"], input=script(found), text=True, capture_output=True, check=False, cwd=tmp_path, env=environment
     )
     assert done.returncode == 0, f"{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
-    for words in demos(found):
-        demo = runs.run(*words)
-        assert demo.code == 0, f"landsting demo {shlex.join(words)}\n{demo.said[-4000:]}\n{demo.told[-4000:]}"
+
+
+@pytest.mark.parametrize("words", DEMOS, ids=[" ".join(words) or "as it is" for words in DEMOS])
+def test_every_demo_of_the_readmes_works(words, runs):
+    demo = runs.run(*words)
+    assert demo.code == 0, f"{demo.said[-4000:]}\n{demo.told[-4000:]}"
 
 
 # ---------------------------------------------------------------- the runner itself

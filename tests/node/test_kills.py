@@ -1,20 +1,21 @@
 """SIGKILL at any moment: what was acknowledged is there, once, and whole; and the audit finds nothing.
 
-The killed process is a fork of the test's own. It says what it has on disk over a pipe, only after the commit has
-returned; the test kills it at a moment drawn by a seed, looks at what is on disk, and starts it again on that.
+The killed process says what it has on disk over a pipe, only after the commit has returned; the test kills it at a
+moment drawn by a seed, looks at what is on disk, and starts it again on that.
 """
 
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 import os
 import random
-import select
 import signal
 import struct
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -38,51 +39,38 @@ MIRRORED = {"quorum": None, "max_lag_rounds": 3, "mirror": True}
 
 
 @contextmanager
-def forked(work: Callable[[int], None]) -> Iterator[tuple[int, int]]:
-    """A process that does some work and is gone at the end, whatever happens: its id, and where it writes."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reading)
-        try:
-            work(writing)
-        finally:
-            os._exit(0)
-    os.close(writing)
+def process(work: Callable[[Path, Connection], None], folder: Path) -> Iterator[tuple[int, Connection]]:
+    """A process that does some work and is gone at the end, whatever happens: its id, and what it says."""
+    context = multiprocessing.get_context("spawn")
+    reading, writing = context.Pipe(duplex=False)
+    child = context.Process(target=work, args=(folder, writing), daemon=True)
+    child.start()
+    writing.close()
     try:
-        yield child, reading
+        assert child.pid is not None
+        yield child.pid, reading
     finally:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        os.close(reading)
+        child.kill()
+        child.join()
+        reading.close()
 
 
-def acknowledged(reading: int) -> list[tuple[int, int, bytes]]:
-    """Everything that a killed process has said, whole lines only."""
-    data = b""
-    while True:
-        ready, _, _ = select.select([reading], [], [], 0.2)
-        piece = os.read(reading, 1 << 16) if ready else b""
-        if not piece:
-            break
-        data += piece
-    whole = len(data) - len(data) % LINE.size
-    return [LINE.unpack_from(data, at) for at in range(0, whole, LINE.size)]
-
-
-def kill_after(child: int, reading: int, seconds: float) -> list[tuple[int, int, bytes]]:
+def kill_after(child: int, reading: Connection, seconds: float) -> list[tuple[int, int, bytes]]:
     """Wait for its first word and then so long, kill, and return all that it has said."""
-    select.select([reading], [], [], 200.0)
+    reading.poll(200.0)
     time.sleep(seconds)
     os.kill(child, signal.SIGKILL)
-    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
-    return acknowledged(reading)
+    said = []
+    with suppress(EOFError, OSError):  # its last word may be half a word
+        while True:
+            said.append(LINE.unpack(reading.recv_bytes()))
+    return said
 
 
 # ---------------------------------------------------------------- appends
 
 
-def append(path: Path, writing: int) -> None:
+def append(path: Path, writing: Connection) -> None:
     """Append without end, and say so after each commit; now and then HEAD is replaced as well."""
     with Region.open(path) as region:
         for number in range(10**6):
@@ -94,7 +82,7 @@ def append(path: Path, writing: int) -> None:
                 assert pending is not None
                 leaves, checkpoint, signature = pending
                 region.store.commit(Commit(tuple(leaves), checkpoint, signature))
-            os.write(writing, LINE.pack(0, region.peer.log.size, region.peer.log.root))
+            writing.send_bytes(LINE.pack(0, region.peer.log.size, region.peer.log.root))
 
 
 @pytest.mark.parametrize("kills", [6, pytest.param(120, marks=pytest.mark.slow)])
@@ -104,7 +92,7 @@ def test_no_acknowledged_entry_is_lost_torn_or_written_twice(tmp_path: Path, kil
     )
     chance, heads = random.Random(4), dict[int, bytes]()
     for _ in range(kills):
-        with forked(lambda writing: append(home.path, writing)) as (child, reading):
+        with process(append, home.path) as (child, reading):
             said = kill_after(child, reading, chance.uniform(0.0, 0.08))
         assert said, "it had time for one entry at least"
         for _, size, root in said:
@@ -122,7 +110,7 @@ def test_no_acknowledged_entry_is_lost_torn_or_written_twice(tmp_path: Path, kil
 class DiskStore(MemoryStore):
     """A region's store in a real home: each commit is on disk when it returns, and then said."""
 
-    def __init__(self, home: Home, number: int, writing: int) -> None:
+    def __init__(self, home: Home, number: int, writing: Connection | None) -> None:
         super().__init__()
         self.store = Store.open(home)
         self.number, self.writing = number, writing
@@ -131,8 +119,8 @@ class DiskStore(MemoryStore):
     def commit(self, commit: Commit) -> None:
         self.store.commit(commit)
         super().commit(commit)
-        if commit.checkpoint is not None and self.writing >= 0:
-            os.write(self.writing, LINE.pack(self.number, commit.checkpoint.size, commit.checkpoint.root))
+        if commit.checkpoint is not None and self.writing is not None:
+            self.writing.send_bytes(LINE.pack(self.number, commit.checkpoint.size, commit.checkpoint.root))
 
     def records(self) -> Records:
         return Records(lambda first, stop: list(self.store.entries(first, stop)), self.store.copies.leaf)
@@ -141,7 +129,7 @@ class DiskStore(MemoryStore):
 class DiskNetwork(Network):
     """A network whose regions live in homes; made again on the same folder it goes on from what is there."""
 
-    def __init__(self, folder: Path, writing: int = -1) -> None:
+    def __init__(self, folder: Path, writing: Connection | None = None) -> None:
         super().__init__(NAMES, Still(), seed=11, network="test.example", train_ms=lambda _region, _round: 200)
         for number, (name, region) in enumerate(sorted(self.regions.items())):
             home = Home.open(folder / name)
@@ -193,7 +181,7 @@ def prepared(folder: Path, rounds: int) -> Plan:
     return plan
 
 
-def go_on(folder: Path, writing: int) -> None:
+def go_on(folder: Path, writing: Connection) -> None:
     """Start all regions on what is on disk and let time pass."""
     network = DiskNetwork(folder, writing)
     for name in NAMES:
@@ -207,7 +195,7 @@ def test_regions_killed_in_their_rounds_lose_nothing_and_the_audit_finds_nothing
     chance = random.Random(7)
     heads: dict[tuple[int, int], bytes] = {}
     for _ in range(kills):
-        with forked(lambda writing: go_on(tmp_path, writing)) as (child, reading):
+        with process(go_on, tmp_path) as (child, reading):
             said = kill_after(child, reading, chance.uniform(0.0, 0.5))
         for number, size, root in said:
             assert heads.setdefault((number, size), root) == root

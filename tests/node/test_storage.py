@@ -126,27 +126,6 @@ def test_steps_that_were_added_are_on_disk_together_once_they_are_settled(home: 
     check(home)
 
 
-@pytest.mark.attack("L39")
-@pytest.mark.parametrize("is_settled", [False, True])
-def test_after_a_crash_all_steps_of_a_transaction_are_there_or_none(home: Home, is_settled: bool) -> None:
-    child = os.fork()
-    if child == 0:
-        store, log, _ = loaded(home)
-        for _ in range(3):
-            store.add(step(log, kept=True))
-        if is_settled:
-            store.settle()
-        os._exit(9)
-    os.waitpid(child, 0)
-    check(home)
-    store, log, _ = loaded(home)
-    assert log.size == (7 if is_settled else 1)
-    assert store.kept(SHA256) == (PAYLOAD if is_settled else None)
-    store.commit(step(log))
-    store.close()
-    check(home)
-
-
 def test_state_is_never_more_than_one_step_ahead_of_the_log(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     store, log, _ = loaded(home)
     before: list[list[int]] = []

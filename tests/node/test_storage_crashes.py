@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -55,19 +56,25 @@ CRASHES = {
 }
 
 
+def crash(where: str, home: Path) -> None:
+    """One step of a process that ends in it."""
+    CRASHES[where][0](pytest.MonkeyPatch())
+    append(Home.open(home), publish=True, kept=True, blobs=(Blob("model/ab/1", b"weights"),))
+
+
+def ended(work: Callable[..., None], *args: object) -> int | None:
+    """What a process says by its exit code; with threads and their locks, as pytest has them, none is a fork."""
+    process = multiprocessing.get_context("spawn").Process(target=work, args=args, daemon=True)
+    process.start()
+    process.join()
+    return process.exitcode
+
+
 @pytest.mark.attack("L39")
-@pytest.mark.parametrize("where", CRASHES, ids=list(CRASHES))
-def test_after_a_crash_at_any_step_the_log_is_whole_and_goes_on(
-    home: Home, monkeypatch: pytest.MonkeyPatch, where: str
-) -> None:
-    plant, is_committed = CRASHES[where]
-    child = os.fork()
-    if child == 0:
-        plant(monkeypatch)
-        append(home, publish=True, kept=True, blobs=(Blob("model/ab/1", b"weights"),))
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) == 9, "the crash did not happen"
+@pytest.mark.parametrize("where", CRASHES)
+def test_after_a_crash_at_any_step_the_log_is_whole_and_goes_on(home: Home, where: str) -> None:
+    is_committed = CRASHES[where][1]
+    assert ended(crash, where, home.path) == 9, "the crash did not happen"
     check(home)
     store, log, _ = loaded(home)
     assert log.size == (3 if is_committed else 1)
@@ -75,6 +82,29 @@ def test_after_a_crash_at_any_step_the_log_is_whole_and_goes_on(
         assert store.kept(SHA256) == PAYLOAD
         assert store.kept(LARGE_SHA256) == LARGE
     store.commit(step(log, publish=True))
+    store.close()
+    check(home)
+
+
+def crash_after_three(is_settled: bool, home: Path) -> None:
+    """Three steps that wait for one transaction, and an end before or after it."""
+    store, log, _ = loaded(Home.open(home))
+    for _ in range(3):
+        store.add(step(log, kept=True))
+    if is_settled:
+        store.settle()
+    os._exit(9)
+
+
+@pytest.mark.attack("L39")
+@pytest.mark.parametrize("is_settled", [False, True])
+def test_after_a_crash_all_steps_of_a_transaction_are_there_or_none(home: Home, is_settled: bool) -> None:
+    assert ended(crash_after_three, is_settled, home.path) == 9
+    check(home)
+    store, log, _ = loaded(home)
+    assert log.size == (7 if is_settled else 1)
+    assert store.kept(SHA256) == (PAYLOAD if is_settled else None)
+    store.commit(step(log))
     store.close()
     check(home)
 
