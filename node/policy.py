@@ -6,6 +6,7 @@ tasks = ["*"]                  # tasks that may run; a task of one's own also ne
 roles = ["technical"]          # roles that must accept before the region's ACCEPT leaves
 anonymity = "show"             # "block": data whose groups are too small is not bound either
 eps_max = "8"                  # largest epsilon of one study; left out, no limit
+delta_max = "0.01"             # largest delta of one study; below 1 / patients of the data set besides
 budget = "20"                  # epsilon over all studies; a round that would pass it does not run
 device = "cpu"                 # auto, cpu or cuda:N: where the training worker computes
 
@@ -21,6 +22,7 @@ A file that is not there is the policy of the defaults above.
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Mapping
@@ -36,8 +38,9 @@ from protocol.plan_form import PURPOSES
 
 NAME = "policy.toml"
 ROLES = ("technical", "controller", "dpo")
-KEYS = ("proposers", "tasks", "roles", "anonymity", "eps_max", "budget", "device", "data", "code")
+KEYS = ("proposers", "tasks", "roles", "anonymity", "eps_max", "delta_max", "budget", "device", "data", "code")
 MICRO = 1_000_000
+DELTA_MAX_U12 = 10**10  # a hundredth: beyond it the promise is none for a region of a hundred patients
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class Policy:
 
     Attributes:
         eps_max_u, budget_u: In 1e-6; None for no limit.
+        delta_max_u12: In 1e-12.
         data: Purposes by data set; None for all.
     """
 
@@ -62,6 +66,7 @@ class Policy:
     roles: tuple[str, ...] = ("technical",)
     anonymity: str = "show"
     eps_max_u: int | None = None
+    delta_max_u12: int = DELTA_MAX_U12
     budget_u: int | None = None
     device: str = "cpu"
     data: Mapping[str, tuple[str, ...]] | None = None
@@ -114,14 +119,19 @@ class Policy:
             roles=roles,
             anonymity=anonymity,
             eps_max_u=_micro(raw, "eps_max"),
+            delta_max_u12=_delta(raw),
             budget_u=_micro(raw, "budget"),
             device=device,
             data=None if data is None else {name: _texts(data, name, ()) for name in data},
             code=_code(raw.get("code", {})),
         )
 
-    def check(self, plan: Plan, proposer: str | None, data: str | None = None) -> None:
+    def check(self, plan: Plan, proposer: str | None, data: str | None = None, patients: int | None = None) -> None:
         """Refuse a study that the policy does not allow.
+
+        Args:
+            data, patients: The data set that it would train on, and how many patients are in it; None where nobody
+                has said so.
 
         Raises:
             Refused: Which rule, and what would be allowed.
@@ -140,11 +150,29 @@ class Policy:
             )
         if plan.dp is None and self.eps_max_u is not None and plan.schema != _NO_SCHEMA and not plan.lab:
             raise _refused("a study without differential privacy", f"epsilon of at most {self.eps_max_u / MICRO:g}")
+        self._check_delta(plan, patients)
         if data is not None and self.data is not None:
             if data not in self.data:
                 raise _refused(f"data set {data}", f"one of {', '.join(self.data) or 'none'}")
             if plan.purpose not in self.data[data]:
                 raise _refused(f"{data} for {plan.purpose}", f"for {' or '.join(self.data[data]) or 'nothing'}")
+
+    def _check_delta(self, plan: Plan, patients: int | None) -> None:
+        """Refuse a delta that promises a patient nothing: with a chance of delta anything may be shown of one."""
+        if plan.dp is None:
+            return
+        delta = Decimal(plan.dp["delta_u12"]).scaleb(-12)
+        if plan.dp["delta_u12"] > self.delta_max_u12:
+            raise _refused(
+                f"a study of delta {delta.normalize():f}",
+                f"at most {Decimal(self.delta_max_u12).scaleb(-12).normalize():f} (delta_max)",
+            )
+        if patients and delta * patients >= 1 and not plan.lab:
+            raise _refused(
+                f"a study of delta {delta.normalize():f} on {patients} patients, which would allow it to show"
+                " one of them whole",
+                f"a delta below 1/{patients} = {1 / patients:.2g}",
+            )
 
     def admit(self) -> None:
         """Let the tasks of one's own be found in this process; their sources are hashed before they are imported.
@@ -167,6 +195,7 @@ class Policy:
         ]
         if self.eps_max_u is not None:
             lines.append(f'eps_max = "{Decimal(self.eps_max_u) / MICRO}"')
+        lines.append(f'delta_max = "{Decimal(self.delta_max_u12).scaleb(-12).normalize():f}"')
         if self.budget_u is not None:
             lines.append(f'budget = "{Decimal(self.budget_u) / MICRO}"')
         lines.append(f'device = "{self.device}"')
@@ -197,17 +226,49 @@ def _texts(raw: Mapping[str, Any], key: str, default: tuple[str, ...]) -> tuple[
     return tuple(value)
 
 
+def patients_of(home: Path, data: str) -> int | None:
+    """Return how many patients a bound data set has, as its newest sheet says; None where there is none to read."""
+    numbered = {
+        int(number): path
+        for path in (home / "data" / "sheets").glob("*.json")
+        if (name := path.stem.rpartition("-"))[0] == data and (number := name[2]).isdigit()
+    }
+    if not numbered:
+        return None
+    try:
+        found = json.loads(numbered[max(numbered)].read_text(encoding="utf-8")).get("patients")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return found if isinstance(found, int) else None
+
+
 def _micro(raw: Mapping[str, Any], key: str) -> int | None:
     value = raw.get(key)
     if value is None:
         return None
+    number = _number(value)
+    if number is None or number <= 0:
+        raise _wrong(f"{key} is no number above 0", f'a decimal such as {key} = "8"')
+    return int(number * MICRO)
+
+
+def _delta(raw: Mapping[str, Any]) -> int:
+    value = raw.get("delta_max")
+    if value is None:
+        return DELTA_MAX_U12
+    number = _number(value)
+    if number is None or not 0 < number < 1:
+        raise _wrong("delta_max is no number between 0 and 1", 'a decimal such as delta_max = "1e-3"')
+    return int(number.scaleb(12))
+
+
+def _number(value: object) -> Decimal | None:
+    """Return a finite number, or None."""
     try:
         number = Decimal(str(value)) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
     except InvalidOperation:
-        number = None
-    if number is None or not number.is_finite() or number <= 0:
-        raise _wrong(f"{key} is no number above 0", f'a decimal such as {key} = "8"')
-    return int(number * MICRO)
+        return None
+    return number if number is not None and number.is_finite() else None
 
 
 def _code(raw: Any) -> dict[str, Code]:

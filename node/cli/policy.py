@@ -13,7 +13,7 @@ from node.cli.root import common, home_option
 
 @click.group()
 def policy() -> None:
-    """Show or change who may propose, what may be learned on which data, who must accept, and how much epsilon."""
+    """Show or change who may propose, what may be learned on which data, who must accept, and how much epsilon and delta."""
 
 
 @policy.command()
@@ -35,6 +35,7 @@ def show(home: Path, as_json: bool) -> None:
             "roles": list(found.roles),
             "anonymity": found.anonymity,
             "eps_max": None if found.eps_max_u is None else found.eps_max_u / 1e6,
+            "delta_max": found.delta_max_u12 / 1e12,
             "budget": None if found.budget_u is None else found.budget_u / 1e6,
             "device": found.device,
             "data": None if found.data is None else {name: list(one) for name, one in found.data.items()},

@@ -43,7 +43,7 @@ def check(plan_file: Path, home: Path, data_name: str | None, init: Path | None,
     from node.home import Home
     from node.learning.describe import NO_SCHEMA
     from node.plan_privacy import privacy_of
-    from node.policy import Policy
+    from node.policy import Policy, patients_of
 
     plan = plan_of_file(plan_file)
     plan.check()
@@ -57,7 +57,7 @@ def check(plan_file: Path, home: Path, data_name: str | None, init: Path | None,
     if data_name is not None or plan.schema != NO_SCHEMA:
         data = fitting(home, data_name, plan.schema, plan.purpose)
     policy = Policy.load(opened.path)
-    policy.check(plan, None, data)
+    policy.check(plan, None, data, None if data is None else patients_of(opened.path, data))
     policy.admit()
     manifest = manifest_of(home, data) if data is not None else None
     found = _rehearsed(opened.path, opened.name, plan, manifest, init, mbit)

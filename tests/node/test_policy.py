@@ -15,7 +15,7 @@ from node.cli.policy import policy as command
 from node.draft import Draft, draft_plan
 from node.errors import ConfigError, Refused
 from node.home import Home
-from node.policy import Policy
+from node.policy import Policy, patients_of
 from node.region import Region
 from protocol.envelope import Envelope
 from protocol.plan import Plan
@@ -26,6 +26,7 @@ tasks = ["idle", "mytask.make"]
 roles = ["technical", "dpo"]
 anonymity = "block"
 eps_max = "3"
+delta_max = "1e-5"
 budget = "8.5"
 device = "cuda:1"
 
@@ -43,7 +44,7 @@ def test_a_policy_is_what_its_text_says_and_comes_back_from_it() -> None:
     found = Policy.parse(WHOLE)
 
     assert found.roles == ("technical", "dpo")
-    assert (found.eps_max_u, found.budget_u) == (3_000_000, 8_500_000)
+    assert (found.eps_max_u, found.delta_max_u12, found.budget_u) == (3_000_000, 10**7, 8_500_000)
     assert found.data == {"heart": ("research",)}
     assert Policy.parse(found.to_toml()) == found
     assert Policy.parse(Policy().to_toml()) == Policy()
@@ -64,6 +65,8 @@ def test_no_file_is_the_policy_of_the_defaults(tmp_path: Path) -> None:
         pytest.param('eps_max = "much"', "eps_max is no number above 0", id="epsilon"),
         pytest.param("eps_max = -1", "eps_max is no number above 0", id="negative"),
         pytest.param('device = "gpu"', "device of another form", id="device"),
+        pytest.param('delta_max = "1"', "delta_max is no number between 0 and 1", id="delta of one"),
+        pytest.param("delta_max = 0", "delta_max is no number between 0 and 1", id="delta of nothing"),
         pytest.param('[code."x"]\npath = "a"\nsha256 = "b"', r"\[code\] x of another form", id="own task"),
         pytest.param("tasks = 3", "tasks of another form", id="no list"),
         pytest.param("=", "it is not TOML", id="no TOML"),
@@ -74,12 +77,12 @@ def test_a_policy_that_cannot_be_read_is_refused_whole(text: str, words: str) ->
         Policy.parse(text)
 
 
-def private(plan: Plan, eps_max_u: int) -> Plan:
-    """Return a plan with that epsilon."""
-    dp = {"eps_max_u": eps_max_u, "delta_u12": 10**9, "clip_u": 1, "q_u": 1, "sigma_min_u": 1}
+def private(plan: Plan, eps_max_u: int, delta_u12: int = 10**9, lab: bool = False) -> Plan:
+    """Return a plan with that epsilon and delta."""
+    dp = {"eps_max_u": eps_max_u, "delta_u12": delta_u12, "clip_u": 1, "q_u": 1, "sigma_min_u": 1}
     return Plan.make(
         roster=plan.roster, regions=list(plan.regions), task=dict(plan.task), schema=b"s" * 32, layout=plan.layout,
-        dim=plan.dim, init=plan.init, code_sha256s=list(plan.code_sha256s), rounds=3, dp=dp,
+        dim=plan.dim, init=plan.init, code_sha256s=list(plan.code_sha256s), rounds=3, dp=dp, lab=lab,
         graphs=[[list(edge) for edge in graph] for graph in plan.graphs], topology=plan.topology,
     )  # fmt: skip
 
@@ -123,6 +126,64 @@ def test_a_limit_on_epsilon_refuses_studies_without_privacy() -> None:
         Policy(eps_max_u=1_000_000).check(plan, "a", None)
 
 
+@pytest.mark.parametrize(
+    ("text", "delta_u12", "words"),
+    [
+        pytest.param("", 10**10, None, id="a hundredth, where nothing is said"),
+        pytest.param("", 10**10 + 1, "delta 0.010000000001; .*at most 0.01 ", id="more than a hundredth"),
+        pytest.param("", 10**12 - 1, "delta 0.999999999999; .*at most 0.01 ", id="all but one"),
+        pytest.param('delta_max = "1e-5"', 10**7, None, id="as much as is said"),
+        pytest.param('delta_max = "1e-5"', 10**7 + 1, "delta 0.000010000001; .*at most 0.00001 ", id="more than said"),
+        pytest.param('delta_max = "0.2"', 2 * 10**11, None, id="a looser limit"),
+    ],
+)
+def test_the_largest_delta_is_one_that_may_be_promised(text: str, delta_u12: int, words: str | None) -> None:
+    policy, plan = Policy.parse(text), private(PLAN, 10**6, delta_u12)
+    if words is None:
+        policy.check(plan, "north", None)
+        return
+    with pytest.raises(Refused, match=words):
+        policy.check(plan, "north", None)
+
+
+@pytest.mark.parametrize(("patients", "ok"), [(999, True), (1000, False), (None, True)])
+def test_a_delta_that_shows_one_whole_patient_is_refused(patients: int | None, ok: bool) -> None:
+    plan = private(PLAN, 10**6, 10**9)  # a thousandth
+    if ok:
+        Policy().check(plan, "north", "heart", patients)
+        return
+    with pytest.raises(Refused, match=r"delta 0\.001 on 1000 patients, .* a delta below 1/1000 = 0\.001"):
+        Policy().check(plan, "north", "heart", patients)
+    Policy().check(private(PLAN, 10**6, 10**9, lab=True), "north", "heart", patients)  # it is not for patients
+
+
+def test_patients_are_those_of_the_newest_sheet_of_that_data_set(tmp_path: Path) -> None:
+    sheets = tmp_path / "data" / "sheets"
+    sheets.mkdir(parents=True)
+    for name, text in {"heart-2": '{"patients": 20}', "heart-10": '{"patients": 90}', "heart-b-11": '{"patients": 5}',
+                       "torn-1": "{"}.items():  # fmt: skip
+        (sheets / f"{name}.json").write_text(text)
+
+    assert [patients_of(tmp_path, name) for name in ("heart", "heart-b", "torn", "none")] == [90, 5, None, None]
+
+
+def test_the_node_counts_the_patients_of_the_data_that_a_study_is_accepted_with(tmp_path: Path) -> None:
+    home = tmp_path / "north"
+    Home.create(home, "test.example", "north", ["tcp://127.0.0.1:1"], None)
+    (home / "data" / "sheets").mkdir(parents=True)
+    (home / "data" / "heart.toml").touch()
+    (home / "data" / "sheets" / "heart-1.json").write_text('{"patients": 5000}')
+    plan = private(PLAN, 10**6, 10**9)
+    with Region.open(home) as region:
+        sealed = cast("Envelope", SimpleNamespace(fields=SimpleNamespace(sender="east")))
+        region.peer.agreement.take_proposal(sealed, plan.encode(), plan)
+
+        with pytest.raises(Refused, match="on 5000 patients") as no:
+            region.prepare("accept", {"study": plan.study, "role": "technical", "data": "heart"})
+
+    assert no.value.code == "POLICY"
+
+
 def test_the_command_shows_the_defaults_and_keeps_only_what_can_be_read(tmp_path: Path) -> None:
     home = tmp_path / "north"
     Home.create(home, "test.example", "north", ["tcp://127.0.0.1:1"], None)
@@ -137,6 +198,7 @@ def test_the_command_shows_the_defaults_and_keeps_only_what_can_be_read(tmp_path
     after = json.loads(run(command, ["show", "--home", str(home), "--json"]).output)
 
     assert before["budget"] is None
+    assert before["delta_max"] == 0.01
     assert before["roles"] == ["technical"]
     assert edited.exit_code == 0
     assert isinstance(refused.exception, ConfigError)
