@@ -15,16 +15,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from gossip.consent.agreement import Proposal
 from gossip.effects import Commit, Deposit, Effect, Ended, Erase, Forget, Open, Rekeyed, Reply, Retain, Sift
 from gossip.events import Asked, Event
 from gossip.logs.holdings import Records
 from gossip.logs.waking import Mode
 from gossip.peer import Peer
 from gossip.requests import READING
+from node.budget import accepted_plans, check_budget
 from node.errors import NodeError, Refused, StoreError
 from node.files import disk_error, sync_folder, write
 from node.home import Home, Lock
-from node.policy import Policy
+from node.policy import Policy, patients_of
 from node.software import software
 from node.store import place
 from node.store.paid import check_ledger, pay_lost
@@ -223,16 +225,16 @@ class Region:
         study, data = args.get("study"), args.get("data")
         if op != "accept":
             return
+        if not isinstance(study, bytes) or len(study) != 32 or not isinstance(data, str | None):
+            # ``Peer`` takes part of an id as well; what is checked here must be what is accepted there.
+            raise Refused("VALUE", "no whole study id", "all 32 bytes of it", "landsting study accept ID --data NAME")
         policy = Policy.load(self.home.path)
         self.peer.agreement.ask_for(policy.roles)  # as they are now: the node may have started under others
-        offered = self.peer.agreement.proposals.get(study) if isinstance(study, bytes) else None
+        offered = self.peer.agreement.proposals.get(study)
         if offered is not None and self.peer.me not in offered.answers:
-            name = data if isinstance(data, str) else None
-            policy.check(offered.plan, offered.envelope.fields.sender, name)
+            self._check(policy, offered, data or bound_to(self.home.path, study))
         if data is None:
             return
-        if not isinstance(study, bytes) or len(study) != 32 or not isinstance(data, str):
-            raise Refused("VALUE", "data without a whole study id", "both", "landsting study accept ID --data NAME")
         known = sorted(path.stem for path in (self.home.path / "data").glob("*.toml"))
         if data not in known:
             raise Refused(
@@ -249,6 +251,20 @@ class Region:
                 sync_folder(folder)
         except OSError as error:
             raise disk_error(error, self.home.path) from error
+
+    def _check(self, policy: Policy, offered: Proposal, data: str | None) -> None:
+        """Refuse a study that the region's policy does not allow, or its privacy budget does not pay for.
+
+        It is the node that owns the home that refuses, whoever asks: two studies that are accepted at the same time
+        are asked for one after the other here.
+
+        Raises:
+            Refused: Why.
+        """
+        plan, home = offered.plan, self.home.path
+        patients = patients_of(home, data) if data is not None else None
+        policy.check(plan, offered.envelope.fields.sender, data, patients)
+        check_budget(home, plan, accepted_plans(self.peer.agreement.proposals.values(), self.peer.me, plan.study))
 
     def manifest(self, study: bytes) -> Path | None:
         """Return the manifest of the data that a study was accepted with; None if it was with none."""
@@ -276,12 +292,18 @@ def _binding(home: Path, study: bytes) -> Path:
     return home / "studies" / f"{study.hex()}.json"
 
 
-def manifest_of(home: Path, study: bytes) -> Path | None:
-    """Return the manifest of the data that a study was accepted with; None if it was with none."""
+def bound_to(home: Path, study: bytes) -> str | None:
+    """Return the data set that a study was accepted with; None if it was with none."""
     path = _binding(home, study)
     if not path.exists():
         return None
     name = json.loads(path.read_text(encoding="utf-8")).get("data")
+    return str(name) if name else None
+
+
+def manifest_of(home: Path, study: bytes) -> Path | None:
+    """Return the manifest of the data that a study was accepted with; None if it was with none."""
+    name = bound_to(home, study)
     return home / "data" / f"{name}.toml" if name else None
 
 

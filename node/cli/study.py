@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from node.cli.asking import accepted_plans, ask, fact, plan_of_file, studies, study_id
+from node.cli.asking import ask, fact, plan_of_file, studies, study_id
 from node.cli.following import follow
 from node.cli.output import emit, say, table
 from node.cli.root import common, home_option
@@ -148,11 +148,10 @@ def accept(
     ID is the study's id or its first digits; the plan's file does as well, and then exactly that
     plan is accepted. A proposal that is named in full and still on its way is waited for.
     """
-    from node.budget import check_budget
     from node.cli.data import datasets, fitting, manifest_of, refuse_personal
     from node.draft import check_facts
     from node.learning.describe import NO_SCHEMA
-    from node.policy import Policy
+    from node.policy import Policy, patients_of
     from node.training import first_model
     from protocol.plan import Plan
 
@@ -165,12 +164,12 @@ def accept(
         args["data"] = fitting(home, data_name, plan.schema, plan.purpose)
         args["sheet"] = datasets(home).sheet_sha256(args["data"])
     policy = Policy.load(home)
-    policy.check(plan, known.get("proposer"), args.get("data"))
+    patients = patients_of(home, args["data"]) if "data" in args else None
+    policy.check(plan, known.get("proposer"), args.get("data"), patients)
     policy.admit()
     if init is not None:
         keep_model(home, plan, init)
     check_facts(plan, manifest_of(home, args["data"]) if "data" in args else None, first_model(home, plan))
-    check_budget(home, plan, accepted_plans(home, plan))
     result = ask(home, "accept", args)
     if as_json:
         emit(result)

@@ -1,16 +1,19 @@
 """What steps of the sampled Gaussian mechanism cost, and how much noise a wanted epsilon needs.
 
-Renyi DP over agreed orders, since that is what an audit recomputes. Opacus is imported in
-functions: it takes seconds, and only a study with privacy needs it.
+Renyi DP over agreed orders, since that is what an audit recomputes. Opacus' arithmetic for it is one file of numpy and
+scipy: it is read by itself, in functions, since the package brings torch, which takes seconds and which the node that
+asks what a study would cost must not hold.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,20 +47,31 @@ def epsilon(spent: Iterable[Spent], delta: float) -> float:
         return 0.0
     for (q_u, sigma_u), count in sorted(steps.items()):
         total = total + count * _one_step(q_u, sigma_u)
-    from opacus.accountants.analysis import rdp
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # on the best order being the first or the last: the orders are agreed
-        value, _ = rdp.get_privacy_spent(orders=ORDERS, rdp=total, delta=delta)
+        value, _ = _analysis().get_privacy_spent(orders=ORDERS, rdp=total, delta=delta)
     return max(0.0, float(value))  # the conversion goes below 0 where delta is large
 
 
 @lru_cache(maxsize=256)
 def _one_step(q_u: int, sigma_u: int) -> Any:
     """Return the Renyi divergence of one step at each order; it adds up over steps."""
-    from opacus.accountants.analysis import rdp
+    return np.asarray(_analysis().compute_rdp(q=q_u / MICRO, noise_multiplier=sigma_u / MICRO, steps=1, orders=ORDERS))
 
-    return np.asarray(rdp.compute_rdp(q=q_u / MICRO, noise_multiplier=sigma_u / MICRO, steps=1, orders=ORDERS))
+
+@cache
+def _analysis() -> Any:
+    """Return Opacus' module ``accountants.analysis.rdp``, without the package around it."""
+    package = importlib.util.find_spec("opacus")  # finds a package without importing it
+    file = Path(package.origin).parent / "accountants" / "analysis" / "rdp.py" if package and package.origin else None
+    found = importlib.util.spec_from_file_location("landsting_opacus_rdp", file) if file and file.is_file() else None
+    if found is None or found.loader is None:
+        from opacus.accountants.analysis import rdp  # of another version, which keeps it elsewhere
+
+        return rdp
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
 
 
 def noise_for(epsilon_wanted: float, delta: float, q: float, steps: int, before: Sequence[Spent] = ()) -> float:

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from node.learning.accounting import MICRO
 from node.learning.hashing import tagged_hash
-from node.learning.privacy import DPContext, Ledger, Line, Terms
+from node.learning.ledger import Ledger, Line
+from node.learning.privacy import DPContext, Terms
 
 
 class Purse:

@@ -1,11 +1,9 @@
-"""Differential privacy: what a step may use, and the ledger of all that was spent (costs: ``accounting``).
+"""Differential privacy: a plan's terms, and what a step may use (costs: ``accounting``; what was spent: ``ledger``).
 
 Rules kept here, and nowhere else:
   * patients are drawn by Poisson sampling at rate q; an empty draw is a step like any other, and a sum
     is divided by q n, never by the number drawn;
   * every patient's gradient is clipped and the full noise is added (Opacus' optimizer does both);
-  * a round is in the ledger, on disk, before it trains: a crash can only overstate epsilon;
-  * a round that would pass the budget does not run;
   * chance comes from a secret of the region. From a public seed, or one of few bits, anybody could take the
     noise off again.
 
@@ -14,22 +12,17 @@ Opacus is imported in functions: it takes seconds, and only a study with privacy
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import json
-import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from node.learning.accounting import MICRO, Spent, epsilon, micro_up, noise_for, statistics_sigma_u
-from node.learning.errors import BudgetError, ConfigError
-from node.learning.files import file_bytes, sync_folder
+from node.learning.accounting import MAX_SIGMA, MICRO, Spent, noise_for, statistics_sigma_u
+from node.learning.errors import ConfigError
 from node.learning.hashing import tagged_hash
 
 
@@ -108,6 +101,12 @@ class Terms:
             values.append(value)
         eps_max_u, delta_u12, clip_u, q_u, sigma_u = values
         terms = cls(eps_max_u, delta_u12, clip_u, q_u, sigma_u, int(dp.get("preprocess_bp", 0)))
+        if terms.sigma_u > MAX_SIGMA * MICRO:  # beyond it the accountant's series would run for hours at q = 1/2
+            raise ConfigError(
+                f"dp.sigma_min_u stands for noise of {terms.sigma_u / MICRO:g}",
+                f"at most {MAX_SIGMA:g}",
+                "Make the plan with study new --dp.",
+            )
         if terms.q_u > MICRO or terms.delta_u12 >= MICRO**2:
             raise ConfigError(
                 "dp.q_u or dp.delta_u12 stands for 1 or more", "a rate and a delta below 1", "Correct the plan."
@@ -133,131 +132,6 @@ class Terms:
                 "Set dp.preprocess_bp = 1000 for a tenth.",
             )
         return sigma_u
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of the ledger: a round that was paid for.
-
-    Attributes:
-        base, data: Hashes of the vector it started from and of the rows.
-        chance: Hash of the secret its noise came from: under a new secret the round is another release.
-    """
-
-    study: str
-    round: int
-    base: str
-    data: str
-    q_u: int
-    sigma_u: int
-    steps: int
-    delta_u12: int
-    chance: str = ""
-
-    @property
-    def spent(self) -> Spent:
-        """Its steps."""
-        return Spent(self.q_u, self.sigma_u, self.steps)
-
-
-class Ledger:
-    """All rounds that a region has paid for, over all its studies: one JSON line each.
-
-    All lines count as spent on the same rows, for data sets of one region may overlap.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.lines: list[Line] = []
-        if not path.exists():
-            return
-        data = file_bytes(path, "the privacy ledger")
-        whole = data[: data.rfind(b"\n") + 1]
-        if len(whole) < len(data):  # a crash cut the last line: it was not synced, so its round never trained
-            with path.open("r+b") as file:
-                file.truncate(len(whole))
-                os.fsync(file.fileno())
-        for number, raw in enumerate(whole.splitlines(), start=1):
-            try:
-                self.lines.append(Line(**json.loads(raw)))
-            except (ValueError, TypeError) as error:
-                raise ConfigError(
-                    f"line {number} of the privacy ledger {path} is damaged",
-                    "what was written",
-                    "Restore it from a backup.",
-                ) from error
-
-    def add(self, line: Line) -> None:
-        """Append a line and have it on disk when this returns."""
-        new = not self.path.exists()
-        with open(self.path, "ab", buffering=0, opener=_private) as file:
-            before = file.tell()
-            try:
-                data = json.dumps(asdict(line), sort_keys=True).encode() + b"\n"
-                if file.write(data) != len(data):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                os.fsync(file.fileno())
-            except OSError as error:
-                file.truncate(before)  # half a line would spoil the next one
-                raise ConfigError(
-                    f"{self.path} cannot be written ({error.strerror})", "a writable file with room", "Make room."
-                ) from error
-        if new:
-            sync_folder(self.path.parent)
-        self.lines.append(line)
-
-    def charge(self, line: Line, terms: Terms, budget_u: int | None = None) -> dict[str, int | str]:
-        """Pay for a round before it trains; return the facts for the log.
-
-        The same round from the same vector on the same rows gives the same bytes, since its chance
-        is the same: it is paid for once.
-
-        Args:
-            budget_u: The region's own limit over all studies, in 1e-6, at the least delta of them; None for none.
-
-        Raises:
-            BudgetError: The round would pass the study's or the region's budget; nothing is paid.
-        """
-        paid = line in self.lines
-        lines = self.lines if paid else [*self.lines, line]
-        of_study = [other.spent for other in lines if other.study == line.study]
-        in_round = epsilon([line.spent], terms.delta)
-        in_study = epsilon(of_study, terms.delta)
-        in_data = in_study if len(of_study) == len(lines) else epsilon([other.spent for other in lines], terms.delta)
-        in_budget = in_data
-        if budget_u is not None:
-            in_budget = epsilon([other.spent for other in lines], least_delta(lines))
-        for what, value, limit_u in (("study", in_study, terms.eps_max_u), ("region", in_budget, budget_u)):
-            if limit_u is not None and micro_up(value) > limit_u:
-                raise BudgetError(
-                    f"round {line.round} would bring epsilon to {value:.4f}",
-                    f"at most {limit_u / MICRO:g}, the budget of the {what}",
-                    "Propose a study with a smaller epsilon, or agree on a larger budget.",
-                )
-        if not paid:
-            self.add(line)
-        return {
-            "q_u": line.q_u,
-            "sigma_u": line.sigma_u,
-            "steps": line.steps,
-            "clip_u": terms.clip_u,
-            "delta_u12": terms.delta_u12,
-            "accountant": "rdp",
-            "eps_round_u": micro_up(in_round),
-            "eps_study_u": micro_up(in_study),
-            "eps_data_u": micro_up(in_data),
-        }
-
-
-def least_delta(lines: Iterable[Line], *others: int) -> float:
-    """Return the delta at which a region's budget counts: the least that any of its studies promised.
-
-    At a larger one all that was spent before would look smaller.
-
-    Args:
-        others: Deltas beside those of the lines, in 1e-12.
-    """
-    return min([*(line.delta_u12 for line in lines), *others]) / MICRO**2
 
 
 @dataclass(slots=True)
@@ -346,10 +220,6 @@ def in_order(network: Any) -> list[Any]:
 
     kinds = (torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)
     return [module.register_forward_pre_hook(ordered) for module in network.modules() if isinstance(module, kinds)]
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def noise_generator(key: bytes) -> Any:

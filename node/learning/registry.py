@@ -29,6 +29,8 @@ _TASKS = {
     "tabvae": ("node.learning.synth.tabvae", "TabVae"),
 }
 TASKS = tuple(_TASKS)
+# Local steps of a round where a plan leaves them out: each task's own default, for those who must not load a task.
+STEPS = {"classifier": 20, "imagegan": 50, "regression": 20, "survival": 20, "tabgan": 10, "tabvae": 10}
 _own: dict[str, tuple[Path | None, str]] = {}
 
 

@@ -18,7 +18,8 @@ from node.learning import BudgetError, ConfigError
 from node.learning.accounting import ORDERS, Spent, epsilon, noise_for, prv_epsilon, statistics_sigma_u
 from node.learning.demo_data import PRIVATE_SETTINGS, DemoData, write
 from node.learning.hashing import tagged_hash
-from node.learning.privacy import DPContext, Ledger, Line, Terms, noise_generator, plan_values, warnings_for
+from node.learning.ledger import Ledger, Line
+from node.learning.privacy import DPContext, Terms, noise_generator, plan_values, warnings_for
 from node.learning.trainer import Agreed, Trainer
 
 TERMS = Terms(eps_max_u=3_000_000, delta_u12=10**9, clip_u=1_000_000, q_u=200_000, sigma_u=2_490_000)

@@ -14,7 +14,7 @@ from gossip.events import Tick
 from node.errors import StoreError
 from node.home import Home
 from node.learning.accounting import Spent, statistics_sigma_u
-from node.learning.privacy import Ledger
+from node.learning.ledger import Ledger
 from node.region import Region
 from node.store.paid import check_ledger, pay_lost, recover
 from protocol.codec import Value

@@ -15,7 +15,7 @@ from node.learning.augment import extra_rows
 from node.learning.baselines import own_totals
 from node.learning.data.manifest import load, to_toml
 from node.learning.describe import describe
-from node.learning.privacy import Ledger
+from node.learning.ledger import Ledger
 from node.learning.trainer import Agreed, Trainer
 from node.synthetic import data_sha256, generate
 from tests.node.learning.synth.made_up import rows_of, untrained, write
