@@ -297,16 +297,12 @@ class Daemon:
         peer = self._region.peer
         found = peer_status(peer, now_ms)
         study = peer.current
-        complaint = self._training.complaint(study.id if study is not None else None)
-        if complaint is not None:
-            alarms = found["alarms"]
-            assert isinstance(alarms, list)
-            found["alarms"] = [*alarms, {"code": "WORKER", "since": None, "fix": complaint}]
         return completed(
             found,
             self._region.home,
             pid=os.getpid(),
             disk=self._disk.value(now_ms, study.round if study is not None else None),
+            complaint=self._training.complaint(study.id if study is not None else None),
             more={
                 "address": self.transport.address,
                 "traffic": self._traffic.value(self.transport.sent, self.transport.received),

@@ -65,17 +65,46 @@ def completed(
     pid: int | None = None,
     disk: dict[str, int | None] | None = None,
     more: Mapping[str, object] | None = None,
+    complaint: str | None = None,
 ) -> dict[str, object]:
-    """Return ``Peer``'s status with what the process knows; without a daemon ``pid`` is None."""
+    """Return ``Peer``'s status with what the process knows; without a daemon ``pid`` is None.
+
+    Args:
+        complaint: What the training worker could not do last, in its words.
+    """
+    alarms = status.get("alarms")
+    assert isinstance(alarms, list)
     return {
         "pid": pid,
         "version": version_text(),
         **status,
+        "alarms": [*alarms, *training_alarms(status, complaint)],
         "disk": disk if disk is not None else {"bytes": folder_bytes(home.path), "bytes_per_round": None},
         "traffic": {"sent": 0, "received": 0, "rounds": []},
         "metrics": {},
         **(more or {}),
     }
+
+
+def training_alarms(status: Mapping[str, object], complaint: str | None) -> list[dict[str, object]]:
+    """Return the alarms of the training of the study at hand: its privacy budget is spent, or the worker complains.
+
+    That the budget is spent is known from the log as well, after a new start.
+
+    Args:
+        status: As ``Peer`` has it.
+        complaint: As ``completed``.
+    """
+    if status.get("reason") == "budget":
+        round_of_it = complaint or "one more round would have passed it."
+        fix = (
+            f"the privacy budget is spent: {round_of_it} The study has ended here for good: this region trains, sends"
+            " and mixes nothing more in it. What it has sent stays in the others' model, and they go on where enough"
+            " of them are left; the model that it mixed last is its own (landsting model export). To learn on, propose"
+            " a new study of a smaller epsilon; where it is the region's own budget, look at it: landsting policy show"
+        )
+        return [{"code": "BUDGET", "since": None, "fix": fix}]
+    return [{"code": "WORKER", "since": None, "fix": complaint}] if complaint is not None else []
 
 
 def folder_bytes(path: Path) -> int:
