@@ -1,6 +1,6 @@
 """The report as one page of HTML: no script, nothing from outside, every string escaped; Swedish and English.
 
-The first screen answers six questions in plain words; a word that needs explaining leads to the glossary at the
+The first screen answers seven questions in plain words; a word that needs explaining leads to the glossary at the
 end. Same report, same bytes: a date stands on it only if it is given.
 """
 
@@ -13,11 +13,11 @@ from html import escape
 
 from node.audit import longterm, outside, releases
 from node.audit.altered import sentence
-from node.audit.catalogue import phrase, words
+from node.audit.catalogue import phrase
 from node.audit.exceptions import section
 from node.audit.findings import Finding, Severity
 from node.audit.leading import ALTERED, MISSING, grave, liars
-from node.audit.page_findings import cards
+from node.audit.page_findings import cards, next_step
 from node.audit.page_glossary import GLOSSARY
 from node.audit.page_style import STYLE
 from node.audit.page_words import PAGE
@@ -88,6 +88,9 @@ class _Page:
         self._grave = grave(report.findings)
         self._known = [finding for finding in report.findings if finding.severity is Severity.INFO]
         self._liars = liars(report.findings)
+        self._labs: set[bytes | None] = {row.study for row in report.studies if row.lab}
+        if report.studies and all(row.lab for row in report.studies):
+            self._labs.add(None)  # what is found of no study in particular, too
 
     def html(self) -> str:
         title = escape(self._say["title"])
@@ -160,6 +163,7 @@ class _Page:
             ("agree", self._agreed()),
             ("altered", self._altered(grave)),
             ("who", self._who(grave)),
+            *self._model(),
             ("budget", self._budget(grave)),
             ("data", self._data()),
             ("now", self._now(grave)),
@@ -204,6 +208,15 @@ class _Page:
             return say["a.altered.part"].format(regions=_and(absent))
         return say["a.altered.no"]
 
+    def _model(self) -> list[tuple[str, str]]:
+        """Whether the model follows from the records; nothing where there is no study."""
+        said: list[tuple[str, str]] = []
+        for asked in self._report.questions if self._report.studies else ():
+            if asked.key == "model":
+                key = "claim" if self._liars and asked.answer != CONTRADICTED else asked.shown
+                said.append(("model", self._say[f"a.model.{key}"].format(regions=_and(self._liars))))
+        return said
+
     def _budget(self, grave: Sequence[Finding]) -> str:
         say, budget = self._say, self._report.budget
         spent = sorted({f.subject for f in grave if f.code == "LS-DP-BUDGET" and f.subject})
@@ -240,10 +253,11 @@ class _Page:
 
     def _now(self, grave: Sequence[Finding]) -> str:
         if not grave:
-            return self._say["a.now.clean" if self._verdict() == "clean" else "a.now.unconfirmed"]
+            use = "" if self._report.lab or self._verdict() != "clean" else f" {self._say['a.now.use']}"
+            return self._say["a.now.clean" if self._verdict() == "clean" else "a.now.unconfirmed"] + use
         steps: list[str] = []
         for finding in grave:
-            step = words(finding.code, self._report.lang).next.format_map(finding.filled())
+            step = next_step(finding, self._report.lang, self._say, self._labs)
             if step not in steps:
                 steps.append(step)
         more = [self._say["a.now.more"]] if len(steps) > _STEPS else []
@@ -256,14 +270,14 @@ class _Page:
     def _findings(self, key: str, findings: Sequence[Finding]) -> str:
         if findings:
             report = self._report
-            return self._section(key, cards(findings, report.altered, report.lang, self._say, self._link))
+            return self._section(key, cards(findings, report.altered, report.lang, self._say, self._link, self._labs))
         return self._section(key, f"<p>{escape(self._say['no.faults'])}</p>") if key == "findings" else ""
 
     def _questions(self) -> str:
         say = self._say
         rows = "".join(
             f"<tr><td>{self._link(q.question)}</td><td class='w {q.answer if q.answer in _COLOURED else ''}'>"
-            f"{escape(say[q.answer])}</td><td>{self._link(q.note)}</td></tr>"
+            f"{escape(say[q.shown])}</td><td>{self._link(q.note)}</td></tr>"
             for q in self._report.questions
         )
         heads = "".join(f"<th scope='col'>{escape(say[f't.{key}'])}</th>" for key in ("question", "answer", "note"))

@@ -6,7 +6,7 @@ regions where none is accused of much (minor, or for information). What each reg
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from html import escape
 
 from node.audit.altered import Altered, sentence
@@ -34,20 +34,45 @@ def grouped(findings: Sequence[Finding]) -> list[list[Finding]]:
     return list(cards.values())
 
 
+def next_step(
+    finding: Finding, lang: str, say: Mapping[str, str], labs: Collection[bytes | None], subjects: Sequence[str] = ()
+) -> str:
+    """Return what to do about a finding; of a laboratory study nothing that takes its patients for granted.
+
+    Args:
+        labs: Ids of the laboratory studies; with None, findings of no study in particular belong to one, too.
+        subjects: Who is told of together, if several are.
+    """
+    filled = finding.filled(lang) | ({"subject": ", ".join(subjects)} if len(subjects) > 1 else {})
+    own = say.get(f"lab.{finding.code}") if finding.study in labs else None
+    return (own or words(finding.code, lang).next).format_map(filled)
+
+
 def cards(
-    findings: Sequence[Finding], told: Mapping[str, Altered], lang: str, say: Mapping[str, str], link: Linked
+    findings: Sequence[Finding],
+    told: Mapping[str, Altered],
+    lang: str,
+    say: Mapping[str, str],
+    link: Linked,
+    labs: Collection[bytes | None] = (),
 ) -> str:
     """Return the cards as HTML.
 
     Args:
         told: What was altered, by fingerprint.
         link: Escapes text and links the words of the glossary.
+        labs: See ``next_step``.
     """
-    return "".join(_card(group, told, lang, say, link) for group in grouped(findings))
+    return "".join(_card(group, told, lang, say, link, labs) for group in grouped(findings))
 
 
 def _card(
-    group: Sequence[Finding], told: Mapping[str, Altered], lang: str, say: Mapping[str, str], link: Linked
+    group: Sequence[Finding],
+    told: Mapping[str, Altered],
+    lang: str,
+    say: Mapping[str, str],
+    link: Linked,
+    labs: Collection[bytes | None],
 ) -> str:
     first = group[0]
     text = words(first.code, lang)
@@ -56,7 +81,6 @@ def _card(
     names = list(dict.fromkeys(finding.subject or finding.source or phrase("all.bundles", lang) for finding in group))
     where = place_of(first, lang) if len(group) == 1 else ", ".join(names)
     blame = f" · {escape(say['f.info'])}" if first.severity is Severity.INFO else ""
-    filled = first.filled(lang) | {"subject": ", ".join(names)} if len(names) > 1 else first.filled(lang)
     detail = "" if len(group) > 1 else _detail(first, lang, say, link)
     altered = told.get(first.fingerprint)
     what = f"<p>{link(sentence(first.subject or '?', altered, lang))}</p>" if altered is not None else ""
@@ -66,7 +90,7 @@ def _card(
         f"{escape(where)} · <code>{first.code}</code></p>"
         f"<p>{link(_said(group, names, lang))}</p>{what}"
         f"{_each(group, lang, say, link) if len(group) > 1 else ''}<dl>"
-        f"<dt>{escape(say['f.next'])}</dt><dd>{link(text.next.format_map(filled))}</dd>{detail}</dl>"
+        f"<dt>{escape(say['f.next'])}</dt><dd>{link(next_step(first, lang, say, labs, names))}</dd>{detail}</dl>"
         f"<details><summary>{escape(say['f.more'])}</summary><dl>"
         f"<dt>{escape(say['f.why'])}</dt><dd>{link(text.who)}</dd>"
         f"<dt>{escape(say['f.shows'])}</dt><dd>{link(text.shows)}</dd></dl></details></article>"

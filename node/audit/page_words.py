@@ -10,12 +10,15 @@ from collections.abc import Mapping
 EN: Mapping[str, str] = {
     "title": "Report on a joint study",
     "date": "Date: {date}",
-    "lab": "A laboratory study: for trying the program out, not on patients. What is said of patients below counts"
-    " only if"
-    " somebody used real ones all the same.",
+    "lab": "A laboratory study: its plan says that it is for trying the program out, without real patients. Where"
+    " “patient” stands below, a row of test data is meant. Which data were really used, records cannot show.",
+    "lab.LS-DP-BUDGET": "Ask {subject} whether rows of real patients were used: by the plan, none were. If they were,"
+    " tell its data protection officer: those patients have less protection than was promised.",
+    "lab.LS-DP-MATH": "Use the recomputed figure. Ask {subject} whether rows of real patients were used: by the plan,"
+    " none were. If they were, tell its data protection officer.",
     "study": "Study {study} ({task}): {regions} regions, {rounds} rounds.",
-    "verdict.clean": "In order",
-    "verdict.unconfirmed": "In order, study not confirmed",
+    "verdict.clean": "No defects found",
+    "verdict.unconfirmed": "No defects found, study not confirmed",
     "verdict.minor": "A small defect",
     "verdict.major": "A grave defect",
     "verdict.critical": "A very grave defect",
@@ -49,7 +52,14 @@ EN: Mapping[str, str] = {
     "q.who": "Who is named for it?",
     "a.who.none": "No region is named.",
     "a.who.missing": "Nobody, as far as is shown. Records of {regions} are missing.",
-    "a.who": "{regions}. Signatures of its own show it, not whether it was meant. No other region is accused.",
+    "a.who": "{regions}. Signed records of its own show it, not whether it was meant. No other region is accused.",
+    "q.model": "Is the model what the records give?",
+    "a.model.PROVEN": "Yes: all that it was made of was computed again, and is right.",
+    "a.model.CONTRADICTED": "No, see “What was found” below.",
+    "a.model.claim": "Not known: records of {regions} contradict each other.",
+    "a.model.PART": "As far as it could be computed again, yes; not all of it could be, see “What is proven” below.",
+    "a.model.NOT CHECKED": "Neither yes nor no: what it takes to compute the model again is not in these files, see"
+    " “What is proven” below.",
     "q.budget": "Was the privacy budget kept?",
     "a.budget.yes": "Yes: at most {most} of {limit} was spent in all, computed again from the records.",
     "a.budget.no": "No: {regions} spent {most} in all; at most {limit} was allowed. The more, the more its updates may"
@@ -78,6 +88,7 @@ EN: Mapping[str, str] = {
     "a.now.wait": "Do not use the study's model until this is settled.",
     "a.now.more": "The other defects have steps of their own, below.",
     "a.now.clean": "Nothing needs to be done. Keep this report with the papers of the study.",
+    "a.now.use": "Nothing that was checked speaks against using the model as agreed.",
     "a.now.unconfirmed": "Find the paper that your region signed, the Annex to a joint study. Compare the study id on"
     " it with the one below, under Studies, and check again with that id: `--study ID`.",
     "h.findings": "What was found",
@@ -128,25 +139,31 @@ EN: Mapping[str, str] = {
     "PROVEN": "PROVEN",
     "CONTRADICTED": "CONTRADICTED",
     "NOT CHECKED": "NOT CHECKED",
+    "PART": "CHECKED IN PART",
     "UNDECIDABLE": "UNDECIDABLE",
     "severity.critical": "very grave",
     "severity.major": "grave",
     "severity.minor": "small",
     "severity.info": "for information",
     "severity.refused": "file refused",
-    "answers": "PROVEN: signatures and arithmetic show it. CONTRADICTED: they show the opposite. NOT CHECKED: something"
-    " needed was not kept or not handed over. UNDECIDABLE: no record could show it.",
+    "answers": "PROVEN: signatures and arithmetic show it. CONTRADICTED: they show the opposite. CHECKED IN PART: what"
+    " could be checked holds; for the rest something was not kept or not handed over. NOT CHECKED: for all of it."
+    " UNDECIDABLE: no record could show it. Neither CHECKED IN PART nor NOT CHECKED"
+    " is a defect by itself.",
 }
 
 SV: Mapping[str, str] = {
     "title": "Rapport om en gemensam studie",
     "date": "Datum: {date}",
-    "lab": "En laboratoriestudie: för att pröva programmet, inte på patienter. Det som sägs om patienter nedan gäller"
-    " bara"
-    " om någon ändå använt riktiga.",
+    "lab": "En laboratoriestudie: planen säger att den är till för att pröva programmet, utan riktiga patienter. Där"
+    " det nedan står ”patient” menas en rad testdata. Vilka data som verkligen användes kan anteckningar inte visa.",
+    "lab.LS-DP-BUDGET": "Fråga {subject} om rader från riktiga patienter användes: enligt planen gjorde inga det. Om de"
+    " gjorde det, underrätta dess dataskyddsombud: de patienterna har mindre skydd än de lovats.",
+    "lab.LS-DP-MATH": "Använd den omräknade siffran. Fråga {subject} om rader från riktiga patienter användes: enligt"
+    " planen gjorde inga det. Om de gjorde det, underrätta dess dataskyddsombud.",
     "study": "Studie {study} ({task}): {regions} regioner, {rounds} rundor.",
-    "verdict.clean": "I ordning",
-    "verdict.unconfirmed": "I ordning, studien inte bekräftad",
+    "verdict.clean": "Inga brister hittades",
+    "verdict.unconfirmed": "Inga brister hittades, studien inte bekräftad",
     "verdict.minor": "En liten brist",
     "verdict.major": "En allvarlig brist",
     "verdict.critical": "En mycket allvarlig brist",
@@ -180,7 +197,15 @@ SV: Mapping[str, str] = {
     "q.who": "Vem pekas ut?",
     "a.who.none": "Ingen region pekas ut.",
     "a.who.missing": "Ingen, såvitt visat. Anteckningar från {regions} saknas.",
-    "a.who": "{regions}. Egna underskrifter visar det, men inte om det var avsikten. Ingen annan region anklagas.",
+    "a.who": "{regions}. Egna underskrivna anteckningar visar det, men inte om det var avsikten. Ingen annan region"
+    " anklagas.",
+    "q.model": "Är modellen den som anteckningarna ger?",
+    "a.model.PROVEN": "Ja: allt som den är gjord av räknades om, och det är rätt.",
+    "a.model.CONTRADICTED": "Nej, se ”Vad som hittades” nedan.",
+    "a.model.claim": "Inte känt: anteckningarna från {regions} motsäger varandra.",
+    "a.model.PART": "Så långt det gick att räkna om, ja; allt gick inte att räkna om, se ”Vad som är bevisat” nedan.",
+    "a.model.NOT CHECKED": "Varken ja eller nej: det som behövs för att räkna om modellen finns inte i filerna, se"
+    " ”Vad som är bevisat” nedan.",
     "q.budget": "Hölls integritetsbudgeten?",
     "a.budget.yes": "Ja: högst {most} av {limit} användes i allt, omräknat ur det som antecknats.",
     "a.budget.no": "Nej: {regions} använde {most} i allt; högst {limit} var tillåtet. Ju mer, desto mer kan"
@@ -210,6 +235,7 @@ SV: Mapping[str, str] = {
     "a.now.wait": "Använd inte studiens modell förrän det är utrett.",
     "a.now.more": "För övriga brister står nedan vad som ska göras.",
     "a.now.clean": "Inget behöver göras. Förvara rapporten med studiens handlingar.",
+    "a.now.use": "Inget som granskats talar emot att använda modellen så som avtalat.",
     "a.now.unconfirmed": "Ta fram papperet som er region skrev under, Bilaga till en gemensam studie. Jämför studiens"
     " id på det med det som står nedan, under Studier, och granska igen med detta id: `--study ID`.",
     "h.findings": "Vad som hittades",
@@ -260,14 +286,17 @@ SV: Mapping[str, str] = {
     "PROVEN": "BEVISAT",
     "CONTRADICTED": "MOTSAGT",
     "NOT CHECKED": "INTE GRANSKAT",
+    "PART": "GRANSKAT TILL EN DEL",
     "UNDECIDABLE": "GÅR INTE ATT AVGÖRA",
     "severity.critical": "mycket allvarligt",
     "severity.major": "allvarligt",
     "severity.minor": "litet",
     "severity.info": "för kännedom",
     "severity.refused": "avvisad fil",
-    "answers": "BEVISAT: underskrifter och räkning visar det. MOTSAGT: de visar motsatsen. INTE GRANSKAT: något som"
-    " behövs sparades inte eller lämnades inte över. GÅR INTE ATT AVGÖRA: inga anteckningar kan visa det.",
+    "answers": "BEVISAT: underskrifter och räkning visar det. MOTSAGT: de visar motsatsen. GRANSKAT TILL EN DEL: det"
+    " som gick att granska stämmer; för resten sparades något inte eller lämnades inte över. INTE GRANSKAT: så är det"
+    " med allt. GÅR INTE ATT AVGÖRA: inga anteckningar kan visa det. Varken GRANSKAT TILL EN DEL"
+    " eller INTE GRANSKAT är i sig en brist.",
 }
 
 PAGE: Mapping[str, Mapping[str, str]] = {"en": EN, "sv": SV}

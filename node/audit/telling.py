@@ -79,11 +79,23 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question of the report, its answer in one of four words, and a note."""
+    """A question of the report, its answer in one of four words, and a note.
+
+    Attributes:
+        key: Which question it is, whatever the language.
+        is_partly: NOT CHECKED of a part only; what was checked holds.
+    """
 
     question: str
     answer: str
     note: str
+    key: str = ""
+    is_partly: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The answer as a page shows it, which has a fifth word."""
+        return "PART" if self.is_partly else self.answer
 
 
 class Teller:
@@ -246,12 +258,18 @@ class Teller:
         mixes = sum(record.mixes for record in self._records.values())
         remixed = sum(record.remixed for record in self._records.values())
         if codes & _MODEL:
-            return Question(question, CONTRADICTED, "")
-        note = self._say("note.model", again=again, sums=sums, remixed=remixed, mixes=mixes)
+            return Question(question, CONTRADICTED, "", "model")
+        if not sums and not mixes:
+            return Question(question, NOT_CHECKED, self._say("lacking.sums"), "model")
+        some = again + remixed > 0
+        note = self._say(
+            "note.model" if some else "note.model.none", again=again, sums=sums, remixed=remixed, mixes=mixes
+        )
         if again < sums and (kept := self._kept()):
             note += self._say("note.model.plan", **kept)
-        is_whole = 0 < sums <= again and 0 < mixes <= remixed and not self._absent
-        return Question(question, PROVEN if is_whole else NOT_CHECKED, note)
+        if 0 < sums <= again and 0 < mixes <= remixed and not self._absent:
+            return Question(question, PROVEN, note, "model")
+        return Question(question, NOT_CHECKED, note, "model", is_partly=some)
 
     def _budget(self, codes: set[str]) -> Question:
         question = self._say("question.budget")
@@ -267,7 +285,8 @@ class Teller:
             name for name in liars(self._findings) if any(row.dp and name in row.regions for row in self._studies)
         ]
         if claimed:
-            return Question(question, NOT_CHECKED, note + self._say("note.budget.claim", regions=_and(claimed)))
+            note += self._say("note.budget.claim", regions=_and(claimed))
+            return Question(question, NOT_CHECKED, note, is_partly=True)
         return Question(question, PROVEN, note)
 
     def budget(self) -> Budget:

@@ -162,10 +162,12 @@ _CODES: dict[str, Words] = {
         "A node signed a message with the head of another copy of its log.",
     ),
     "LS-ENV-SIG": Words(
-        "message logged that its sender did not sign",
-        "Region {subject} has in its log, as entry {seq}, a message in another region's name with a false signature."
-        " {holder} did not sign it; this says nothing about {holder}.",
-        "Ask {subject} where the message came from: an honest node logs none.",
+        "false signature in another region's name in its own log",
+        "Region {subject} wrote into its own log, as entry {seq}, something in another region's name with a signature"
+        " that is false. {holder} did not sign it and is not accused. A node that keeps the rules checks a signature"
+        " before it logs it, so {subject} answers for the entry, whether it made it up, changed it later or took it in"
+        " unchecked; the records do not show which.",
+        "Ask {subject} how the false signature came into its log.",
         "The region whose signed log (or signed message) holds it; never the alleged sender.",
         "The entry with the message and the signature that does not verify, its place in the tree, the checkpoint.",
         "A region wrote a message into its log in a neighbour's name.",
@@ -287,13 +289,14 @@ PHRASES: Mapping[str, str] = {
     "note.accept.proposed": "not counted: {list}, which was proposed and did not begin",
     "note.histories": "{matched} of {held} statements held by others stand at their place in their sender's own log",
     "note.histories.missing": "; entries of {regions} were not handed over",
-    "note.model": "computed again: {again} of {sums} sums, {remixed} of {mixes} mixes; mixes need values that stay in"
-    " their regions",
+    "note.model": "computed again: {again} of {sums} sums, {remixed} of {mixes} mixes, and they agree; mixes need"
+    " values that stay in their regions",
+    "note.model.none": "none of {sums} sums and {mixes} mixes could be computed again",
     "note.budget": "at most {most}, computed again from the logged noise and steps; that the noise was drawn is not"
     " shown",
     "note.budget.none": "the plan sets none",
     "note.budget.claim": "; of {regions} that is only what its log claims",
-    "note.model.plan": "; by the plan, what a sum is made of is kept {kept}",
+    "note.model.plan": "; that is no defect: by the plan, what a sum is made of is kept {kept}",
     "comma": ".",
     "note.budget.missing": "no figures of {regions}",
     "lacking.logs": "no log of {regions}; each hands over its own with `landsting log export`",

@@ -215,7 +215,8 @@ STUDY_CODES: Mapping[str, Words] = {
     "LS-DP-BUDGET": Words(
         "privacy budget exceeded",
         "The privacy budget of the plan was exceeded by {subject} ({detail}).",
-        "Tell the data protection officer of {subject}; its patients have less protection than was promised.",
+        "Tell the data protection officer of {subject}: the patients whose data it used have less protection than was"
+        " promised.",
         _SELF,
         "The entry of the round, its place in the tree, the signed checkpoint, the plan.",
         "Training went on after the budget was used up.",

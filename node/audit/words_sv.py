@@ -160,10 +160,12 @@ _CODES: dict[str, Words] = {
         "En nod skrev under ett meddelande med läget från en annan kopia av sin logg.",
     ),
     "LS-ENV-SIG": Words(
-        "loggat meddelande som avsändaren inte skrivit under",
-        "Region {subject} har i sin logg, som post {seq}, ett meddelande i en annan regions namn med falsk underskrift."
-        " {holder} har inte skrivit under det; det säger ingenting om {holder}.",
-        "Fråga {subject} varifrån meddelandet kom: en ärlig nod loggar inget sådant.",
+        "falsk underskrift i en annan regions namn i den egna loggen",
+        "Region {subject} skrev in något i en annan regions namn i sin egen logg, som post {seq}, med en underskrift"
+        " som är falsk. {holder} har inte skrivit under det och anklagas inte. En nod som följer reglerna granskar en"
+        " underskrift innan den loggar den, så {subject} svarar för posten, vare sig den hittade på den, ändrade den i"
+        " efterhand eller tog emot den ogranskad; vilket visar anteckningarna inte.",
+        "Fråga {subject} hur den falska underskriften kom in i dess logg.",
         "Regionen vars underskrivna logg (eller meddelande) har det; aldrig den påstådda avsändaren.",
         "Posten med meddelandet och underskriften som inte stämmer, dess plats i trädet, kontrollpunkten.",
         "En region skrev in ett meddelande i sin logg i en grannes namn.",
@@ -286,12 +288,13 @@ PHRASES: Mapping[str, str] = {
     "note.accept.proposed": "inte medräknad: {list}, som föreslogs och aldrig började",
     "note.histories": "{matched} av {held} utsagor som andra har står på sin plats i avsändarens egen logg",
     "note.histories.missing": "; poster från {regions} lämnades inte över",
-    "note.model": "omräknade: {again} av {sums} summor, {remixed} av {mixes} blandningar; de senare kräver värden"
-    " som stannar i sina regioner",
+    "note.model": "omräknade: {again} av {sums} summor, {remixed} av {mixes} blandningar, och de stämmer; de senare"
+    " kräver värden som stannar i sina regioner",
+    "note.model.none": "ingen av {sums} summor och {mixes} blandningar gick att räkna om",
     "note.budget": "högst {most}, omräknat ur loggat brus och antal steg; att bruset verkligen drogs är inte visat",
     "note.budget.none": "planen anger ingen",
     "note.budget.claim": "; för {regions} är det bara vad loggen påstår",
-    "note.model.plan": "; enligt planen sparas det som en summa är gjord av {kept}",
+    "note.model.plan": "; det är ingen brist: enligt planen sparas det som en summa är gjord av {kept}",
     "comma": ",",
     "note.budget.missing": "inga siffror från {regions}",
     "lacking.logs": "ingen logg från {regions}; var och en lämnar över sin med `landsting log export`",

@@ -217,7 +217,7 @@ STUDY_CODES: Mapping[str, Words] = {
     "LS-DP-BUDGET": Words(
         "integritetsbudgeten överskreds",
         "Planens integritetsbudget överskreds av {subject} ({detail}).",
-        "Underrätta dataskyddsombudet hos {subject}; dess patienter har mindre skydd än de lovats.",
+        "Underrätta dataskyddsombudet hos {subject}: de patienter vars data användes har mindre skydd än de lovats.",
         _SELF,
         "Rundans post, dess plats i trädet, den underskrivna kontrollpunkten, planen.",
         "Träningen fortsatte när budgeten var slut.",
