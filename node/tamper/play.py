@@ -25,7 +25,7 @@ from protocol.codec import MAX_CONTROL, MAX_HEADER, decode, encode
 from protocol.cosignature import cosign
 from protocol.entries import Entry, decode_entry, encode_entry
 from protocol.messages import TYPES
-from protocol.release_line import RELEASE, cosigned_message, line_of, release_name
+from protocol.release_line import RELEASE, cosigned_message, line_of, lines_in, release_name
 
 
 class PlayError(LookupError):
@@ -298,7 +298,9 @@ class Play:
                 point = Checkpoint(self.origins[whose], size, self._made[whose].tree.root_at(size))
                 signer = release_name(self.origins[whose].split("/")[0], whose)
                 assert release is not None
-                line = line_of(signer, release.public, 0, release.sign(cosigned_message(point, signer, 0)))
+                old, _ = lines_in(parse_note(note), signer, [release.public])
+                t_s = old[0][1].t_s if old else 0  # the line is made anew, and says the time of the real one
+                line = line_of(signer, release.public, t_s, release.sign(cosigned_message(point, signer, t_s)))
                 signed = sign_note(checkpoint_body(point), point.origin, self._keys[whose].log) + line
                 found.append(ProtectedRow(point.origin, note_key_id(signer, RELEASE, release.public), size, signed))
         return found

@@ -53,6 +53,17 @@ def test_the_changed_bundles_are_kept_and_the_honest_ones_are_as_they_were(run: 
     assert [(finding.code, finding.subject) for finding in again.findings][:1] == [("LS-WEIGHT", "vgr")]
 
 
+def test_a_line_for_the_long_term_that_is_made_anew_says_the_time_of_the_real_one(
+    run: tuple[Path, dict[str, Any]],
+) -> None:
+    folder, said = run
+    real, again = (
+        verify(sorted(bundles.glob("*.bundle")), study=bytes.fromhex(said["study"])).protected
+        for bundles in (folder / "bundles", folder / "tampered" / "weight")
+    )
+    assert {one.region: one.t_s for one in again if one.size} == {one.region: one.t_s for one in real if one.size}
+
+
 def test_a_lesson_that_goes_another_way_says_so(run: tuple[Path, dict[str, Any]]) -> None:
     folder, said = run
     report = verify(sorted((folder / "tampered" / "weight").glob("*.bundle")), study=bytes.fromhex(said["study"]))
