@@ -75,6 +75,36 @@ def test_a_column_out_of_range_is_told_which_one_it_may_have_been_taken_for(tmp_
     assert not one.blocks  # the range does
 
 
+PRESSURES = [
+    column("sbp", range=[60, 260], unit="mmHg"), column("dbp", range=[30, 140], unit="mmHg"),
+    column("pulse", range=[30, 220], unit="/min"), column("age", range=[0, 110], unit="a"),
+]  # fmt: skip
+
+
+def pressures() -> dict[str, object]:
+    """Return blood pressures under each other's name, beside a pulse and an age that fit their ranges as well."""
+    rng = drawn()
+    return {
+        "sbp": rng.normal(78, 5, N).round(), "dbp": rng.normal(134, 14, N).round(),
+        "pulse": rng.normal(75, 6, N).round(), "age": rng.normal(60, 6, N).round(),
+    }  # fmt: skip
+
+
+def test_of_several_columns_that_it_may_have_been_swapped_with_that_of_its_unit_is_named(tmp_path: Path) -> None:
+    """Wide ranges: only the diastolic one is broken, and a pulse fits as well as the other pressure."""
+    [one] = found(sheet_of(tmp_path, pressures(), *PRESSURES), "swapped")
+
+    assert one.sentence.startswith("column dbp: may have been swapped with column sbp: each one's values fit")
+
+
+def test_of_several_columns_without_a_unit_all_are_named(tmp_path: Path) -> None:
+    unitless = [column(str(one["name"]), range=one["range"]) for one in PRESSURES]
+
+    [one] = found(sheet_of(tmp_path, pressures(), *unitless), "swapped")
+
+    assert one.sentence.startswith("column dbp: may have been swapped with column sbp or pulse: each one's values fit")
+
+
 def test_cells_that_are_mostly_of_another_kind_are_another_columns(tmp_path: Path) -> None:
     [one] = found(sheet_of(tmp_path, {"x": ["f", "m"] * (N // 2)}, column("x")), "type")
 

@@ -20,6 +20,7 @@ OUT_OF_RANGE = 0.01  # larger shares block
 RARE_CLASS = 0.01
 FRAME = 250_000
 SWAPPED = 0.99  # share of values that must fit the other column's range
+NAMED = 3  # columns that one may have been swapped with
 
 
 def pandera_schema(schema: Schema) -> Any:
@@ -113,7 +114,11 @@ def _swapped(columns: list[Column], raw: Mapping[str, NDArray[np.float64]]) -> l
 
 
 def _perhaps_swapped(schema: Schema, columns: list[Column], raw: Mapping[str, NDArray[np.float64]]) -> list[Finding]:
-    """Return the one column that a column out of range may have been taken for, if both fit each other's range."""
+    """Return which column a column out of range may have been taken for, if both fit each other's range.
+
+    Of several those of its own unit are named, if there are any: a pulse fits the range of a blood pressure as well as
+    another blood pressure does.
+    """
     found, names = [], {column.name for column in columns}
     numbers = [one for one in schema.features if one.kind in NUMERIC and one.range is not None]
     for column in columns:
@@ -121,8 +126,13 @@ def _perhaps_swapped(schema: Schema, columns: list[Column], raw: Mapping[str, ND
             one for one in numbers
             if one.name not in names and _fits(raw[column.name], one) and _fits(raw[one.name], column)
         ]  # fmt: skip
-        if len(others) == 1:
-            words = f"may have been swapped with column {others[0].name}: each one's values fit the other's range"
+        others = [one for one in others if column.unit and one.unit == column.unit] or others
+        if others:
+            some = [one.name for one in others[:NAMED]]
+            more = [f"{len(others) - NAMED} more"] if len(others) > NAMED else []
+            words = (
+                f"may have been swapped with column {' or '.join(some + more)}: each one's values fit the other's range"
+            )
             found.append(Finding("swapped", column.name, words, WARN, count=len(raw[column.name])))
     return found
 
