@@ -9,7 +9,7 @@ import click
 
 from node.cli.data_bound import bound_to, datasets, fitting, manifest_of, manifests
 from node.cli.data_files import example, init, scrub
-from node.cli.data_words import MANIFEST, done, facts, in_words, unstated, write_report
+from node.cli.data_words import MANIFEST, compared, done, facts, in_words, unstated, write_report
 from node.cli.output import Refusal, emit, say, table
 from node.cli.root import common, home_option
 
@@ -202,7 +202,11 @@ def check(home: Path, study: str | None, report: Path | None, as_json: bool) -> 
     plan = plan_of_study(home, study)
     name = fitting(home, bound_to(home, plan.study), plan.schema)
     knots = inner_knots(opened(home, plan, store.get(name).manifest.schema_()))
-    done([store.inspect(name, knots, f"all regions of study {plan.study.hex()[:12]}")], report, as_json)
+    everybody = f"all regions of study {plan.study.hex()[:12]}"
+    sheet = store.inspect(name, knots, everybody)
+    done([sheet], report, as_json)
+    for line in [] if as_json else compared(sheet, knots, everybody):
+        say(line)
 
 
 def plan_of_study(home: Path, study: str) -> Plan:

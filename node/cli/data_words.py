@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +82,32 @@ def done(sheets: list[Sheet], report: Path | None, as_json: bool) -> None:
             error = blocked[0].blocking[0].error(f"{blocked[0].id}: {count} checks block; the first: ")
         where = f"; all of it: {report}" if report is not None else ""
         raise Refusal("GATE", error.found, error.expected, f"{error.fix}{_decision(blocked[0])}{where}")
+
+
+def compared(sheet: Sheet, knots: Mapping[str, Sequence[float]], reference: str) -> list[str]:
+    """Return what came of comparing a sheet's columns: also that none differs, and which could not be compared.
+
+    Args:
+        knots: Inner quantiles of the reference, by column; none of what cannot be compared with.
+        reference: What they are of, in words.
+    """
+    from node.learning.data.quality import BINS, MIN_DRIFT
+
+    numbers = [one for one in sheet.facts if one.name in sheet.columns and one.kind != "category"]
+    fit = [
+        one.name
+        for one in numbers
+        if len(knots.get(one.name, ())) == BINS - 1 and sheet.rows - (one.missing or 0) >= MIN_DRIFT
+    ]
+    unlike = [one.column for one in sheet.findings if one.check == "drift"]
+    lines = []
+    if fit:
+        found = f"{', '.join(unlike)} {'differs' if len(unlike) == 1 else 'differ'}" if unlike else "none differs"
+        lines.append(f"compared with {reference}: {', '.join(fit)}; {found}")
+    if rest := [one.name for one in numbers if one.name not in fit]:
+        why = f"fewer than {MIN_DRIFT} values here, or many equal ones among all regions"
+        lines.append(f"not compared: {', '.join(rest)} ({why})")
+    return lines or [f"no column of numbers to compare with {reference}"]
 
 
 def _decision(sheet: Sheet) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 
 from gossip.studies.context import Opened
+from node.__main__ import main
+from node.cli.data_words import compared
 from node.cli.output import Refusal
 from node.draft import Draft, draft_plan
 from node.home import Home
@@ -74,6 +77,37 @@ def test_a_column_unlike_all_regions_is_noted_and_one_like_them_is_not(
     assert drifted(alike) == []
     [words] = drifted(other)
     assert words.startswith("column x: its distribution is not that of all regions of study ab12: PSI ")
+
+
+@pytest.mark.parametrize(
+    ("factor", "said"),
+    [(1.0, "x, z; none differs"), (1.8, "x, z; x differs")],
+    ids=["alike", "another unit"],
+)
+def test_the_command_says_what_it_compared_also_where_nothing_differs(
+    held: tuple[Path, Plan, Path], tmp_path: Path, factor: float, said: str,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    home, plan, _ = held
+    mine = region(tmp_path / "mine", 9, factor)
+    assert main(["data", "add", str(mine.with_suffix(".csv")), "--home", str(home)]) == 0
+    monkeypatch.setattr("node.cli.data.plan_of_study", lambda _home, _study: plan)
+    capsys.readouterr()
+
+    assert main(["data", "check", "--study", "ab", "--home", str(home)]) == 0
+
+    assert f"compared with all regions of study {plan.study.hex()[:12]}: {said}\n" in capsys.readouterr().out
+
+
+def test_what_could_not_be_compared_is_named(held: tuple[Path, Plan, Path], tmp_path: Path) -> None:
+    sheet = inspect(load(held[2]), held[2].parent, Rules())
+    knots = {"x": tuple(range(1, 10))}
+
+    assert compared(sheet, knots, "all")[1].startswith("not compared: z (fewer than 200 values here, or many equal")
+    assert compared(replace(sheet, rows=199), knots, "all") == [
+        "not compared: x, z (fewer than 200 values here, or many equal ones among all regions)"
+    ]
+    assert compared(replace(sheet, columns=()), knots, "all") == ["no column of numbers to compare with all"]
 
 
 def test_a_study_that_opened_no_histograms_says_which_setting_does(
