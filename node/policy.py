@@ -7,7 +7,7 @@ roles = ["technical"]          # roles that must accept before the region's ACCE
 anonymity = "show"             # "block": data whose groups are too small is not bound either
 eps_max = "8"                  # largest epsilon of one study; left out, no limit
 delta_max = "0.01"             # largest delta of one study; below 1 / patients of the data set besides
-budget = "20"                  # epsilon over all studies; a round that would pass it does not run
+budget = "20"                  # epsilon over all studies with privacy (eps_max refuses those without it, but for lab)
 device = "cpu"                 # auto, cpu or cuda:N: where the training worker computes
 
 [data]                         # data sets that may be used, and for which purposes; left out, all

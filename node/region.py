@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,7 +29,7 @@ from node.home import Home, Lock
 from node.policy import Policy, patients_of
 from node.software import software
 from node.store import place
-from node.store.paid import check_ledger, pay_lost
+from node.store.paid import check_rounds, pay_lost, private_rounds
 from node.store.soundness import check_clock, check_log, erased, stopped_cleanly
 from node.store.storage import Store
 from node.store.vault import Vault
@@ -57,6 +57,7 @@ class Region:
     vault: Vault
     _lock: Lock
     moved: bool = False
+    _trained: set[tuple[str, int]] = field(default_factory=set)  # private rounds of the log: the ledger has them
     _is_placed: bool = False
     _is_broken: bool = False
 
@@ -92,7 +93,8 @@ class Region:
             log = home.log(leaves, [digest for _, digest in entries])
             check_log(store, log.tree, leaves, home.origin, home.keys().log.public, put_back=recovering)
             past = [leaf for epoch in store.past() for leaf, _ in epoch.records]
-            check_ledger(home.path, [*past, *leaves])
+            trained = private_rounds([*past, *leaves])
+            check_rounds(home.path, trained)
             check_clock(log.last_ms, wall_ms() if now_ms is None else now_ms, home.path)
             for seq in erased(leaves):
                 store.erase(seq)  # a stop between the entry and the deed left it
@@ -126,7 +128,9 @@ class Region:
             lock.release()
             raise
         known = [leaf for leaf in [*past, *leaves] if leaf is not None]
-        return cls(home, store, peer, stopped_cleanly(known), vault, lock, place.is_moved(home.path))
+        return cls(
+            home, store, peer, stopped_cleanly(known), vault, lock, place.is_moved(home.path), _trained=set(trained)
+        )
 
     def handle(self, event: Event) -> list[Effect]:
         """Advance by one event; its commit is on disk when this returns the other effects, in order.
@@ -152,10 +156,13 @@ class Region:
             self.settle_here()
         if effects and isinstance(effects[0], Commit):
             self.store.add(effects[0])
+            self._trained.update(private_rounds(leaf.leaf for leaf in effects[0].leaves))
             effects = effects[1:]
         for effect in effects:
             if isinstance(effect, Open | Ended) and effect.study in self.peer.studies:
                 context = self.peer.studies[effect.study].context
+                if isinstance(effect, Open) and context.plan.dp is not None:
+                    check_rounds(self.home.path, sorted(self._trained))
                 pay_lost(self.home.path, effect.study, context.given_up, context.plan)
         forgotten = [effect.sha256 for effect in effects if isinstance(effect, Forget)]
         for effect in effects:
@@ -260,10 +267,13 @@ class Region:
 
         Raises:
             Refused: Why.
+            StoreError: The ledger lacks what the log says was trained: by it everything would be paid for.
         """
         plan, home = offered.plan, self.home.path
         patients = patients_of(home, data) if data is not None else None
         policy.check(plan, offered.envelope.fields.sender, data, patients)
+        if plan.dp is not None:
+            check_rounds(home, sorted(self._trained))
         check_budget(home, plan, accepted_plans(self.peer.agreement.proposals.values(), self.peer.me, plan.study))
 
     def manifest(self, study: bytes) -> Path | None:

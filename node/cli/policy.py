@@ -13,7 +13,7 @@ from node.cli.root import common, home_option
 
 @click.group()
 def policy() -> None:
-    """Show or change who may propose, what may be learned on which data, who must accept, how much epsilon and delta."""
+    """Show or change who may propose, what may be learned on what data, who must accept, how much epsilon and delta."""
 
 
 @policy.command()

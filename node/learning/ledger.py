@@ -3,7 +3,7 @@
 Rules kept here, and nowhere else:
   * a round is in the ledger, on disk, before it trains: a crash can only overstate epsilon;
   * a round that would pass the budget of its study or of the region does not run;
-  * lines are added, and none ever goes.
+  * lines are added, and none ever goes: a ledger that was cut or put back while it is open pays for nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -55,15 +55,38 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.lines: list[Line] = []
-        if not path.exists():
-            return
-        data = file_bytes(path, "the privacy ledger")
+        self._bytes = 0
+        if path.exists():
+            self._load()
+
+    def _load(self) -> None:
+        data = file_bytes(self.path, "the privacy ledger")
         whole = data[: data.rfind(b"\n") + 1]
         if len(whole) < len(data):  # a crash cut the last line: it was not synced, so its round never trained
-            with path.open("r+b") as file:
+            with self.path.open("r+b") as file:
                 file.truncate(len(whole))
                 os.fsync(file.fileno())
-        self.lines = _read(whole, path)
+        self.lines, self._bytes = _read(whole, self.path), len(whole)
+
+    def _catch_up(self) -> None:
+        """Take in what else of this home has written since: another study, or the node for rounds that it has lost.
+
+        Raises:
+            ConfigError: A line that was read or written is not there any more.
+        """
+        found = self.path.stat().st_size if self.path.exists() else 0
+        if found == self._bytes:
+            return
+        before = self.lines
+        if found > self._bytes:
+            self._load()
+        if found < self._bytes or self.lines[: len(before)] != before:
+            self.lines = before
+            raise ConfigError(
+                f"the privacy ledger {self.path} was cut or put back while it was open",
+                f"the {len(before)} lines that were in it, and more",
+                "Stop the node, and restore ledger.jsonl from a backup that is as new as the log.",
+            )
 
     def add(self, line: Line) -> None:
         """Append a line and have it on disk when this returns."""
@@ -83,6 +106,7 @@ class Ledger:
         if new:
             sync_folder(self.path.parent)
         self.lines.append(line)
+        self._bytes = before + len(data)
 
     def charge(self, line: Line, terms: Terms, budget_u: int | None = None) -> dict[str, int | str]:
         """Pay for a round before it trains; return the facts for the log.
@@ -95,7 +119,9 @@ class Ledger:
 
         Raises:
             BudgetError: The round would pass the study's or the region's budget; nothing is paid.
+            ConfigError: The ledger was cut or put back, or cannot be written; nothing is paid.
         """
+        self._catch_up()
         paid = line in self.lines
         lines = self.lines if paid else [*self.lines, line]
         of_study = [other.spent for other in lines if other.study == line.study]
@@ -143,7 +169,7 @@ def _read(data: bytes, path: Path) -> list[Line]:
     lines = []
     for number, raw in enumerate(data.splitlines(), start=1):
         try:
-            lines.append(Line(**json.loads(raw)))
+            lines.append(_line(json.loads(raw)))
         except (ValueError, TypeError) as error:
             raise ConfigError(
                 f"line {number} of the privacy ledger {path} is damaged",
@@ -151,6 +177,19 @@ def _read(data: bytes, path: Path) -> list[Line]:
                 "Restore it from a backup.",
             ) from error
     return lines
+
+
+def _line(value: Mapping[str, object]) -> Line:
+    """Return a line as it was written: whole numbers that spend, and none that gives back.
+
+    Raises:
+        TypeError, ValueError: It is none.
+    """
+    line = Line(**value)  # type: ignore[arg-type] # looked at next
+    numbers = (line.round, line.q_u, line.sigma_u, line.steps, line.delta_u12)
+    if not all(type(one) is int and one >= 0 for one in numbers) or not isinstance(line.study, str):
+        raise ValueError
+    return line
 
 
 def least_delta(lines: Iterable[Line], *others: int) -> float:

@@ -1,7 +1,8 @@
 """Whether the privacy ledger holds what the region's own log says was trained.
 
 A round is in ``ledger.jsonl`` before it trains, and in the log after. A ledger that lacks a round of the log was
-deleted, cut or put back, and would let epsilon be spent twice: nothing trains until it is the old one again.
+deleted, cut or put back, and would let epsilon be spent twice: nothing trains until it is the old one again. It is
+looked at when a node starts, before it accepts a private study, and when it begins one.
 
 A home that was put back has lost lines of its ledger with the end of its log. What of the log comes back from the
 neighbours brings its lines back (``recover``); rounds that may have been trained under what is lost for good are paid
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,20 @@ def check_ledger(home: Path, leaves: Iterable[bytes | None]) -> None:
     Raises:
         StoreError: It names the first round that is missing.
     """
-    trained = [one for leaf in leaves if leaf is not None and _MARK in leaf and (one := _private_round(leaf))]
+    check_rounds(home, private_rounds(leaves))
+
+
+def private_rounds(leaves: Iterable[bytes | None]) -> list[tuple[str, int]]:
+    """Return (study, round) of each private round that entries of the region's own log say was trained, in order."""
+    return [one for leaf in leaves if leaf is not None and _MARK in leaf and (one := _private_round(leaf))]
+
+
+def check_rounds(home: Path, trained: Collection[tuple[str, int]]) -> None:
+    """Refuse a ledger that lacks one of these private rounds.
+
+    Raises:
+        StoreError: It names the first that is missing.
+    """
     if not trained:
         return
     paid: set[tuple[str, int]] = set()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from gossip.effects import Ended
+from gossip.effects import Commit, Ended, Open
 from gossip.events import Tick
 from node.errors import StoreError
 from node.home import Home
@@ -17,8 +18,11 @@ from node.learning.accounting import Spent, statistics_sigma_u
 from node.learning.ledger import Ledger
 from node.region import Region
 from node.store.paid import check_ledger, pay_lost, recover
+from node.store.storage import Store
 from protocol.codec import Value
 from protocol.entries import Entry, encode_entry
+from protocol.envelope import Envelope
+from protocol.log import Leaf
 from protocol.plan import Plan
 
 STUDY = bytes(range(32))
@@ -120,6 +124,45 @@ def test_a_study_that_is_over_for_what_its_log_lost_is_paid_for_too(tmp_path: Pa
         region.peer.handle = lambda _: [Ended(STUDY, "stopped", "stats")]  # type: ignore[method-assign, assignment]
         region.take(Tick(0))
     assert [line.round for line in Ledger(tmp_path / "vgr" / "ledger.jsonl").lines] == [0, 1, 2]
+
+
+@pytest.fixture
+def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Region]:
+    """A node that has trained a private round since it was opened, and whose ledger was deleted after that."""
+    Home.create(tmp_path / "vgr", "test.example", "vgr", [], None)
+    with Region.open(tmp_path / "vgr") as region:
+        recover(tmp_path / "vgr", [trained(0)])
+        monkeypatch.setattr(Store, "add", lambda *_: None)
+        logged = Commit((Leaf(0, trained(0), bytes(32)), Leaf(1, trained(1, private=False), bytes(32))), None, b"")
+        monkeypatch.setattr(region.peer, "handle", lambda _: [logged])
+        region.take(Tick(0))
+        (tmp_path / "vgr" / "ledger.jsonl").unlink()
+        yield region
+
+
+def test_no_private_study_is_accepted_on_a_ledger_that_was_put_back_while_the_node_ran(running: Region) -> None:
+    plan = private_plan()
+    sealed = cast("Envelope", SimpleNamespace(fields=SimpleNamespace(sender="east")))
+    running.peer.agreement.take_proposal(sealed, plan.encode(), plan)
+
+    with pytest.raises(StoreError, match="it lacks round 0 of study 000102030405"):
+        running.prepare("accept", {"study": plan.study, "role": "technical"})
+
+    recover(running.home.path, [trained(0)])
+    running.prepare("accept", {"study": plan.study, "role": "technical"})
+
+
+def test_no_private_study_begins_on_a_ledger_that_was_put_back_while_the_node_ran(
+    running: Region, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = private_plan()
+    running.peer.studies[plan.study] = SimpleNamespace(  # type: ignore[assignment]
+        context=SimpleNamespace(given_up=(), plan=plan)
+    )
+    monkeypatch.setattr(running.peer, "handle", lambda _: [Open(plan.study, plan)])
+
+    with pytest.raises(StoreError, match="it lacks round 0 of study 000102030405"):
+        running.take(Tick(0))
 
 
 def test_without_a_known_cost_nothing_goes_on(tmp_path: Path) -> None:
