@@ -29,7 +29,7 @@ from node.home import Home, Lock
 from node.policy import Policy, patients_of
 from node.software import software
 from node.store import place
-from node.store.paid import check_rounds, pay_lost, private_rounds
+from node.store.paid import check_rounds, pay_lost, pay_sums, private_rounds
 from node.store.soundness import check_clock, check_log, erased, stopped_cleanly
 from node.store.storage import Store
 from node.store.vault import Vault
@@ -113,6 +113,9 @@ class Region:
                 records=Records(lambda first, stop: list(store.entries(first, stop)), store.copies.leaf),
             )
             peer.replay(leaf for leaf in [*past, *leaves] if leaf is not None)
+            pay_sums(
+                home.path, [*past, *leaves], {one.plan.study: one.plan for one in peer.agreement.proposals.values()}
+            )
             peer.following.load(store.copies.firsts())
             for origin, seq, leaf in store.copies.key_entries():
                 peer.rotation.mirrored(None, origin.split("/")[1], seq, leaf)

@@ -6,7 +6,7 @@ looked at when a node starts, before it accepts a private study, and when it beg
 
 A home that was put back has lost lines of its ledger with the end of its log. What of the log comes back from the
 neighbours brings its lines back (``recover``); rounds that may have been trained under what is lost for good are paid
-for as if they had been (``pay_lost``).
+for as if they had been (``pay_lost``), and so are sums that were opened (``pay_sums``).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from protocol.codec import MAX_ENTRY, decode
 from protocol.plan import Plan
 
 NAME = "ledger.jsonl"
-_MARK = b"round.train"
+_MARK, _SUM = b"round.train", b"stats.open"
 
 
 def check_ledger(home: Path, leaves: Iterable[bytes | None]) -> None:
@@ -97,6 +97,27 @@ def pay_lost(home: Path, study: bytes, rounds: Iterable[int], plan: Plan) -> int
     trained = [one for one in before if one["round"] >= plan.sum_rounds]
     _append(home, [_line(study, round, _cost(plan, round, study, trained), "") for round in missing])
     return len(missing)
+
+
+def pay_sums(home: Path, leaves: Iterable[bytes | None], plans: Mapping[bytes, Plan]) -> int:
+    """Pay for sums of private studies that the log says were opened and that the ledger lacks; returns for how many.
+
+    What a sum costs stands in the plan, so that a ledger which was put back before its first round of training, or
+    a log that came back without it, is mended instead of refused.
+
+    Args:
+        plans: By study; of other studies nothing is known and nothing is paid.
+
+    Raises:
+        StoreError: As ``pay_lost``.
+    """
+    opened: dict[bytes, set[int]] = {}
+    for leaf in leaves:
+        value = decode(leaf, max_bytes=MAX_ENTRY) if leaf is not None and _SUM in leaf else None
+        match value:
+            case {"kind": "stats.open", "study": bytes(study), "body": {"round": int(round)}} if study in plans:
+                opened.setdefault(study, set()).add(round)
+    return sum(pay_lost(home, study, sorted(rounds), plans[study]) for study, rounds in opened.items())
 
 
 def _cost(plan: Plan, round: int, study: bytes, trained: list[dict[str, Any]]) -> Mapping[str, Any]:

@@ -12,12 +12,13 @@ import pytest
 
 from gossip.effects import Commit, Ended, Open
 from gossip.events import Tick
+from gossip.peer import Peer
 from node.errors import StoreError
 from node.home import Home
 from node.learning.accounting import Spent, statistics_sigma_u
 from node.learning.ledger import Ledger
 from node.region import Region
-from node.store.paid import check_ledger, pay_lost, recover
+from node.store.paid import check_ledger, pay_lost, pay_sums, recover
 from node.store.storage import Store
 from protocol.codec import Value
 from protocol.entries import Entry, encode_entry
@@ -124,6 +125,53 @@ def test_a_study_that_is_over_for_what_its_log_lost_is_paid_for_too(tmp_path: Pa
         region.peer.handle = lambda _: [Ended(STUDY, "stopped", "stats")]  # type: ignore[method-assign, assignment]
         region.take(Tick(0))
     assert [line.round for line in Ledger(tmp_path / "vgr" / "ledger.jsonl").lines] == [0, 1, 2]
+
+
+def summed(stage: int) -> dict[str, Value]:
+    """Return the body of an entry that says that a sum was opened."""
+    return {"round": stage, "stage": ("count", "moment")[stage], "session": bytes(32), "sum": bytes(32),
+            "stats": bytes(32)}  # fmt: skip
+
+
+def test_sums_that_were_opened_and_that_the_ledger_lacks_are_paid_for(tmp_path: Path) -> None:
+    plan = private_plan(sums=["count", "moment"], settings={"local_steps": 20})
+    leaves = [encode_entry(Entry("n.example/a/1", i, 1, "stats.open", plan.study, summed(i))) for i in range(2)]
+
+    assert pay_sums(tmp_path, [None, trained(5), *leaves], {}) == 0
+    assert pay_sums(tmp_path, [None, trained(5), leaves[0]], {plan.study: plan}) == 1
+    assert pay_sums(tmp_path, leaves, {plan.study: plan}) == 1
+    assert pay_sums(tmp_path, leaves, {plan.study: plan}) == 0
+
+    lines = Ledger(tmp_path / "ledger.jsonl").lines
+    assert [(line.round, line.q_u, line.steps) for line in lines] == [(0, 10**6, 1), (1, 10**6, 1)]
+
+
+def test_without_privacy_no_sum_is_paid_for(tmp_path: Path) -> None:
+    plan = private_plan(sums=["count"], dp=None)
+    leaf = encode_entry(Entry("n.example/a/1", 0, 1, "stats.open", plan.study, summed(0)))
+
+    assert pay_sums(tmp_path, [leaf], {plan.study: plan}) == 0
+    assert not (tmp_path / "ledger.jsonl").exists()
+
+
+def test_a_node_that_starts_pays_for_the_sums_of_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = private_plan(sums=["count", "moment"])
+    Home.create(tmp_path / "vgr", "test.example", "vgr", [], None)
+    with Region.open(tmp_path / "vgr") as region:
+        log = region.peer.log
+        log.add("stats.open", summed(0), study=plan.study, now_ms=log.last_ms + 1)
+        pending = log.pending()
+        assert pending is not None
+        region.store.commit(Commit(tuple(pending[0]), pending[1], pending[2]))
+    sealed = cast("Envelope", SimpleNamespace(fields=SimpleNamespace(sender="east")))
+    monkeypatch.setattr(
+        Peer, "replay", lambda peer, leaves: peer.agreement.take_proposal(sealed, plan.encode(), plan) or list(leaves)
+    )
+
+    with Region.open(tmp_path / "vgr"):
+        pass
+
+    assert [line.round for line in Ledger(tmp_path / "vgr" / "ledger.jsonl").lines] == [0]
 
 
 @pytest.fixture
