@@ -39,6 +39,9 @@ _report = click.option(
     type=click.Path(dir_okay=False, path_type=Path),
     help="Also write the data sheet to this file: .html for people, .json for programs.",
 )
+_lang = click.option(
+    "--lang", type=click.Choice(["sv", "en"]), default="en", show_default=True, help="Language of the page."
+)
 _file = click.Path(path_type=Path)
 
 
@@ -54,6 +57,7 @@ _file = click.Path(path_type=Path)
 @_override
 @_ref
 @_report
+@_lang
 @common
 def add(
     file: Path,
@@ -62,6 +66,7 @@ def add(
     overrides: tuple[str, ...],
     ref: str | None,
     report: Path | None,
+    lang: str,
     as_json: bool,
 ) -> None:
     """Read FILE, check it against its manifest, and bind it to this home.
@@ -71,7 +76,7 @@ def add(
     studies here until 'data update'.
     """
     sheet = _added(home, file, schema, decisions(overrides, ref))
-    done([sheet], report, as_json)
+    done([sheet], report, as_json, lang)
     if as_json:
         return
     if datasets(home).get(sheet.id).manifest.synthetic:
@@ -121,6 +126,7 @@ def _added(home: Path, file: Path, schema: Path | None, overrides: dict[str, str
 @_override
 @_ref
 @_report
+@_lang
 @common
 def update(
     name: str,
@@ -130,11 +136,12 @@ def update(
     overrides: tuple[str, ...],
     ref: str | None,
     report: Path | None,
+    lang: str,
     as_json: bool,
 ) -> None:
     """Take a new extract of NAME: from FILE, or from where the old one lay. Makes a new version of its sheet."""
     sheet = datasets(home).update(name, file, decisions(overrides, ref), schema)
-    done([sheet], report, as_json)
+    done([sheet], report, as_json, lang)
     if not as_json:
         say(f"bound as '{sheet.id}', version {sheet.version}")
 
@@ -150,14 +157,17 @@ def update(
 @click.option("--readmit", is_flag=True, help="Somebody who was left out takes part again, and is read again.")
 @home_option
 @_report
+@_lang
 @common
-def exclude(name: str, patients: Path, readmit: bool, home: Path, report: Path | None, as_json: bool) -> None:
+def exclude(
+    name: str, patients: Path, readmit: bool, home: Path, report: Path | None, lang: str, as_json: bool
+) -> None:
     """Leave out patients of NAME from now on. Makes a new version of its sheet."""
     from node.datasets import opted_out
     from node.learning.data.reading import listed_patients
 
     sheet = datasets(home).exclude(name, patients, readmit=readmit)
-    done([sheet], report, as_json)
+    done([sheet], report, as_json, lang)
     if not as_json and not opted_out(sheet.left_out):
         ids = len(listed_patients(patients))
         say(f"none of the {ids} ids in {patients.name} is a patient of '{name}': are they as in its patient column?")
@@ -171,8 +181,9 @@ def exclude(name: str, patients: Path, readmit: bool, home: Path, report: Path |
     help="Also compare each column with all regions of this study together, as its histograms have them.",
 )
 @_report
+@_lang
 @common
-def check(home: Path, study: str | None, report: Path | None, as_json: bool) -> None:
+def check(home: Path, study: str | None, report: Path | None, lang: str, as_json: bool) -> None:
     """Read all bound data again and run every check. Exit code 1 if one blocks.
 
     With --study a column that is unlike the sum of all regions' (PSI over .25) is noted: another unit, another
@@ -193,7 +204,7 @@ def check(home: Path, study: str | None, report: Path | None, as_json: bool) -> 
         if changed and as_json:
             raise next(iter(changed.values()))
         if sheets or not changed:
-            done(sheets, report, as_json)
+            done(sheets, report, as_json, lang)
         if changed:
             raise next(iter(changed.values()))
         return
@@ -204,7 +215,7 @@ def check(home: Path, study: str | None, report: Path | None, as_json: bool) -> 
     knots = inner_knots(opened(home, plan, store.get(name).manifest.schema_()))
     everybody = f"all regions of study {plan.study.hex()[:12]}"
     sheet = store.inspect(name, knots, everybody)
-    done([sheet], report, as_json)
+    done([sheet], report, as_json, lang)
     for line in [] if as_json else compared(sheet, knots, everybody):
         say(line)
 
@@ -223,13 +234,14 @@ def plan_of_study(home: Path, study: str) -> Plan:
 @home_option
 @click.option("--version", type=click.IntRange(1), help="An earlier version; left out, the newest.")
 @_report
+@_lang
 @common
-def show(name: str, home: Path, version: int | None, report: Path | None, as_json: bool) -> None:
+def show(name: str, home: Path, version: int | None, report: Path | None, lang: str, as_json: bool) -> None:
     """Show the data sheet of NAME as it was written, without reading the data."""
     store = datasets(home)
     store.get(name)
     value = store.sheet(name, version)
-    write_report(report, [value])
+    write_report(report, [value], lang)
     if as_json:
         emit(value)
         return

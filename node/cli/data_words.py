@@ -68,11 +68,11 @@ def facts(sheet: Sheet) -> dict[str, Any]:
     }
 
 
-def done(sheets: list[Sheet], report: Path | None, as_json: bool) -> None:
-    """Print sheets and write the report; refuse if one is blocked."""
+def done(sheets: list[Sheet], report: Path | None, as_json: bool, lang: str = "en") -> None:
+    """Print sheets and write the report, a page in a language; refuse if one is blocked."""
     from node.datasets import first_error
 
-    write_report(report, [sheet.value() for sheet in sheets])
+    write_report(report, [sheet.value() for sheet in sheets], lang)
     blocked = [sheet for sheet in sheets if not sheet.passed]
     if not blocked or not as_json or len(sheets) > 1:
         _say([facts(sheet) for sheet in sheets], as_json)
@@ -120,20 +120,20 @@ def _decision(sheet: Sheet) -> str:
     return f" Or go on by decision: {' '.join(f'--override {one}' for one in checks)} --ref DIARY"
 
 
-def write_report(path: Path | None, values: list[dict[str, Any]]) -> None:
-    """Write data sheets to a file that ends in .html or .json; nothing without one.
+def write_report(path: Path | None, values: list[dict[str, Any]], lang: str = "en") -> None:
+    """Write data sheets to a file that ends in .html (a page in a language) or .json; nothing without one.
 
     Raises:
         Refusal: It ends in something else.
     """
     if path is None:
         return
-    from node.learning.data.report import page
+    from node.pages.sheet_page import page
 
     if path.suffix == ".json":
         text = json.dumps(values, ensure_ascii=False, indent=1) + "\n"
     elif path.suffix in (".html", ".htm"):
-        text = page(values)
+        text = page(values, lang)
     else:
         raise Refusal("USAGE", f"--report {path.name}", "a name that ends in .html or .json", "choose one of them")
     path.write_text(text, encoding="utf-8")

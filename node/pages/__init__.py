@@ -1,1 +1,1 @@
-"""What a data protection officer reads: what left, and what would leave."""
+"""What a data protection officer reads: what left, what would leave, and on what data."""

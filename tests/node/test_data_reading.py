@@ -19,10 +19,10 @@ from node.learning.data.cells import day, number
 from node.learning.data.check import inspect
 from node.learning.data.manifest import File, parse
 from node.learning.data.readers import TableFile
-from node.learning.data.report import page
 from node.learning.data.schema import Column, Schema, Target, differences
 from node.learning.data.table import read
 from node.learning.errors import ConfigError, GateError
+from node.pages.sheet_page import page
 from tests.node.data_tables import LABEL, column, found, manifest, sheet_of, write
 from tests.node.readable import faults
 
@@ -169,6 +169,7 @@ def test_any_cells_give_a_sheet_and_no_fault(rows: list[list[str]], ending: str)
 
         assert json.loads(sheet.text())["rows"] == sheet.rows
         assert not faults(page([sheet.value()]))
+        assert not faults(page([sheet.value()], "sv"))
 
 
 @given(st.binary(max_size=300))
