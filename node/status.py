@@ -96,12 +96,14 @@ def training_alarms(status: Mapping[str, object], complaint: str | None) -> list
         complaint: As ``completed``.
     """
     if status.get("reason") == "budget":
-        round_of_it = complaint or "one more round would have passed it."
+        passed = complaint or (
+            "one more round would have passed it. Propose a study with a smaller epsilon, or agree on a larger budget."
+        )
         fix = (
-            f"the privacy budget is spent: {round_of_it} The study has ended here for good: this region trains, sends"
-            " and mixes nothing more in it. What it has sent stays in the others' model, and they go on where enough"
-            " of them are left; the model that it mixed last is its own (landsting model export). To learn on, propose"
-            " a new study of a smaller epsilon; where it is the region's own budget, look at it: landsting policy show"
+            f"the privacy budget is spent: {passed} This study has ended here for good: the region trains, sends and"
+            " mixes nothing more in it. What it has sent stays in the others' model, and they go on where enough of"
+            " them are left; the model that it mixed last is its own (landsting model export). The region's own budget"
+            " stands in its policy (landsting policy show)"
         )
         return [{"code": "BUDGET", "since": None, "fix": fix}]
     return [{"code": "WORKER", "since": None, "fix": complaint}] if complaint is not None else []
