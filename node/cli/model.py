@@ -102,30 +102,33 @@ def export(study: str | None, home: Path, output: Path, as_json: bool) -> None:
     help="A model trained on all rows in one place, where there is such a place.",
 )
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="An HTML page too.")
+@click.option("--lang", type=click.Choice(["sv", "en"]), default="en", show_default=True, help="Language of the page.")
 @common
 def report(
-    study: str | None, home: Path, test: Path | None, pooled: Path | None, output: Path | None, as_json: bool
+    study: str | None, home: Path, test: Path | None, pooled: Path | None, output: Path | None, lang: str, as_json: bool
 ) -> None:
-    """Judge a study's model: alone, together, pooled; calibration, subgroups; in a study that scores, all regions.
+    """Judge a study's model: alone, together, pooled; on subgroups; in a study that scores, over all regions.
 
-    Trains as many local steps on this region's rows alone. Counts under 10 and figures of groups under 20 are
-    not shown; what is undefined says why.
+    Trains as many local steps on this region's rows alone. The page also draws what was predicted beside what was
+    observed: calibration of classes and labels, a number's values, survival by predicted risk. Counts under 10 and
+    figures of groups under 20 are not shown; what is undefined says why.
     """
     from node.judging import judge
     from node.learning.report import text
     from node.learning.report_page import page
+    from node.learning.report_words import PAGE, drawn
 
     whole = study_id(home, study)
     found, schema = judge(home, whole, test=test, pooled=pooled)
     if output is not None:
-        output.write_text(page(found, f"Model of study {whole[:12]}", schema), encoding="utf-8")
+        output.write_text(page(found, whole[:12], schema, lang), encoding="utf-8")
     if as_json:
         emit({"study": whole, **found})
         return
     for line in text(found):
         say(line)
     if output is not None:
-        say(f"{output}: with calibration and subgroups")
+        say(f"{output}: subgroups, and: {PAGE['en'][drawn(schema.target)].lower()}")
 
 
 @model.command()

@@ -1,4 +1,4 @@
-"""A model's report: its figures alone, together and pooled, its calibration, and how it does on subgroups.
+"""A model's report: its figures alone, together and pooled, predicted beside observed, and how it does on subgroups.
 
 Rules:
   * a count under 10 is not shown, and no figure of a group under 20; small groups are put together (``subgroups``);
@@ -15,27 +15,29 @@ from node.learning.data.schema import Target
 from node.learning.evaluate import Model
 from node.learning.metrics import FEWEST, Counts
 from node.learning.report_plots import plots
+from node.learning.report_words import PAGE, figure
 from node.learning.subgroups import FEWEST_FOR_FIGURES, subgroups
 
-UNDEFINED = {
-    "alone": "the region has no training of its own to compare with",
-    "together": "there is no joint model",
-    "pooled": "no place holds the rows of all regions",
-}
 WHY_NOT = {
-    **dict.fromkeys(("auroc", "auprc", "balanced_accuracy", "auroc_error"), "undefined: not every class has a row"),
-    "c_index": "undefined: no two rows tell which was earlier",
-    "r2": "undefined: all rows have one value",
+    **dict.fromkeys(("auroc", "auprc", "balanced_accuracy", "auroc_error"), "not.classes"),
+    "c_index": "not.c_index",
+    "r2": "not.r2",
 }
 
 
-def in_words(name: str, value: float | None, rows: int | None) -> str:
+def in_words(name: str, value: float | None, rows: int | None, lang: str = "en") -> str:
     """Return a figure, or why there is none."""
+    say = PAGE[lang]
     if value is not None:
-        return f"{value:.3f}"
+        return figure(value, lang)
     if rows is not None and rows < FEWEST_FOR_FIGURES:
-        return f"not shown: fewer than {FEWEST_FOR_FIGURES} rows"
-    return WHY_NOT.get(name, "undefined")
+        return say["hidden"].format(n=FEWEST_FOR_FIGURES)
+    return say["undefined.why"].format(why=say[WHY_NOT[name]]) if name in WHY_NOT else say["undefined"]
+
+
+def undefined(model: str, lang: str = "en") -> str:
+    """Return why a report has no figures of a model."""
+    return PAGE[lang]["undefined.why"].format(why=PAGE[lang][f"why.{model}"])
 
 
 def report(
@@ -96,7 +98,7 @@ def text(found: Mapping[str, Any]) -> list[str]:
     lines = []
     for name, figures in found["models"].items():
         if figures is None:
-            lines.append(f"{name:<10} undefined: {UNDEFINED[name]}")
+            lines.append(f"{name:<10} {undefined(name)}")
         else:
             said = ", ".join(f"{key} {in_words(key, value, found['rows'] or 0)}" for key, value in figures.items())
             lines.append(f"{name:<10} {said}")

@@ -1,4 +1,4 @@
-"""A model's report as one HTML page: no script, nothing from outside, every string escaped."""
+"""A model's report as one HTML page, English or Swedish: no script, nothing from outside, every string escaped."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 
 from node.learning.data.schema import Schema
 from node.learning.metrics import FEWEST
-from node.learning.report import UNDEFINED, in_words
+from node.learning.report import in_words, undefined
 from node.learning.report_plots import confusion, svg
+from node.learning.report_words import PAGE, drawn, group_in
 
 _STYLE = (
     "body{margin:0;background:#f3f5f8;color:#1c2430;font:16px/1.5 system-ui,sans-serif}main{max-width:960px;"
@@ -24,75 +25,100 @@ _STYLE = (
 )
 
 
-def shown(name: str, schema: Schema) -> str:
-    """Return a figure's name as a page's table has it, errors of a number with their unit."""
-    words = {"c_index": "C-index", "r2": "R²", "ece": "ECE", "auroc_error": "AUROC within"}
-    if name in ("rmse", "mae"):
-        return f"{name.upper()} ({schema.label.unit})" if schema.label.unit else name.upper()
-    return words.get(name, name.upper() if name.startswith("au") else name.replace("_", " "))
+def page(found: Mapping[str, Any], study: str, schema: Schema, lang: str = "en") -> str:
+    """Return a report (``report.report``) as one page.
+
+    Args:
+        study: How the study is called, for the title.
+        lang: ``en`` or ``sv``; the figures are the same in both.
+    """
+    return _Page(found, schema, lang).html(study)
 
 
-def page(found: Mapping[str, Any], title: str, schema: Schema) -> str:
-    """Return a report (``report.report``) as one page."""
-    names = list(next((f for f in found["models"].values() if f is not None), {}))
-    heads = [shown(name, schema) for name in names]
-    rows = found["rows"] if found["rows"] is not None else f"fewer than {FEWEST}"
-    learns = html.escape(", ".join(column.name for column in schema.labels))
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<style>{_STYLE}</style></head><body><main><h1>{html.escape(title)}</h1>"
-        f'<p class="soft">Learns {learns}; {rows} rows that no model was trained on. Figures on real rows carry no'
-        f" epsilon.</p>{_models(found, names, heads)}{_summed(found, schema)}"
-        f"{_seen(found, schema)}{_subgroups(found, names, heads)}</main></body></html>\n"
-    )
+class _Page:
+    def __init__(self, found: Mapping[str, Any], schema: Schema, lang: str) -> None:
+        self._found = found
+        self._schema = schema
+        self._lang = lang
+        self._say = PAGE[lang]
+        self._names = list(next((f for f in found["models"].values() if f is not None), {}))
 
-
-def _models(found: Mapping[str, Any], names: Sequence[str], heads: Sequence[str]) -> str:
-    body = ""
-    for name, figures in found["models"].items():
-        if figures is None:
-            cells = f'<td class="soft" colspan="{len(names)}">undefined: {html.escape(UNDEFINED[name])}</td>'
-        else:
-            cells = _figures([in_words(key, figures[key], found["rows"] or 0) for key in names])
-        body += f'<tr class="{name}"><td>{html.escape(name)}</td>{cells}</tr>'
-    return _table(["model"], heads, body)
-
-
-def _summed(found: Mapping[str, Any], schema: Schema) -> str:
-    if found["summed"] is None:
-        return ""
-    keys = [key for key in found["summed"] if key != "rows"]
-    cells = [in_words(key, found["summed"][key], found["summed"]["rows"] or 0) for key in keys]
-    told = _table([], [shown(key, schema) for key in keys], f"<tr>{_figures(cells)}</tr>")
-    return f"<h2>All regions together, summed under masks</h2>{told}"
-
-
-def _seen(found: Mapping[str, Any], schema: Schema) -> str:
-    drawn = "".join(svg(one) for one in found["plots"])
-    said = f"<h2>Predicted and observed</h2>{drawn}" if drawn else ""
-    if found["confusion"] is not None:
-        said += f'<h2>Classes, true and guessed</h2><div class="wide">{confusion(found["confusion"], schema)}</div>'
-    return said
-
-
-def _subgroups(found: Mapping[str, Any], names: Sequence[str], heads: Sequence[str]) -> str:
-    if not found["subgroups"]:
-        return "<h2>Subgroups</h2><p>None: no column leaves two groups of ten rows.</p>"
-    body, before = "", None
-    for one in found["subgroups"]:
-        cells = _figures([in_words(key, one[key], one["rows"]) for key in names])
-        if all(one[key] is None for key in names):
-            cells = f'<td class="soft" colspan="{len(names)}">{html.escape(in_words(names[0], None, one["rows"]))}</td>'
-        first = "" if one["column"] == before else one["column"]
-        body += (
-            f"<tr{' class=first' if first else ''}><td>{html.escape(first)}</td><td>{html.escape(one['group'])}</td>"
-            f'<td class="n">{one["rows"]}</td>{cells}</tr>'
+    def html(self, study: str) -> str:
+        say, found = self._say, self._found
+        title = html.escape(say["title"].format(study=study))
+        rows = found["rows"] if found["rows"] is not None else say["few"].format(n=FEWEST)
+        learns = ", ".join(column.name for column in self._schema.labels)
+        return (
+            f'<!doctype html><html lang="{self._lang}"><head><meta charset="utf-8"><title>{title}</title>'
+            '<meta name="viewport" content="width=device-width,initial-scale=1">'
+            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+            f"<style>{_STYLE}</style></head><body><main><h1>{title}</h1>"
+            f'<p class="soft">{html.escape(say["about"].format(names=learns, rows=rows))}</p>'
+            f"{self._models()}{self._summed()}{self._seen()}{self._subgroups()}</main></body></html>\n"
         )
-        before = one["column"]
-    note = f"<p class=soft>Groups under {FEWEST} rows are put together with others.</p>"
-    return f"<h2>Subgroups</h2>{note}{_table(['column', 'group'], ['rows', *heads], body)}"
+
+    def _head(self, name: str) -> str:
+        """A figure's name as a table has it, errors of a number with their unit."""
+        known = self._say.get(name, name.replace("_", " "))
+        unit = self._schema.label.unit if name in ("rmse", "mae") else ""
+        return f"{known} ({unit})" if unit else known
+
+    def _heads(self) -> list[str]:
+        return [self._head(name) for name in self._names]
+
+    def _cells(self, figures: Mapping[str, Any], names: Sequence[str], rows: int | None) -> str:
+        return _figures([in_words(name, figures[name], rows, self._lang) for name in names])
+
+    def _models(self) -> str:
+        found, names, body = self._found, self._names, ""
+        for model, figures in found["models"].items():
+            if figures is None:
+                why = html.escape(undefined(model, self._lang))
+                cells = f'<td class="soft" colspan="{len(names)}">{why}</td>'
+            else:
+                cells = self._cells(figures, names, found["rows"] or 0)
+            body += f'<tr class="{model}"><td>{html.escape(self._say[f"m.{model}"])}</td>{cells}</tr>'
+        return _table([self._say["t.model"]], self._heads(), body)
+
+    def _summed(self) -> str:
+        summed = self._found["summed"]
+        if summed is None:
+            return ""
+        keys = [key for key in summed if key != "rows"]
+        cells = self._cells(summed, keys, summed["rows"] or 0)
+        told = _table([], [self._head(key) for key in keys], f"<tr>{cells}</tr>")
+        return f"<h2>{self._say['h.summed']}</h2>{told}"
+
+    def _seen(self) -> str:
+        say, found = self._say, self._found
+        plots = "".join(svg(one, self._lang) for one in found["plots"])
+        said = f"<h2>{say[drawn(self._schema.target)]}</h2>{plots}" if plots else ""
+        if found["confusion"] is not None:
+            told = confusion(found["confusion"], self._schema, self._lang)
+            said += f'<h2>{say["h.classes"]}</h2><div class="wide">{told}</div>'
+        return said
+
+    def _subgroups(self) -> str:
+        say, names, groups = self._say, self._names, self._found["subgroups"]
+        if not groups:
+            return f"<h2>{say['h.subgroups']}</h2><p>{say['subgroups.none']}</p>"
+        columns = {column.name: column for column in self._schema.columns}
+        body, before = "", None
+        for one in groups:
+            cells = self._cells(one, names, one["rows"])
+            if all(one[key] is None for key in names):
+                why = html.escape(in_words(names[0], None, one["rows"], self._lang))
+                cells = f'<td class="soft" colspan="{len(names)}">{why}</td>'
+            first = "" if one["column"] == before else one["column"]
+            body += (
+                f"<tr{' class=first' if first else ''}><td>{html.escape(first)}</td>"
+                f"<td>{html.escape(group_in(one['group'], columns[one['column']], self._lang))}</td>"
+                f'<td class="n">{one["rows"]}</td>{cells}</tr>'
+            )
+            before = one["column"]
+        note = f"<p class=soft>{say['subgroups.few'].format(n=FEWEST)}</p>"
+        told = _table([say["t.column"], say["t.group"]], [say["t.rows"], *self._heads()], body)
+        return f"<h2>{say['h.subgroups']}</h2>{note}{told}"
 
 
 def _figures(cells: Sequence[str]) -> str:

@@ -24,6 +24,7 @@ from node.learning.data.rows import Rows
 from node.learning.data.schema import Schema, Target
 from node.learning.evaluate import Model
 from node.learning.metrics import FEWEST, Counts
+from node.learning.report_words import PAGE, figure, plot_in
 
 GROUPS, RISKS, TIMES = 10, ("lowest", "middle", "highest"), 10
 NAME = 14  # height of a line's name under a plot
@@ -130,8 +131,9 @@ def survived(
     return out
 
 
-def svg(plot: Mapping[str, Any]) -> str:
+def svg(plot: Mapping[str, Any], lang: str = "en") -> str:
     """Return a plot as SVG: a dot a point, lines where there are several, the ends of both axes in figures."""
+    say, plot = PAGE[lang], plot_in(plot, lang)
     (x0, y0), (x1, y1) = plot["from"], plot["to"]
     inner = SIDE - 2 * EDGE
 
@@ -146,31 +148,34 @@ def svg(plot: Mapping[str, Any]) -> str:
             parts.append(f'<polyline points="{joined}" fill="none" stroke="{ink}"/>')
         for (x, y), one in zip(at, line["points"], strict=True):
             parts.append(
-                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{ink}"><title>{one["rows"]} rows</title></circle>'
+                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{ink}">'
+                f"<title>{say['dot'].format(n=one['rows'])}</title></circle>"
             )
     if several:
         for i, line in enumerate(plot["lines"]):
             ink, y = INKS[i % len(INKS)], SIDE + 8 + NAME * i
-            name = html.escape(line["name"]) + ("" if line["points"] else ": too few rows")
+            name = html.escape(line["name"]) + ("" if line["points"] else f": {say['too.few']}")
             parts.append(f'<text x="{EDGE + 6}" y="{y}" font-size="11" fill="{ink}">{name}</text>')
     elif not plot["lines"][0]["points"]:
-        parts.append(f'<text x="{SIDE / 2}" y="{SIDE / 2}" font-size="12" text-anchor="middle">too few rows</text>')
+        few = say["too.few"]
+        parts.append(f'<text x="{SIDE / 2}" y="{SIDE / 2}" font-size="12" text-anchor="middle">{few}</text>')
     corner = place(x0, y0), place(x1, y1)
     if plot["diagonal"]:
         (ax, ay), (bx, by) = corner
         parts.insert(0, f'<line x1="{ax}" y1="{ay}" x2="{bx}" y2="{by}" stroke="#bbb" stroke-dasharray="4"/>')
     low, high = SIDE - EDGE + 13, SIDE - EDGE
     ticks = (
-        f'<text x="{EDGE}" y="{low}" text-anchor="middle">{x0:.3g}</text>'
-        f'<text x="{SIDE - EDGE}" y="{low}" text-anchor="middle">{x1:.3g}</text>'
-        f'<text x="{EDGE - 4}" y="{high}" text-anchor="end">{y0:.3g}</text>'
-        f'<text x="{EDGE - 4}" y="{EDGE + 4}" text-anchor="end">{y1:.3g}</text>'
+        f'<text x="{EDGE}" y="{low}" text-anchor="middle">{figure(x0, lang, ".3g")}</text>'
+        f'<text x="{SIDE - EDGE}" y="{low}" text-anchor="middle">{figure(x1, lang, ".3g")}</text>'
+        f'<text x="{EDGE - 4}" y="{high}" text-anchor="end">{figure(y0, lang, ".3g")}</text>'
+        f'<text x="{EDGE - 4}" y="{EDGE + 4}" text-anchor="end">{figure(y1, lang, ".3g")}</text>'
     )
     tall = SIDE + (NAME * len(plot["lines"]) if several else 0)
     along, up, title = (html.escape(plot[key]) for key in ("x", "y", "title"))
+    label = f"{title}: {say['over'].format(up=up, along=along)}"
     turned = f'font-size="11" text-anchor="middle" transform="rotate(-90 12 {SIDE / 2})"'
     return (
-        f'<svg viewBox="0 0 {SIDE} {tall}" width="330" role="img" aria-label="{title}: {up} over {along}">'
+        f'<svg viewBox="0 0 {SIDE} {tall}" width="330" role="img" aria-label="{label}">'
         f'<text x="{SIDE / 2}" y="18" font-size="12" text-anchor="middle">{title}</text>'
         f'<rect x="{EDGE}" y="{EDGE}" width="{inner}" height="{inner}" fill="none" stroke="#999"/>'
         f'<g font-size="10" fill="#555">{ticks}</g>{"".join(parts)}'
@@ -180,12 +185,13 @@ def svg(plot: Mapping[str, Any]) -> str:
     )
 
 
-def confusion(table: Sequence[Sequence[int | None]], schema: Schema) -> str:
+def confusion(table: Sequence[Sequence[int | None]], schema: Schema, lang: str = "en") -> str:
     """Return the table of true classes by guessed ones as HTML; a cell under ten says so."""
-    head = "".join(f"<th>guessed {html.escape(name)}</th>" for name in schema.classes)
+    say = PAGE[lang]
+    head = "".join(f"<th>{html.escape(say['guessed'].format(name=name))}</th>" for name in schema.classes)
     body = "".join(
-        f"<tr><th>is {html.escape(name)}</th>"
-        + "".join(f"<td>{f'under {FEWEST}' if n is None else n}</td>" for n in row)
+        f"<tr><th>{html.escape(say['is'].format(name=name))}</th>"
+        + "".join(f"<td>{say['under'].format(n=FEWEST) if n is None else n}</td>" for n in row)
         + "</tr>"
         for name, row in zip(schema.classes, table, strict=True)
     )
