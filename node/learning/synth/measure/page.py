@@ -14,7 +14,7 @@ from node.learning.synth.measure import drawing
 from node.learning.synth.measure.gate import USE, Figure, Outcome, Report, Thresholds
 from node.learning.synth.measure.page_style import STYLE
 from node.learning.synth.measure.page_words import FIGURES, PAGE
-from node.learning.synth.measure.words import NAMES, WHY, number, whole
+from node.learning.synth.measure.words import NAMES, WHY, exact, number, whole
 
 FAIR = 0.05  # that risk may lie above a coin to be called good
 _COIN = 0.5
@@ -146,7 +146,8 @@ class _Page:
         if dp is None:
             return words + self._t("risk.no_dp")
         epsilon = float(dp["epsilon"])
-        return words + self._t("risk.dp", factor=self._factor(epsilon), epsilon=self._n(epsilon), delta=dp["delta"])
+        told, delta = exact(round(epsilon, 3), self.lang), exact(dp["delta"], self.lang)
+        return words + self._t("risk.dp", factor=self._factor(epsilon), epsilon=told, delta=delta)
 
     def _factor(self, epsilon: float) -> str:
         """Return e^ε as people read it: two digits, rounded up, from 100 000 on a power of ten."""

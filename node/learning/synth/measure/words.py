@@ -170,6 +170,14 @@ def whole(value: int | None, lang: str) -> str:
     return f"{value:,}".replace(",", "\u00a0" if lang == "sv" else ",")
 
 
+def exact(value: float | int | str, lang: str) -> str:
+    """Return what a plan or a training states, as it is: no exponent, no empty decimals, the language's sign."""
+    if not isinstance(value, float):
+        return str(value)
+    text = f"{value:.12f}".rstrip("0").rstrip(".")
+    return text.replace(".", ",") if lang == "sv" else text
+
+
 def told(
     lang: str,
     name: str,
@@ -190,7 +198,8 @@ def told(
     else:
         values = {"value": figure.value, "upper": figure.upper, "against": figure.against, "upper_limit": upper_limit}
         said = {key: number(value, lang, name if key == "value" else "") for key, value in values.items()}
-        facts = {key: value for key, value in (dp or {}).items() if key not in said and key != "epsilon"}
+        stated = {key: value for key, value in (dp or {}).items() if key not in said and key != "epsilon"}
+        facts = {key: exact(value, lang) for key, value in stated.items()}
         text = _MEANS[lang][name].format(**said, **facts)
     if threshold is not None:
         is_upper = name == "dcr_share" and figure.value is not None and round(figure.value - threshold, 6) <= 0

@@ -9,6 +9,7 @@ import pytest
 
 from node.learning.synth.measure.gate import Circumstances, Figure, Report, Thresholds, judge
 from node.learning.synth.measure.page import page
+from node.learning.synth.measure.words import exact
 
 
 def report(figures: Mapping[str, Figure], counts: Mapping[str, int | None]) -> Report:
@@ -45,5 +46,13 @@ def test_an_epsilon_is_told_as_what_it_bounds(epsilon: float, en: str, sv: str) 
         report({}, {}),
         dp={"epsilon": epsilon, "delta": 1e-3, "accountant": "rdp", "sigma": 3.81, "q": 0.13, "steps": 600},
     )
-    assert f"at most a factor of {en} (ε" in page(found, "clinic", "en")
-    assert f"högst {sv} gånger (ε" in page(found, "clinic", "sv")
+    assert f"at most a factor of {en} (ε {epsilon:g}), but for a chance of 0.001 (δ)" in page(found, "clinic", "en")
+    told = f"{epsilon:g}".replace(".", ",")
+    assert f"högst {sv} gånger (ε {told}), utom med chansen 0,001 (δ)" in page(found, "clinic", "sv")
+
+
+@pytest.mark.parametrize(
+    ("value", "en", "sv"), [(1e-5, "0.00001", "0,00001"), (3.0, "3", "3"), (3.81, "3.81", "3,81"), (600, "600", "600")]
+)
+def test_what_a_training_states_is_told_without_an_exponent_or_empty_decimals(value: float, en: str, sv: str) -> None:
+    assert (exact(value, "en"), exact(value, "sv")) == (en, sv)
