@@ -200,7 +200,8 @@ class _Page:
             return say["a.altered.files"].format(files=_and(sorted({f.source or "?" for f in grave if not f.subject})))
         missing = sorted({f.subject for f in grave if f.subject and f.code in MISSING})
         if missing:
-            return say["a.altered.missing"].format(regions=_and(missing))
+            is_lost = all(f.code == "LS-EPOCH-GAP" for f in grave if f.subject and f.code in MISSING)
+            return say["a.altered.lost" if is_lost else "a.altered.missing"].format(regions=_and(missing))
         if grave:
             return say["a.altered.rule"]
         absent = [row.region for row in self._report.coverage if row.bundle is None]

@@ -35,6 +35,6 @@ rect.kept,circle.kept{fill:#fff;stroke:#b8860b;stroke-width:1.5}.none{fill:#9aa4
 main{max-width:none;padding:0}a{color:inherit}h2,h3{break-after:avoid}h2{margin-top:22px;padding-top:12px}
 article{padding:6px 12px;margin:8px 0}article dl{margin:4px 0}dt{margin-top:3px}#glossary dl{columns:2;column-gap:24px}
 #glossary dt{break-after:avoid}#glossary dd{break-inside:avoid}.asked{font-size:10.5pt}
-tr,svg{break-inside:avoid}details::details-content{content-visibility:visible;block-size:auto}summary{list-style:none}
+tr,svg,#rounds,#lineage{break-inside:avoid}details::details-content{content-visibility:visible;block-size:auto}summary{list-style:none}
 }
 """.replace("\n", "")

@@ -45,6 +45,8 @@ EN: Mapping[str, str] = {
     "a.altered.files": "The files are not as they were signed: {files}. That may have happened on the way.",
     "a.altered.missing": "Left out: some records of {regions} were not handed over. Altered: not as far as can be"
     " seen.",
+    "a.altered.lost": "Lost: {regions} no longer has some of its records, as it says itself. Altered: not as far as can"
+    " be seen.",
     "a.altered.rule": "No. The records are as they were signed; they show the defect that stands above.",
     "a.altered.yes": "Yes. Signed records of {regions} contradict each other; see above.",
     "a.altered.what": "Yes. {what}",
@@ -190,6 +192,8 @@ SV: Mapping[str, str] = {
     "a.altered.files": "Filerna är inte som de skrevs under: {files}. Det kan ha hänt på vägen.",
     "a.altered.missing": "Utelämnats: en del av det som {regions} antecknat lämnades inte över. Ändrats: inte så vitt"
     " det går att se.",
+    "a.altered.lost": "Förlorat: {regions} har inte kvar en del av det som antecknats, enligt egen uppgift. Ändrats:"
+    " inte så vitt det går att se.",
     "a.altered.rule": "Nej. Allt antecknat är som det skrevs under; det visar bristen som står ovan.",
     "a.altered.yes": "Ja. Underskrivna anteckningar från {regions} motsäger varandra; se ovan.",
     "a.altered.what": "Ja. {what}",

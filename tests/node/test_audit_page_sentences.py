@@ -195,3 +195,18 @@ def test_beside_a_laboratory_study_a_real_ones_patients_are_told_of(
     html = page(found(replace(report, studies=(*report.studies, real)), spent))
     assert "Tell the data protection officer of vgr" in text(html)
     assert PAGE["en"]["lab.LS-DP-BUDGET"].format(subject="vgr") not in text(html)
+
+
+# ---------------------------------------------------------------- lost is not held back
+
+
+@pytest.mark.parametrize(("lang", "lost"), [("en", "Lost: vgr no longer has"), ("sv", "Förlorat: vgr har inte kvar")])
+def test_what_a_region_says_that_it_lost_is_not_called_left_out(
+    small_and_bundles: tuple[Small, list[Path]], lang: str, lost: str
+) -> None:
+    report = clean(small_and_bundles, lang)
+    gap = found(report, Finding("LS-EPOCH-GAP", subject="vgr"))
+    cut = found(report, Finding("LS-EPOCH-GAP", subject="vgr"), Finding("LS-TRUNCATED", subject="vgr"))
+    assert lost in first_screen(gap)
+    assert lost not in first_screen(cut)
+    assert PAGE[lang]["a.altered.missing"].format(regions="vgr") in first_screen(cut)
