@@ -254,8 +254,7 @@ class _Page:
 
     def _now(self, grave: Sequence[Finding]) -> str:
         if not grave:
-            use = "" if self._report.lab or self._verdict() != "clean" else f" {self._say['a.now.use']}"
-            return self._say["a.now.clean" if self._verdict() == "clean" else "a.now.unconfirmed"] + use
+            return self._calm()
         steps: list[str] = []
         for finding in grave:
             step = next_step(finding, self._report.lang, self._say, self._labs)
@@ -265,6 +264,16 @@ class _Page:
         is_bad = self._verdict() in _BAD and any(finding.subject for finding in grave)
         ask, wait = ([self._say[key]] if is_bad else [] for key in ("a.now.ask", "a.now.wait"))
         return " ".join([*steps[:_STEPS], *ask, *more, *wait])
+
+    def _calm(self) -> str:
+        """What now, where no defect was found: file it, ask for what is missing, confirm the study."""
+        verdict = self._verdict()
+        steps = ["clean"] if verdict == "clean" else ["incomplete"] if verdict == "incomplete" else []
+        if verdict == "clean" and not self._report.lab:
+            steps.append("use")
+        if not any(row.confirmed for row in self._report.studies):
+            steps.append("unconfirmed")
+        return " ".join(self._say[f"a.now.{step}"] for step in steps)
 
     # ------------------------------------------------------------ below
 

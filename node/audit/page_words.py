@@ -90,6 +90,7 @@ EN: Mapping[str, str] = {
     "a.now.wait": "Do not use the study's model until this is settled.",
     "a.now.more": "The other defects have steps of their own, below.",
     "a.now.clean": "Nothing needs to be done. Keep this report with the papers of the study.",
+    "a.now.incomplete": "Ask for what was not handed over, and check again.",
     "a.now.use": "Nothing that was checked speaks against using the model as agreed.",
     "a.now.unconfirmed": "Find the paper that your region signed, the Annex to a joint study. Compare the study id on"
     " it with the one below, under Studies, and check again with that id: `--study ID`.",
@@ -239,6 +240,7 @@ SV: Mapping[str, str] = {
     "a.now.wait": "Använd inte studiens modell förrän det är utrett.",
     "a.now.more": "För övriga brister står nedan vad som ska göras.",
     "a.now.clean": "Inget behöver göras. Förvara rapporten med studiens handlingar.",
+    "a.now.incomplete": "Be om det som inte lämnades över, och granska igen.",
     "a.now.use": "Inget som granskats talar emot att använda modellen så som avtalat.",
     "a.now.unconfirmed": "Ta fram papperet som er region skrev under, Bilaga till en gemensam studie. Jämför studiens"
     " id på det med det som står nedan, under Studier, och granska igen med detta id: `--study ID`.",

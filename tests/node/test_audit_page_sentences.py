@@ -197,6 +197,21 @@ def test_beside_a_laboratory_study_a_real_ones_patients_are_told_of(
     assert PAGE["en"]["lab.LS-DP-BUDGET"].format(subject="vgr") not in text(html)
 
 
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_who_lacks_something_is_told_to_ask_for_it_and_not_to_confirm_a_study_that_was_named(
+    small_and_bundles: tuple[Small, list[Path]], lang: str
+) -> None:
+    small, bundles = small_and_bundles
+    say = PAGE[lang]
+    named, unnamed = (
+        first_screen(verify(bundles[:1], study=study, require=["all-logs"], lang=lang)) for study in (small.study, None)
+    )
+    compare = say["a.now.unconfirmed"].split("`")[0].strip()
+    assert say["a.now.incomplete"] in named
+    assert compare not in named
+    assert f"{say['a.now.incomplete']} {compare}" in unnamed
+
+
 # ---------------------------------------------------------------- lost is not held back
 
 
