@@ -17,7 +17,7 @@ heart = ["research", "quality"]
 path = "/srv/landsting/tasks"
 sha256 = "…"
 ```
-A file that is not there is the policy of the defaults above.
+A file that is not there is the policy of the defaults above; one that is empty is none.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Policy:
         """Return a home's policy; the defaults where there is no file.
 
         Raises:
-            ConfigError: The file is not TOML, or a key is unknown or of another form.
+            ConfigError: The file is empty or not TOML, or a key is unknown or of another form.
         """
         path = home / NAME
         if not path.is_file():
@@ -90,6 +90,8 @@ class Policy:
     @classmethod
     def parse(cls, text: str) -> Policy:
         """Return the policy of a text; errors as ``load``."""
+        if not text.strip():  # an editor may be writing it at this moment: no rule at all is not what it will say
+            raise _wrong("it is empty", "at least one rule, or no such file")
         try:
             raw = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:

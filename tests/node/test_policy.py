@@ -54,6 +54,14 @@ def test_no_file_is_the_policy_of_the_defaults(tmp_path: Path) -> None:
     assert Policy.load(tmp_path) == Policy()
 
 
+def test_a_policy_that_is_being_written_is_not_taken_for_no_rules_at_all(tmp_path: Path) -> None:
+    """An editor that empties the file before it writes would switch a budget off for the study that begins then."""
+    (tmp_path / "policy.toml").write_text("\n")
+
+    with pytest.raises(ConfigError, match=r"policy\.toml: it is empty; expected at least one rule, or no such file"):
+        Policy.load(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -138,7 +146,7 @@ def test_a_limit_on_epsilon_refuses_studies_without_privacy() -> None:
     ],
 )
 def test_the_largest_delta_is_one_that_may_be_promised(text: str, delta_u12: int, words: str | None) -> None:
-    policy, plan = Policy.parse(text), private(PLAN, 10**6, delta_u12)
+    policy, plan = Policy.parse(text or "roles = ['dpo']"), private(PLAN, 10**6, delta_u12)
     if words is None:
         policy.check(plan, "north", None)
         return
