@@ -14,6 +14,7 @@ from typing import cast
 import pytest
 from click.testing import CliRunner
 
+from node.audit.rdp import epsilon as audited
 from node.budget import check_budget, cost_of, epsilon_with
 from node.cli.output import Refusal
 from node.cli.study import study as command
@@ -317,6 +318,25 @@ def test_no_terms_of_a_plan_make_it_look_like_nothing(change: dict[str, int], tm
 
     with pytest.raises(Refused):
         check_budget(home, Plan.make(**{**plan.value(), "dp": {**plan.dp, **change}}))
+
+
+@pytest.mark.parametrize(
+    ("q_u", "sigma_u"),
+    [
+        (1, 1_000),
+        (1, 10**10),
+        (999_999, 500_000),
+        (1_000_000, 1),
+        (1_000_000, 10**10),
+        (200_000, 1_000_000),
+        (10, 50_000),
+    ],
+)
+def test_in_no_corner_of_what_a_plan_may_say_is_less_counted_than_the_audit_counts(q_u: int, sigma_u: int) -> None:
+    """Two arithmetics that share no line: a series that breaks off early would make a study look cheap."""
+    for steps in (1, 100_000):
+        theirs = audited([(q_u / 1e6, sigma_u / 1e6, steps)], DELTA)
+        assert epsilon([Spent(q_u, sigma_u, steps)], DELTA) >= theirs * (1 - 1e-6) - 1e-12
 
 
 def test_a_region_does_not_accept_what_would_overdraw_its_budget(tmp_path: Path) -> None:
