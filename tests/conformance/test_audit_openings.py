@@ -110,7 +110,7 @@ def test_an_audit_inside_a_region_opens_what_never_left_it(opened: Kept, folder:
     bundle, note = tmp_path / "vgr.bundle", tmp_path / "inside.note"
     assert landsting("log", "export", "--home", home, "-o", bundle).returncode == 0
     plain = verify([bundle], study=opened.study)
-    assert "0 of 2 sums" in next(question.note for question in plain.questions if "model" in question.question)
+    assert "none of 2 sums" in next(question.note for question in plain.questions if "model" in question.question)
     done = landsting("audit", "verify", bundle, "--study", study, "--inside", home, "--note", note, "--json")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
