@@ -30,13 +30,15 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 class Tree:
     """An append-only Merkle tree of leaf hashes, in memory."""
 
-    __slots__ = ("_levels",)
+    __slots__ = ("_levels", "_peaks")
 
     def __init__(self, hashes: Iterable[bytes] = ()) -> None:
         """Build the tree of these leaf hashes, in order."""
         # Bytes 32 i and on of _levels[k] are the root over the leaves from i * 2^k up to (i + 1) * 2^k; only full
         # nodes are held, side by side: as objects of their own they would take twice the room.
         self._levels: list[bytearray] = [bytearray()]
+        # The full nodes that make up the root, largest first: one for each bit of the size.
+        self._peaks: list[bytes] = []
         for each in hashes:
             self.append(each)
 
@@ -49,19 +51,20 @@ class Tree:
         """Add one leaf hash of 32 bytes; return its index, counted from 0."""
         if len(leaf_hash) != HASH_BYTES:
             raise ValueError(f"leaf hash of {len(leaf_hash)} bytes; expected {HASH_BYTES}")
-        levels = self._levels
-        level = levels[0]
+        levels, peaks = self._levels, self._peaks
+        level, node = levels[0], leaf_hash
         index = position = len(level) // HASH_BYTES
-        level += leaf_hash
+        level += node
         height = 0
         while position & 1:
-            node = sha256(b"\1" + level[-2 * HASH_BYTES :]).digest()
+            node = sha256(b"\1" + peaks.pop() + node).digest()
             position >>= 1
             height += 1
             if height == len(levels):
                 levels.append(bytearray())
             level = levels[height]
             level += node
+        peaks.append(node)
         return index
 
     def hash_at(self, index: int) -> bytes:
@@ -71,13 +74,10 @@ class Tree:
 
     def root(self) -> bytes:
         """Return the root over all leaves."""
-        # As root_at(size), and faster: the last node of each level that a bit of the size stands for.
-        size, result = self.size, b""
-        for level in self._levels:
-            if size & 1:
-                node = level[-HASH_BYTES:]
-                result = sha256(b"\1" + node + result).digest() if result else bytes(node)
-            size >>= 1
+        # As root_at(size), and faster.
+        result = b""
+        for node in reversed(self._peaks):
+            result = sha256(b"\1" + node + result).digest() if result else node
         return result or EMPTY_ROOT
 
     def root_at(self, size: int) -> bytes:

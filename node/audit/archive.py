@@ -16,8 +16,7 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 MAX_FILE = 16 * 2**30
 MAX_MEMBERS = 200_000
@@ -49,8 +48,7 @@ class BundleError(Exception):
         self.detail = detail
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """One file inside the archive, as the central directory declares it."""
 
     name: str
@@ -132,17 +130,16 @@ def _directory(data: bytes, count: int) -> list[Member]:
         at += name_length
         if magic != b"PK\x01\x02" or len(raw) != name_length:
             raise BundleError("LS-BUNDLE-FORMAT", f"directory record {index} is none")
-        name = printable(raw)
         if not _NAME.fullmatch(raw):
-            raise BundleError("LS-BUNDLE-PATH", f"member {index} has a name that no bundle has: {name}")
+            raise BundleError("LS-BUNDLE-PATH", f"member {index} has a name that no bundle has: {printable(raw)}")
         if flags & 1:
-            raise BundleError("LS-BUNDLE-FORMAT", f"{name} is encrypted")
+            raise BundleError("LS-BUNDLE-FORMAT", f"{printable(raw)} is encrypted")
         if flags or method not in (STORED, DEFLATED) or needed != _VERSION or made_by != _MADE_BY:
-            raise BundleError("LS-BUNDLE-FORMAT", f"{name} is packed in a way that no bundle uses")
+            raise BundleError("LS-BUNDLE-FORMAT", f"{printable(raw)} is packed in a way that no bundle uses")
         if (external >> 28) not in (0, 0o10):
-            raise BundleError("LS-BUNDLE-PATH", f"{name} is a link or another thing than a file")
+            raise BundleError("LS-BUNDLE-PATH", f"{printable(raw)} is a link or another thing than a file")
         if extra or comment or disk or internal or external not in _ATTRIBUTES:
-            raise BundleError("LS-BUNDLE-FORMAT", f"{name} has fields in the directory that no bundle uses")
+            raise BundleError("LS-BUNDLE-FORMAT", f"{printable(raw)} has fields in the directory that no bundle uses")
         found.append(Member(raw.decode("ascii"), method, time, date, crc, packed, size, offset))
     if at != len(data):
         raise BundleError("LS-BUNDLE-FORMAT", "the directory is longer than its members")
@@ -153,14 +150,15 @@ def _check_layout(found: list[Member], end: int) -> None:
     names = set()
     total = 0
     for member in found:
-        name = printable(member.name)
-        if member.name in names:
-            raise BundleError("LS-BUNDLE-PATH", f"{name} is in the file twice")
-        names.add(member.name)
+        name = member.name
+        if name in names:
+            raise BundleError("LS-BUNDLE-PATH", f"{printable(name)} is in the file twice")
+        names.add(name)
         if member.size > MAX_MEMBER or member.size > MAX_RATIO * max(member.packed, 1024):
-            raise BundleError("LS-BUNDLE-LIMIT", f"{name} would unpack to {member.size} bytes from {member.packed}")
+            detail = f"{printable(name)} would unpack to {member.size} bytes from {member.packed}"
+            raise BundleError("LS-BUNDLE-LIMIT", detail)
         if member.method == STORED and member.packed != member.size:
-            raise BundleError("LS-BUNDLE-FORMAT", f"{name} is stored with two different sizes")
+            raise BundleError("LS-BUNDLE-FORMAT", f"{printable(name)} is stored with two different sizes")
         total += member.size
     if total > MAX_TOTAL:
         raise BundleError("LS-BUNDLE-LIMIT", f"{total} bytes unpacked; at most {MAX_TOTAL} are allowed")

@@ -86,7 +86,7 @@ class Crew:
         Args:
             message: What is signed; with ``type`` the header of an envelope of that type.
         """
-        target.valid = self.has_help
+        target.valid = bool(self._helpers)
         self._waiting.append((target, public, signature, message, type))
         if len(self._waiting) == _CHUNK:
             self._queue.put(self._waiting)

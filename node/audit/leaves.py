@@ -15,7 +15,7 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import msgpack
 
@@ -33,8 +33,7 @@ MAX_LINE = 4 * MAX_ENTRY
 _DECODED, _SMALL = 6000, 1500
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """One entry that is no message."""
 
     seq: int
@@ -222,6 +221,7 @@ class Reader:
     ) -> None:
         self._log = log
         self._records = records
+        self._unread = records.leaves
         self._shapes = shapes
         self._statements = statements
         self._check = check
@@ -251,13 +251,13 @@ class Reader:
     def close(self) -> None:
         """The reading view has ended."""
         self._log.has_view = True
-        if not self._over and (self._rest or self._seq < len(self._records.leaves)):
+        if not self._over and (self._rest or self._seq < len(self._unread)):
             self._differs(self._seq)
         self.finish()
 
     def _compare(self, line: bytes) -> None:
         seq = self._seq
-        if seq == len(self._records.leaves):
+        if seq == len(self._unread):
             if self._log.broken is None:
                 self._differs(seq)
             self._over = True
@@ -277,16 +277,15 @@ class Reader:
 
     def finish(self) -> None:
         """Read what the view did not reach."""
-        while self._seq < len(self._records.leaves):
+        while self._seq < len(self._unread):
             self._next()
-        self._records.leaves.clear()
+        self._unread.clear()
 
     def _next(self) -> bytes | None:
         """Take in the next leaf; return its line of the view, None where the leaf is in no allowed form."""
         log, seq = self._log, self._seq
         self._seq += 1
-        leaves = self._records.leaves
-        leaf, leaves[seq] = leaves[seq], None  # what is read gives room to what is kept of it
+        leaf, self._unread[seq] = self._unread[seq], None  # what is read gives room to what is kept of it
         if leaf is None:
             hashed = bytes(self._records.hashes[HASH_BYTES * log.withheld :][:HASH_BYTES])
             log.tree.append(hashed)

@@ -273,6 +273,8 @@ class SumReplay:
 
         That the PARTIAL came is in the log alone, since it is another's word.
         """
+        if not self._heard.partials:
+            return
         receipts = {(s.session, s.body["about"]): s for s in self._check.own(self._region, "RECEIPT")}
         for survivors in self._check.own(self._region, "SURVIVORS"):
             rows = survivors.body["left_out"]

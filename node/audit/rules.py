@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from gossip.sessions.variant import groups_of
 from node.audit.claims import Claim
@@ -24,8 +24,7 @@ from protocol.release import lacking, said, unlike
 MICRO = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One entry of the region, with the message in it, or a message alone (``kind`` None).
 
     Attributes:

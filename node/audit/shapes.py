@@ -45,6 +45,8 @@ _PAIRS = frozenset({"commits"})
 _Key = tuple[bytes, ...]
 # Of an integer: how ``struct`` reads it, by its width in bytes.
 _WIDTHS: Mapping[int, str] = {1: "B", 2: "H", 4: "I", 8: "Q"}
+# As in ``view``; ``json.dumps`` with other settings than its own makes an encoder for each value.
+_shown = json.JSONEncoder(ensure_ascii=False).encode
 _SIGNATURE_AFTER = len(b"\xa3sig\xc4\x40")
 
 
@@ -194,7 +196,7 @@ class _Cutter:
                 self._fixed += self._packer.pack_map_header(len(value))
                 self._say("{")
                 for index, (key, item) in enumerate(value.items()):
-                    self._fixed += msgpack.packb(key)
+                    self._fixed += self._packer.pack(key)
                     self._say(f'{"," if index else ""}"{key}":')
                     self.value(item, key, is_fixed)
                 self._say("}")
@@ -211,11 +213,11 @@ class _Cutter:
             case int() if type(value) is int and field in _COUNTS:
                 self._count(value, _COUNTS[field])
             case _:
-                self._fixed += msgpack.packb(value)
-                self._say(json.dumps(value, ensure_ascii=False))
+                self._fixed += self._packer.pack(value)
+                self._say(_shown(value))
 
     def _bytes(self, value: bytes, field: str, is_fixed: bool) -> None:
-        packed = msgpack.packb(value)
+        packed = self._packer.pack(value)
         if field == "header":
             self._fixed += packed[: len(packed) - len(value)]
             self.value(msgpack.unpackb(value), "", is_fixed)
@@ -228,7 +230,7 @@ class _Cutter:
             self.texts += ['"0x', "%s", '"']
 
     def _count(self, value: int, low: int) -> None:
-        packed, high = msgpack.packb(value), 127
+        packed, high = self._packer.pack(value), 127
         if value >= 128:
             width = len(packed) - 1
             self._fixed += packed[:1]
@@ -258,7 +260,7 @@ def read_leaf(shapes: Shapes, leaf: bytes, at: int, leaf_hash: bytes) -> Reading
     if form.type is not None:
         shapes.forms.append(form)
     shapes.learn(leaf, form)
-    return form, entry.seq, entry.t_ms, view(at, leaf).encode()
+    return shapes.read(leaf, at, leaf_hash) or (form, entry.seq, entry.t_ms, view(at, leaf).encode())
 
 
 def _form(entry: Entry, leaf: bytes, number: int) -> Form:

@@ -129,7 +129,7 @@ class Statements:
         fields: dict[str, Any] = msgpack.unpackb(header)
         size, root = fields["head"]
         same = self._same.setdefault
-        study, session = fields["study"], fields["session"]
+        study, round, session = fields["study"], fields["round"], fields["session"]
         self.all.append(
             Statement(
                 header,
@@ -138,7 +138,7 @@ class Statements:
                 same(fields["from"], fields["from"]),
                 same(fields["log"], fields["log"]),
                 study and same(study, study),
-                fields["round"],
+                same(round, round),
                 session and same(session, session),
                 size,
                 root,

@@ -47,6 +47,13 @@ def test_every_earlier_root_stays_at_hand(tree: Tree) -> None:
     assert [tree.root_at(n) for n in range(SIZE + 1)] == [reference.tree_root(LEAVES[:n]) for n in range(SIZE + 1)]
 
 
+def test_a_tree_knows_its_root_as_it_grows() -> None:
+    tree = Tree()
+    for size, leaf in enumerate(LEAVES, 1):
+        tree.append(leaf_hash(leaf))
+        assert tree.root() == tree.root_at(size) == reference.tree_root(LEAVES[:size])
+
+
 def test_inclusion_paths_are_those_of_the_definition(tree: Tree) -> None:
     for size in range(1, 34):
         for index in range(size):

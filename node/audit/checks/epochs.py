@@ -8,6 +8,7 @@ Bundles that hold a later epoch and not the one before it lack what others show 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -75,10 +76,11 @@ def over(logs: Iterable[CheckedLog]) -> frozenset[str]:
 
 def twice(context: Context, study: bytes, logs: Sequence[CheckedLog]) -> list[Finding]:
     """Return the rounds that a region ended, mixed or trained under two epochs; the first of each region."""
+    several = Counter(log.region for log in logs)
     first: dict[tuple[str, str, int], tuple[CheckedLog, int]] = {}
     found: dict[str, Finding] = {}
     for log in sorted(logs, key=lambda log: (log.region, log.epoch)):
-        for told in log.raw.told if log.is_sound else ():
+        for told in log.raw.told if log.is_sound and several[log.region] > 1 else ():
             # A round that was given up may well have ended under the log that is lost.
             if told.study != study or told.kind not in ONCE or told.body.get("outcome") == "kept":
                 continue

@@ -130,10 +130,11 @@ class LogCheck:
         """Messages inside a carrier's payload are statements too; a false one blames the carrier's signer."""
         sha = carrier.sha256
         assert sha is not None
-        context = self._context
+        context, known = self._context, self._context.statements.all
+        judged = context.judged
         for index in self._inside(sha) if sha in self._payloads else ():
-            verdict = context.judge(index)
-            statement = context.statements.all[index]
+            verdict = judged[index] if index in judged else context.judge(index)
+            statement = known[index]
             if verdict:
                 statement.show(self.log.region)
             elif verdict is False:

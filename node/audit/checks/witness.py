@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from crypto.errors import CryptoError
 from crypto.merkle import Tree
@@ -25,8 +24,7 @@ from node.audit.times import Judged, judge_heads, quorum, signed_what, time_faul
 Body = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """One signed checkpoint of a log that somebody else holds.
 
     Attributes:
