@@ -93,7 +93,7 @@ _STUDY: Sequence[tuple[str, str]] = (
     ),
     (
         "round {round}: epsilon {value}, by the plan at most {bound}",
-        "runda {round}: epsilon {value}, enligt planen högst {bound}",
+        "efter runda {round}: epsilon {value}, enligt planen högst {bound}",
     ),
     (
         "round {round}: epsilon of the {code} is stated as {stated}, is {value}",

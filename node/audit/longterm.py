@@ -5,7 +5,7 @@ Which lines count: ``checks.protected``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 
@@ -16,7 +16,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
     "en": {
         "head": "Protected for the long term (post-quantum)",
         "what": "A line of a release key (ML-DSA-44) protects every entry before it, even if the other signatures "
-        "of a log can be forged one day. It rests on the study id.",
+        "of a log can be forged one day. It rests on the study id. This is about signatures, not about patients' data.",
         "all": "{region}: protected for the long term (post-quantum) up to entry {last}, the last one; line of {date}",
         "some": "{region}: protected for the long term (post-quantum) up to entry {last} of {entries}; line of {date}",
         "none": "{region}: not protected for the long term; no line that counts was handed over",
@@ -26,7 +26,8 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
     "sv": {
         "head": "Skyddat på lång sikt (mot kvantdatorer)",
         "what": "En rad från en frisläppningsnyckel (ML-DSA-44) skyddar varje post före den, även om loggens övriga "
-        "underskrifter en dag kan förfalskas. Den vilar på studiens id.",
+        "underskrifter en dag kan förfalskas. Den vilar på studiens id. Det gäller underskrifter, inte "
+        "patienters data.",
         "all": "{region}: skyddad på lång sikt (mot kvantdatorer) till och med post {last}, den sista; rad från {date}",
         "some": "{region}: skyddad på lång sikt (mot kvantdatorer) till och med post {last} av {entries}; "
         "rad från {date}",
@@ -70,12 +71,16 @@ def line(one: Protection, lang: str) -> str:
     return say[key].format(region=region, last=one.size - 1, entries=one.entries - 1, date=_date(one.t_s))
 
 
-def section(rows: Sequence[Protection], lang: str) -> str:
-    """Return the rows as a section of the page; "" where no region has a release key."""
+def section(rows: Sequence[Protection], lang: str, link: Callable[[str], str] = escape) -> str:
+    """Return the rows as a section of the page; "" where no region has a release key.
+
+    Args:
+        link: Escapes text and links the words of the glossary.
+    """
     if not any(one.has_key for one in rows):
         return ""
-    said = "".join(f"<li>{escape(line(one, lang))}</li>" for one in rows)
-    what = escape(_WORDS[lang]["what"])
+    said = "".join(f"<li>{link(line(one, lang))}</li>" for one in rows)
+    what = link(_WORDS[lang]["what"])
     return f'<section id="long-term"><h2>{escape(head(lang))}</h2><p>{what}</p><ul>{said}</ul></section>'
 
 

@@ -20,6 +20,7 @@ from node.audit.leading import ALTERED, MISSING, grave, liars
 from node.audit.page_findings import cards, next_step
 from node.audit.page_glossary import GLOSSARY
 from node.audit.page_style import STYLE
+from node.audit.page_use import may_use
 from node.audit.page_words import PAGE
 from node.audit.pictures import legend, lineage, rounds
 from node.audit.report import Report, study_line
@@ -38,6 +39,14 @@ class Inputs:
     files: Sequence[tuple[str, str]] = ()
     tool: str | None = None
     court: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """What to do, one after the other, and what is said after it."""
+
+    steps: Sequence[str]
+    after: str
 
 
 def page(report: Report, inputs: Inputs | None = None, date: str | None = None) -> str:
@@ -104,7 +113,7 @@ class _Page:
             self._findings("known", self._known), self._coverage(),
             self._studies(), releases.section(self._report.released, self._report.lang),
             outside.section(self._report.sightings, self._report.lang),
-            longterm.section(self._report.protected, self._report.lang),
+            longterm.section(self._report.protected, self._report.lang, self._link),
             section(self._report.exceptions, self._report.lang), self._limits(), self._glossary(),
             self._files(),
             "</main></body></html>\n",
@@ -123,12 +132,12 @@ class _Page:
         lab = f'<p class="lab">{self._link(say["lab"])}</p>' if self._report.lab else ""
         date = f'<p class="soft">{escape(say["date"].format(date=self._date))}</p>' if self._date else ""
         rows = "".join(
-            f'<tr><th scope="row">{self._link(say[f"q.{key}"])}</th><td>{self._link(answer)}</td></tr>'
+            f'<tr><th scope="row">{self._link(say[f"q.{key}"])}</th><td>{self._told(answer)}</td></tr>'
             for key, answer in self._answers()
         )
         return (
             f'<section id="first"><h1>{escape(say["title"])}</h1>{self._named()}{date}{lab}'
-            f'<div class="verdict {verdict}"><b>{escape(say[f"verdict.{verdict}"])}</b>'
+            f'<div class="verdict {verdict}"><b>{escape(self._badge(verdict))}</b>'
             f'{self._link(say[self._said(verdict)])}{self._what()}</div><table class="asked">{rows}</table></section>'
         )
 
@@ -150,22 +159,41 @@ class _Page:
 
     def _what(self) -> str:
         """What was found, in a sentence for each code and region, the gravest first."""
+        said = [f"{in_short(finding, self._report.lang)}." for finding in self._counted()]
+        more = [self._say["more"].format(n=len(said) - _STEPS)] if len(said) > _STEPS else []
+        return "".join(f"<p>{self._link(words)}</p>" for words in [*said[:_STEPS], *more])
+
+    def _counted(self) -> list[Finding]:
+        """The defects as a reader counts them: one of each code and region."""
         first: dict[tuple[str, str | None], Finding] = {}
         for finding in self._grave:
             first.setdefault((finding.code, finding.subject or finding.source), finding)
-        said = [f"{in_short(finding, self._report.lang)}." for finding in first.values()]
-        more = [self._say["more"].format(n=len(said) - _FEW)] if len(said) > _FEW else []
-        return "".join(f"<p>{self._link(words)}</p>" for words in [*said[:_FEW], *more])
+        return list(first.values())
 
-    def _answers(self) -> list[tuple[str, str]]:
+    def _badge(self, verdict: str) -> str:
+        """The verdict, with the number of defects where there are several."""
+        defects = [finding for finding in self._counted() if finding.severity is not Severity.REFUSED]
+        worst = sum(finding.severity.label == verdict for finding in defects)
+        if len(defects) < 2 or not worst:
+            return self._say[f"verdict.{verdict}"]
+        return self._say[f"verdict.{verdict}.{'many' if worst == len(defects) else 'some'}"].format(n=len(defects))
+
+    def _told(self, answer: str | _Steps) -> str:
+        """An answer as HTML: a sentence or two, or steps to take."""
+        if isinstance(answer, str):
+            return self._link(answer)
+        steps = "".join(f"<li>{self._link(step)}</li>" for step in answer.steps)
+        return f"<ol>{steps}</ol>" + (f"<p>{self._link(answer.after)}</p>" if answer.after else "")
+
+    def _answers(self) -> list[tuple[str, str | _Steps]]:
         grave = self._grave
         return [
             ("agree", self._agreed()),
             ("altered", self._altered(grave)),
             ("who", self._who(grave)),
-            *self._model(),
             ("budget", self._budget(grave)),
             ("data", self._data()),
+            ("use", may_use(self._report, self._say, self._verdict(), self._liars)),
             ("now", self._now(grave)),
         ]
 
@@ -209,15 +237,6 @@ class _Page:
             return say["a.altered.part"].format(regions=_and(absent))
         return say["a.altered.no"]
 
-    def _model(self) -> list[tuple[str, str]]:
-        """Whether the model follows from the records; nothing where there is no study."""
-        said: list[tuple[str, str]] = []
-        for asked in self._report.questions if self._report.studies else ():
-            if asked.key == "model":
-                key = "claim" if self._liars and asked.answer != CONTRADICTED else asked.shown
-                said.append(("model", self._say[f"a.model.{key}"].format(regions=_and(self._liars))))
-        return said
-
     def _budget(self, grave: Sequence[Finding]) -> str:
         say, budget = self._say, self._report.budget
         spent = sorted({f.subject for f in grave if f.code == "LS-DP-BUDGET" and f.subject})
@@ -252,7 +271,7 @@ class _Page:
         """A number without empty decimals, which readers of another language take for thousands."""
         return f"{millionths / 1e6:.3f}".rstrip("0").rstrip(".").replace(".", self._say["comma"])
 
-    def _now(self, grave: Sequence[Finding]) -> str:
+    def _now(self, grave: Sequence[Finding]) -> str | _Steps:
         if not grave:
             return self._calm()
         steps: list[str] = []
@@ -262,18 +281,20 @@ class _Page:
                 steps.append(step)
         more = [self._say["a.now.more"]] if len(steps) > _STEPS else []
         is_bad = self._verdict() in _BAD and any(finding.subject for finding in grave)
-        ask, wait = ([self._say[key]] if is_bad else [] for key in ("a.now.ask", "a.now.wait"))
-        return " ".join([*steps[:_STEPS], *ask, *more, *wait])
+        after = " ".join([*([self._say["a.now.ask"]] if is_bad else []), *more])
+        return _Steps(steps[:_STEPS], after) if len(steps) > 1 else f"{steps[0]} {after}".strip()
 
     def _calm(self) -> str:
         """What now, where no defect was found: file it, ask for what is missing, confirm the study."""
         verdict = self._verdict()
         steps = ["clean"] if verdict == "clean" else ["incomplete"] if verdict == "incomplete" else []
-        if verdict == "clean" and not self._report.lab:
-            steps.append("use")
+        sample = next((one.sample for one in self._report.questions if one.sample), None)
+        if verdict == "clean" and sample is not None:
+            steps.append("sample")
         if not any(row.confirmed for row in self._report.studies):
             steps.append("unconfirmed")
-        return " ".join(self._say[f"a.now.{step}"] for step in steps)
+        again, sums = sample or (0, 0)
+        return " ".join(self._say[f"a.now.{step}"].format(again=again, sums=sums) for step in steps)
 
     # ------------------------------------------------------------ below
 
@@ -349,7 +370,8 @@ class _Page:
         named += [(say["t.court"], inputs.court)] if inputs.court else []
         rows = "".join(f"<tr><td>{escape(name)}</td><td><code>{escape(sum)}</code></td></tr>" for name, sum in named)
         heads = "".join(f"<th scope='col'>{escape(say[key])}</th>" for key in ("t.file", "t.sum"))
-        return self._section("inputs", f"<table><tr>{heads}</tr>{rows}</table>") if named else ""
+        alone = f"<p>{self._link(say['files.alone'])}</p>" if inputs.files else ""
+        return self._section("inputs", f"{alone}<table><tr>{heads}</tr>{rows}</table>") if named else ""
 
     def _section(self, key: str, inner: str) -> str:
         return f'<section id="{key}"><h2>{escape(self._say[f"h.{key}"])}</h2>{inner}</section>'
@@ -357,7 +379,7 @@ class _Page:
 
 _COLOURED = (PROVEN, CONTRADICTED)
 _FEW = 3
-_STEPS = 2
+_STEPS = 5
 _BAD = ("major", "critical")
 
 

@@ -6,6 +6,7 @@ regions where none is accused of much (minor, or for information). What each reg
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from html import escape
 
@@ -18,6 +19,8 @@ from node.audit.telling import place_of, without_detail
 
 _SHARED = (Severity.MINOR, Severity.INFO)
 _COUNTED = "{n}"
+# What was spent by a round is the sum of all before it, too.
+_AFTER = re.compile(r"^(\(?)(?=round \d+: epsilon \S+, by the plan)")
 _PLACES = ("{seq}", "{round}", "{holder}")
 
 Linked = Callable[[str], str]
@@ -125,7 +128,7 @@ def _detail(finding: Finding, lang: str, say: Mapping[str, str], link: Linked) -
     if not raw.strip(" ()"):
         return ""
     known = in_language(raw, lang)
-    shown = (raw if known is None else known).strip(" ,;")
+    shown = _AFTER.sub(r"\1after ", (raw if known is None else known).strip(" ,;"), count=1)
     shown = shown[1:-1] if shown.startswith("(") and shown.endswith(")") else shown
     heading = say["f.detail.english" if known is None else "f.detail"]
     return f"<dt>{escape(heading)}</dt><dd>{link(shown)}</dd>"

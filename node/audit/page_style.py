@@ -8,6 +8,7 @@ STYLE = """
 main{max-width:960px;margin:0 auto;background:var(--paper);padding:28px 36px 48px}h1{font-size:1.5rem;margin:0 0 4px}
 h2{font-size:1.15rem;margin:36px 0 10px;border-top:1px solid var(--line);padding-top:18px}
 p{margin:6px 0;overflow-wrap:anywhere}.soft{color:var(--soft)}
+.asked ol{margin:0;padding-left:1.3em}.asked p{margin:4px 0 0}
 .verdict{border-left:8px solid var(--good);padding:10px 16px;margin:16px 0;background:#eef6f4}
 .verdict b{font-size:1.35rem;display:block}.minor,.incomplete,.unconfirmed{border-color:var(--mid);background:#fbf5e9}
 .major,.critical{border-color:var(--bad);background:#fbeeed}.lab{background:#fff3c4;padding:6px 16px}

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 EN: Mapping[str, str] = {
     "title": "Report on a joint study",
     "date": "Date: {date}",
-    "lab": "A laboratory study: its plan says that it is for trying the program out, without real patients. Where"
-    " “patient” stands below, a row of test data is meant. Which data were really used, records cannot show.",
+    "lab": "A laboratory study: by the plan only test data were used. The records cannot prove it. If somebody used"
+    " real patients all the same, what is said of patients below is about them.",
     "lab.LS-DP-BUDGET": "Ask {subject} whether rows of real patients were used: by the plan, none were. If they were,"
     " tell its data protection officer: those patients have less protection than was promised.",
     "lab.LS-DP-MATH": "Use the recomputed figure. Ask {subject} whether rows of real patients were used: by the plan,"
@@ -22,6 +22,11 @@ EN: Mapping[str, str] = {
     "verdict.minor": "A small defect",
     "verdict.major": "A grave defect",
     "verdict.critical": "A very grave defect",
+    "verdict.minor.many": "{n} small defects",
+    "verdict.major.many": "{n} grave defects",
+    "verdict.critical.many": "{n} very grave defects",
+    "verdict.major.some": "{n} defects, the worst of them grave",
+    "verdict.critical.some": "{n} defects, the worst of them very grave",
     "verdict.incomplete": "Not complete",
     "say.clean": "What the regions handed over fits together, and every signature checked holds. What was not checked"
     " is said further down.",
@@ -47,7 +52,7 @@ EN: Mapping[str, str] = {
     " seen.",
     "a.altered.lost": "Lost: {regions} no longer has some of its records, as it says itself. Altered: not as far as can"
     " be seen.",
-    "a.altered.rule": "No. The records are as they were signed; they show the defect that stands above.",
+    "a.altered.rule": "No. The records are genuine, and just they show the defect that stands above.",
     "a.altered.yes": "Yes. Signed records of {regions} contradict each other; see above.",
     "a.altered.what": "Yes. {what}",
     "a.altered.more": "More is in the box above.",
@@ -55,30 +60,46 @@ EN: Mapping[str, str] = {
     "a.who.none": "No region is named.",
     "a.who.missing": "Nobody, as far as is shown. Records of {regions} are missing.",
     "a.who": "{regions}. Signed records of its own show it, not whether it was meant. No other region is accused.",
-    "q.model": "Is the model what the records give?",
-    "a.model.PROVEN": "Yes: all that it was made of was computed again, and is right.",
-    "a.model.CONTRADICTED": "No, see “What was found” below.",
-    "a.model.claim": "Not known: records of {regions} contradict each other.",
-    "a.model.PART": "As far as it could be computed again, yes; not all of it could be, see “What is proven” below.",
-    "a.model.NOT CHECKED": "Neither yes nor no: what it takes to compute the model again is not in these files, see"
-    " “What is proven” below.",
+    "q.use": "May the model be used?",
+    "a.use.yes": "Nothing found speaks against it. What was not checked stands below. To decide is the region's.",
+    "a.use.minor": "Nothing grave was found that speaks against it; look at the small defect first. To decide is the"
+    " region's.",
+    "a.use.lab": "Not for patients: by its plan the study is for trying the program out. Nothing found speaks against"
+    " using it for that.",
+    "a.use.not": "Not as far as this report goes: {why}.",
+    "why.none": "there is no study in these files",
+    "why.missing": "records of {regions} are missing or cannot be used",
+    "why.incomplete": "records are missing, or a file could not be read",
+    "why.agree": "that {regions} agreed to take part is not shown",
+    "why.unconfirmed": "it is not confirmed that this is the study you signed for",
+    "why.budget": "what was spent of the privacy budget is not known",
+    "why.unlimited": "the study set no limit on what the model may reveal about one person: with real patients that"
+    " must be justified first",
+    "a.model.PROVEN": "The model is what the records give: all that it was made of was computed again, and is right.",
+    "a.model.CONTRADICTED": "The model is not what the records give, see “What was found” below.",
+    "a.model.claim": "Whether the model is what the records give is not known: records of {regions} contradict each"
+    " other.",
+    "a.model.PART": "As far as it could be computed again, the model is what the records give; not all of it could"
+    " be, see “What is proven” below.",
+    "a.model.NOT CHECKED": "Whether the model is what the records give was not checked: what it takes to compute it"
+    " again is not in these files, see “What is proven” below.",
     "q.budget": "Was the privacy budget kept?",
-    "a.budget.yes": "Yes: at most {most} of {limit} was spent in all, computed again from the records.",
-    "a.budget.no": "No: {regions} spent {most} in all; at most {limit} was allowed. The more, the more its updates may"
-    " reveal about one patient.",
+    "a.budget.yes": "Yes: epsilon {most} of at most {limit} was spent, for each region, computed again from the"
+    " records.",
+    "a.budget.no": "No: {regions} spent epsilon {most} in all; at most {limit} was allowed for each region. The more,"
+    " the more its updates may reveal about one patient.",
     "a.budget.others": "No other region spent too much.",
     "a.budget.less": "No: {regions} stated less than was spent.",
     "a.budget.none": "The study set no such budget, so nothing limits what the model may reveal about one patient.",
-    "a.budget.claim": "On record at most {most} of {limit} was spent. Of {regions} that is only what its log claims,"
-    " so for"
-    " it the answer is not known.",
+    "a.budget.claim": "On record epsilon {most} of at most {limit} was spent, for each region. Of {regions} that is"
+    " only what its log claims, so for it the answer is not known.",
     "a.budget.open": "For {regions} the records do not tell. No region is shown to have spent too much.",
     "q.data": "Did raw data leave a region?",
     "a.data": "Not on record: what left was {what} and what else the plan names, which the paper that every region"
     " signed (the Annex to a joint study) lists. Records cannot show what happened outside of them.",
-    "a.data.lie": "Of {regions} nothing can be said: its records contradict each other. Not on the records of the other"
-    " regions: what left them was {what} and what else the plan names. Records cannot show what happened outside of"
-    " them.",
+    "a.data.lie": "Of {regions} nothing can be said: its records contradict each other. For the other regions no such"
+    " thing is recorded: what left them was {what} and what else the plan names. Records cannot show what happened"
+    " outside of them.",
     "a.data.missing": "Not known for {regions}, whose records are missing or cannot be used. Not on record in what was"
     " handed over: what left was {what} and what else the plan names. Records cannot show what happened outside of"
     " them.",
@@ -87,11 +108,11 @@ EN: Mapping[str, str] = {
     "data.clear": "numbers without masks, as this plan allows,",
     "q.now": "What now?",
     "a.now.ask": "Any region of the study may do that, or whoever audits it.",
-    "a.now.wait": "Do not use the study's model until this is settled.",
+    "a.use.wait": "Not yet: do not use the study's model until this is settled.",
     "a.now.more": "The other defects have steps of their own, below.",
     "a.now.clean": "Nothing needs to be done. Keep this report with the papers of the study.",
     "a.now.incomplete": "Ask for what was not handed over, and check again.",
-    "a.now.use": "Nothing that was checked speaks against using the model as agreed.",
+    "a.now.sample": "A sample, {again} of {sums} sums, was computed again, as the plan is made.",
     "a.now.unconfirmed": "Find the paper that your region signed, the Annex to a joint study. Compare the study id on"
     " it with the one below, under Studies, and check again with that id: `--study ID`.",
     "h.findings": "What was found",
@@ -114,6 +135,7 @@ EN: Mapping[str, str] = {
     "f.more": "Who may be named, and what shows it",
     "f.each": "Each of the {n}",
     "no.faults": "No defects.",
+    "files.alone": "This report rests on these files alone; another report on the same study may rest on others.",
     "t.question": "Question",
     "t.answer": "Answer",
     "t.note": "Note",
@@ -143,6 +165,7 @@ EN: Mapping[str, str] = {
     "CONTRADICTED": "CONTRADICTED",
     "NOT CHECKED": "NOT CHECKED",
     "PART": "CHECKED IN PART",
+    "NONE SET": "NONE WAS SET",
     "UNDECIDABLE": "UNDECIDABLE",
     "severity.critical": "very grave",
     "severity.major": "grave",
@@ -150,16 +173,16 @@ EN: Mapping[str, str] = {
     "severity.info": "for information",
     "severity.refused": "file refused",
     "answers": "PROVEN: signatures and arithmetic show it. CONTRADICTED: they show the opposite. CHECKED IN PART: what"
-    " could be checked holds; for the rest something was not kept or not handed over. NOT CHECKED: for all of it."
-    " UNDECIDABLE: no record could show it. Neither CHECKED IN PART nor NOT CHECKED"
-    " is a defect by itself.",
+    " could be checked holds; for the rest something was not kept or not handed over. NOT CHECKED: what it would"
+    " take was not kept or not handed over. NONE WAS SET: the plan sets no limit that could be kept or broken."
+    " UNDECIDABLE: no record could show it. Neither CHECKED IN PART nor NOT CHECKED is a defect by itself.",
 }
 
 SV: Mapping[str, str] = {
     "title": "Rapport om en gemensam studie",
     "date": "Datum: {date}",
-    "lab": "En laboratoriestudie: planen säger att den är till för att pröva programmet, utan riktiga patienter. Där"
-    " det nedan står ”patient” menas en rad testdata. Vilka data som verkligen användes kan anteckningar inte visa.",
+    "lab": "En laboratoriestudie: enligt planen användes bara testdata. Anteckningarna kan inte bevisa det. Om någon"
+    " ändå använde riktiga patienter handlar det som nedan sägs om patienter om dem.",
     "lab.LS-DP-BUDGET": "Fråga {subject} om rader från riktiga patienter användes: enligt planen gjorde inga det. Om de"
     " gjorde det, underrätta dess dataskyddsombud: de patienterna har mindre skydd än de lovats.",
     "lab.LS-DP-MATH": "Använd den omräknade siffran. Fråga {subject} om rader från riktiga patienter användes: enligt"
@@ -170,6 +193,11 @@ SV: Mapping[str, str] = {
     "verdict.minor": "En liten brist",
     "verdict.major": "En allvarlig brist",
     "verdict.critical": "En mycket allvarlig brist",
+    "verdict.minor.many": "{n} små brister",
+    "verdict.major.many": "{n} allvarliga brister",
+    "verdict.critical.many": "{n} mycket allvarliga brister",
+    "verdict.major.some": "{n} brister, den värsta allvarlig",
+    "verdict.critical.some": "{n} brister, den värsta mycket allvarlig",
     "verdict.incomplete": "Inte fullständigt",
     "say.clean": "Det som regionerna lämnat över stämmer överens, och alla granskade underskrifter håller. Vad som inte"
     " granskades står längre ner.",
@@ -195,7 +223,7 @@ SV: Mapping[str, str] = {
     " det går att se.",
     "a.altered.lost": "Förlorat: {regions} har inte kvar en del av det som antecknats, enligt egen uppgift. Ändrats:"
     " inte så vitt det går att se.",
-    "a.altered.rule": "Nej. Allt antecknat är som det skrevs under; det visar bristen som står ovan.",
+    "a.altered.rule": "Nej. Anteckningarna är äkta, och just de visar bristen som står ovan.",
     "a.altered.yes": "Ja. Underskrivna anteckningar från {regions} motsäger varandra; se ovan.",
     "a.altered.what": "Ja. {what}",
     "a.altered.more": "Mer står i rutan ovan.",
@@ -204,23 +232,38 @@ SV: Mapping[str, str] = {
     "a.who.missing": "Ingen, såvitt visat. Anteckningar från {regions} saknas.",
     "a.who": "{regions}. Egna underskrivna anteckningar visar det, men inte om det var avsikten. Ingen annan region"
     " anklagas.",
-    "q.model": "Är modellen den som anteckningarna ger?",
-    "a.model.PROVEN": "Ja: allt som den är gjord av räknades om, och det är rätt.",
-    "a.model.CONTRADICTED": "Nej, se ”Vad som hittades” nedan.",
-    "a.model.claim": "Inte känt: anteckningarna från {regions} motsäger varandra.",
-    "a.model.PART": "Så långt det gick att räkna om, ja; allt gick inte att räkna om, se ”Vad som är bevisat” nedan.",
-    "a.model.NOT CHECKED": "Varken ja eller nej: det som behövs för att räkna om modellen finns inte i filerna, se"
-    " ”Vad som är bevisat” nedan.",
+    "q.use": "Får modellen användas?",
+    "a.use.yes": "Inget som hittats talar emot det. Vad som inte granskades står nedan. Beslutet är regionens.",
+    "a.use.minor": "Inget allvarligt hittades som talar emot det; se först på den lilla bristen. Beslutet är"
+    " regionens.",
+    "a.use.lab": "Inte för patienter: enligt planen är studien till för att pröva programmet. Inget som hittats talar"
+    " emot att använda den till det.",
+    "a.use.not": "Inte så långt den här rapporten räcker: {why}.",
+    "why.none": "det finns ingen studie i filerna",
+    "why.missing": "anteckningar från {regions} saknas eller går inte att använda",
+    "why.incomplete": "anteckningar saknas, eller så gick en fil inte att läsa",
+    "why.agree": "att {regions} sagt ja till att delta är inte visat",
+    "why.unconfirmed": "det är inte bekräftat att det är den studie som ni skrev under",
+    "why.budget": "vad som användes av integritetsbudgeten är inte känt",
+    "why.unlimited": "studien satte ingen gräns för vad modellen får avslöja om en enskild person: med riktiga"
+    " patienter måste det först motiveras",
+    "a.model.PROVEN": "Modellen är den som anteckningarna ger: allt som den är gjord av räknades om, och det är rätt.",
+    "a.model.CONTRADICTED": "Modellen är inte den som anteckningarna ger, se ”Vad som hittades” nedan.",
+    "a.model.claim": "Om modellen är den som anteckningarna ger är inte känt: anteckningarna från {regions} motsäger"
+    " varandra.",
+    "a.model.PART": "Så långt den gick att räkna om är modellen den som anteckningarna ger; allt gick inte att räkna"
+    " om, se ”Vad som är bevisat” nedan.",
+    "a.model.NOT CHECKED": "Om modellen är den som anteckningarna ger granskades inte: det som behövs för att räkna om"
+    " den finns inte i filerna, se ”Vad som är bevisat” nedan.",
     "q.budget": "Hölls integritetsbudgeten?",
-    "a.budget.yes": "Ja: högst {most} av {limit} användes i allt, omräknat ur det som antecknats.",
-    "a.budget.no": "Nej: {regions} använde {most} i allt; högst {limit} var tillåtet. Ju mer, desto mer kan"
-    " uppdateringarna avslöja om en enskild patient.",
+    "a.budget.yes": "Ja: epsilon {most} av högst {limit} användes, för varje region, omräknat ur det som antecknats.",
+    "a.budget.no": "Nej: {regions} använde epsilon {most} i allt; högst {limit} var tillåtet för varje region. Ju mer,"
+    " desto mer kan uppdateringarna avslöja om en enskild patient.",
     "a.budget.others": "Ingen annan region använde för mycket.",
     "a.budget.less": "Nej: {regions} angav mindre än vad som användes.",
     "a.budget.none": "Studien satte ingen sådan budget, så inget begränsar vad modellen kan avslöja om en patient.",
-    "a.budget.claim": "Enligt anteckningarna användes högst {most} av {limit}. För {regions} är det bara vad loggen"
-    " påstår,"
-    " så där är svaret inte känt.",
+    "a.budget.claim": "Enligt anteckningarna användes epsilon {most} av högst {limit}, för varje region. För {regions}"
+    " är det bara vad loggen påstår, så där är svaret inte känt.",
     "a.budget.open": "För {regions} visar anteckningarna det inte. Ingen region har såvitt visat använt för mycket.",
     "q.data": "Lämnade rådata någon region?",
     "a.data": "Inget sådant är antecknat: det som lämnat är {what} och vad planen i övrigt anger, uppräknat i papperet"
@@ -237,11 +280,11 @@ SV: Mapping[str, str] = {
     "data.clear": "tal utan masker, som den här planen tillåter,",
     "q.now": "Vad göra nu?",
     "a.now.ask": "Det kan vilken region som helst i studien göra, eller den som granskar den.",
-    "a.now.wait": "Använd inte studiens modell förrän det är utrett.",
+    "a.use.wait": "Inte ännu: använd inte studiens modell förrän det är utrett.",
     "a.now.more": "För övriga brister står nedan vad som ska göras.",
     "a.now.clean": "Inget behöver göras. Förvara rapporten med studiens handlingar.",
     "a.now.incomplete": "Be om det som inte lämnades över, och granska igen.",
-    "a.now.use": "Inget som granskats talar emot att använda modellen så som avtalat.",
+    "a.now.sample": "Ett stickprov, {again} av {sums} summor, räknades om, så som planen är gjord.",
     "a.now.unconfirmed": "Ta fram papperet som er region skrev under, Bilaga till en gemensam studie. Jämför studiens"
     " id på det med det som står nedan, under Studier, och granska igen med detta id: `--study ID`.",
     "h.findings": "Vad som hittades",
@@ -264,6 +307,8 @@ SV: Mapping[str, str] = {
     "f.more": "Vem som får pekas ut, och vad som visar det",
     "f.each": "Var och en av de {n}",
     "no.faults": "Inga brister.",
+    "files.alone": "Den här rapporten vilar bara på de här filerna; en annan rapport om samma studie kan vila på"
+    " andra.",
     "t.question": "Fråga",
     "t.answer": "Svar",
     "t.note": "Anmärkning",
@@ -293,6 +338,7 @@ SV: Mapping[str, str] = {
     "CONTRADICTED": "MOTSAGT",
     "NOT CHECKED": "INTE GRANSKAT",
     "PART": "GRANSKAT TILL EN DEL",
+    "NONE SET": "INGEN VAR SATT",
     "UNDECIDABLE": "GÅR INTE ATT AVGÖRA",
     "severity.critical": "mycket allvarligt",
     "severity.major": "allvarligt",
@@ -300,9 +346,10 @@ SV: Mapping[str, str] = {
     "severity.info": "för kännedom",
     "severity.refused": "avvisad fil",
     "answers": "BEVISAT: underskrifter och räkning visar det. MOTSAGT: de visar motsatsen. GRANSKAT TILL EN DEL: det"
-    " som gick att granska stämmer; för resten sparades något inte eller lämnades inte över. INTE GRANSKAT: så är det"
-    " med allt. GÅR INTE ATT AVGÖRA: inga anteckningar kan visa det. Varken GRANSKAT TILL EN DEL"
-    " eller INTE GRANSKAT är i sig en brist.",
+    " som gick att granska stämmer; för resten sparades något inte eller lämnades inte över. INTE GRANSKAT: det som"
+    " behövs för att granska sparades inte eller lämnades inte över. INGEN VAR SATT: planen sätter ingen gräns som kan"
+    " hållas eller brytas. GÅR INTE ATT AVGÖRA: inga anteckningar kan visa det. Varken GRANSKAT TILL EN DEL eller"
+    " INTE GRANSKAT är i sig en brist.",
 }
 
 PAGE: Mapping[str, Mapping[str, str]] = {"en": EN, "sv": SV}

@@ -10,7 +10,7 @@ from node.audit.checks.cross import Match
 from node.audit.checks.logs import CheckedLog
 from node.audit.checks.study import StudyRecord
 from node.audit.findings import Finding, Severity
-from node.audit.leading import grave, liars
+from node.audit.leading import MISSING, grave, liars
 
 PROVEN, CONTRADICTED, NOT_CHECKED, UNDECIDABLE = "PROVEN", "CONTRADICTED", "NOT CHECKED", "UNDECIDABLE"
 
@@ -84,6 +84,8 @@ class Question:
     Attributes:
         key: Which question it is, whatever the language.
         is_partly: NOT CHECKED of a part only; what was checked holds.
+        is_unset: NOT CHECKED, for there is nothing to check: the plan sets none.
+        sample: Of the model: (sums computed again, all sums), where the plan keeps no more of them; None otherwise.
     """
 
     question: str
@@ -91,11 +93,13 @@ class Question:
     note: str
     key: str = ""
     is_partly: bool = False
+    is_unset: bool = False
+    sample: tuple[int, int] | None = None
 
     @property
     def shown(self) -> str:
-        """The answer as a page shows it, which has a fifth word."""
-        return "PART" if self.is_partly else self.answer
+        """The answer as a page shows it, which has two words more."""
+        return "PART" if self.is_partly else "NONE SET" if self.is_unset else self.answer
 
 
 class Teller:
@@ -202,7 +206,7 @@ class Teller:
             Question(self._say("question.entries"), entries, ""),
             self._model(codes),
             self._budget(codes),
-            Question(self._say("question.data"), UNDECIDABLE, self._say("note.data")),
+            self._data(),
         ]
 
     def lacking(self, require: Sequence[str]) -> list[str]:
@@ -261,15 +265,16 @@ class Teller:
             return Question(question, CONTRADICTED, "", "model")
         if not sums and not mixes:
             return Question(question, NOT_CHECKED, self._say("lacking.sums"), "model")
-        some = again + remixed > 0
+        some, sample = again + remixed > 0, None
         note = self._say(
             "note.model" if some else "note.model.none", again=again, sums=sums, remixed=remixed, mixes=mixes
         )
         if again < sums and (kept := self._kept()):
             note += self._say("note.model.plan", **kept)
+            sample = (again, sums)
         if 0 < sums <= again and 0 < mixes <= remixed and not self._absent:
             return Question(question, PROVEN, note, "model")
-        return Question(question, NOT_CHECKED, note, "model", is_partly=some)
+        return Question(question, NOT_CHECKED, note, "model", is_partly=some, sample=sample)
 
     def _budget(self, codes: set[str]) -> Question:
         question = self._say("question.budget")
@@ -277,7 +282,7 @@ class Teller:
             return Question(question, CONTRADICTED, "")
         budget = self.budget()
         if not budget.is_set:
-            return Question(question, NOT_CHECKED, self._say("note.budget.none"))
+            return Question(question, NOT_CHECKED, self._say("note.budget.none"), is_unset=True)
         if budget.missing or budget.most_u is None:
             return Question(question, NOT_CHECKED, self._say("note.budget.missing", regions=_and(budget.missing)))
         note = self._say("note.budget", most=f"{budget.most_u / 1e6:.3f}".replace(".", self._say("comma")))
@@ -288,6 +293,18 @@ class Teller:
             note += self._say("note.budget.claim", regions=_and(claimed))
             return Question(question, NOT_CHECKED, note, is_partly=True)
         return Question(question, PROVEN, note)
+
+    def _data(self) -> Question:
+        """Never to be seen; what is shown all the same does not hold of a liar, nor where records are missing."""
+        note = self._say("note.data.clear" if any(row.masking == "off" for row in self._studies) else "note.data")
+        lied = liars(self._findings)
+        gone = {*self._absent, *(log.region for log in self._logs if not log.is_sound), *self._shortened()}
+        gone |= {f.subject for f in grave(self._findings) if f.subject and f.code in MISSING}
+        if lied:
+            note += self._say("note.data.lie", regions=_and(lied))
+        if missing := sorted(gone - set(lied)):
+            note += self._say("note.data.missing", regions=_and(missing))
+        return Question(self._say("question.data"), UNDECIDABLE, note)
 
     def budget(self) -> Budget:
         """Return what was spent of the privacy budget; what is stated too small or beyond it is a finding."""

@@ -163,10 +163,10 @@ _CODES: dict[str, Words] = {
     ),
     "LS-ENV-SIG": Words(
         "false signature in another region's name in its own log",
-        "Region {subject} wrote into its own log, as entry {seq}, something in another region's name with a signature"
-        " that is false. {holder} did not sign it and is not accused. A node that keeps the rules checks a signature"
-        " before it logs it, so {subject} answers for the entry, whether it made it up, changed it later or took it in"
-        " unchecked; the records do not show which.",
+        "In the log of {subject} stands, as entry {seq}, something in another region's name with a false"
+        " signature; that other region did not do it and is not accused; whether {subject} made it or took it in"
+        " unchecked is not shown, and {subject} answers for it. The name is that of {holder}. A node that keeps the"
+        " rules checks a signature before it logs it.",
         "Ask {subject} how the false signature came into its log.",
         "The region whose signed log (or signed message) holds it; never the alleged sender.",
         "The entry with the message and the signature that does not verify, its place in the tree, the checkpoint.",
@@ -316,6 +316,9 @@ PHRASES: Mapping[str, str] = {
     " (retention.sample_bp = 0)",
     "lacking.openings.none": "no round was drawn by lot so far",
     "note.data": "logs cannot show it; shown is that all payloads on record are masked or committed",
+    "note.data.clear": "logs cannot show it; by the plan, payloads left without masks",
+    "note.data.lie": "; of {regions} not even that is shown: records there contradict each other",
+    "note.data.missing": "; of {regions} not even that is shown: records are missing or cannot be used",
     "head.findings": "Findings",
     "head.questions": "Questions",
     "head.coverage": "Coverage",

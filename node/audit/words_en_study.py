@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from node.audit.words import Words
 
 _SELF = "Only the region itself: its own signatures exclude each other, or break the plan that it signed."
+_LOST = "Nobody: a region that says itself that it lost records is not accused."
 
 STUDY_CODES: Mapping[str, Words] = {
     "LS-ROLLBACK": Words(
@@ -21,7 +22,7 @@ STUDY_CODES: Mapping[str, Words] = {
         "log begun anew",
         "The log of {subject} was begun anew after a loss; a gap remains ({detail}).",
         "Read what its neighbours hold of the gap: their messages fill it for the audit.",
-        _SELF,
+        _LOST,
         "The first entry of the new log, which names the end of the old one.",
         "A disk was lost with the last minutes on it.",
     ),
@@ -38,7 +39,7 @@ STUDY_CODES: Mapping[str, Words] = {
         "only a fingerprint is left",
         "Only the fingerprint of entry {seq} of {subject} is left{detail}.",
         "Ask the neighbours of {subject} whether they still hold the entry.",
-        _SELF,
+        _LOST,
         "The fingerprint, its place in the tree, the signed checkpoint.",
         "A log was recovered from neighbours that held hashes only.",
     ),
@@ -263,7 +264,8 @@ STUDY_CODES: Mapping[str, Words] = {
     ),
     "LS-PAYLOAD-PRUNED": Words(
         "payload deleted under the plan",
-        "Not recomputed: {n} payloads of {subject} were deleted under the plan{detail}.",
+        "Not recomputed: {n} payloads of {subject} were deleted under the plan{detail}. They were interim numbers of"
+        " the training (covered, unless the plan turned masks off), no patient data.",
         "Nothing: the plan says how long payloads are kept.",
         "The region whose payloads they were; it is no accusation.",
         "The entry that tells what was deleted.",

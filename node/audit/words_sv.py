@@ -161,10 +161,10 @@ _CODES: dict[str, Words] = {
     ),
     "LS-ENV-SIG": Words(
         "falsk underskrift i en annan regions namn i den egna loggen",
-        "Region {subject} skrev in något i en annan regions namn i sin egen logg, som post {seq}, med en underskrift"
-        " som är falsk. {holder} har inte skrivit under det och anklagas inte. En nod som följer reglerna granskar en"
-        " underskrift innan den loggar den, så {subject} svarar för posten, vare sig den hittade på den, ändrade den i"
-        " efterhand eller tog emot den ogranskad; vilket visar anteckningarna inte.",
+        "I loggen hos {subject} står, som post {seq}, något i en annan regions namn med en falsk underskrift;"
+        " den andra regionen har inte gjort det och anklagas inte; om {subject} hittade på det eller tog emot det"
+        " ogranskat är inte visat, och {subject} svarar för det. Namnet är {holder}. En nod som följer reglerna"
+        " granskar en underskrift innan den loggar den.",
         "Fråga {subject} hur den falska underskriften kom in i dess logg.",
         "Regionen vars underskrivna logg (eller meddelande) har det; aldrig den påstådda avsändaren.",
         "Posten med meddelandet och underskriften som inte stämmer, dess plats i trädet, kontrollpunkten.",
@@ -314,6 +314,9 @@ PHRASES: Mapping[str, str] = {
     " (retention.sample_bp = 0)",
     "lacking.openings.none": "ingen runda har lottats ut än",
     "note.data": "loggar kan inte visa det; visat är att allt sparat innehåll är maskerat eller låst",
+    "note.data.clear": "loggar kan inte visa det; enligt planen lämnades innehåll utan masker",
+    "note.data.lie": "; för {regions} är inte ens det visat: anteckningarna där motsäger varandra",
+    "note.data.missing": "; för {regions} är inte ens det visat: anteckningar saknas eller går inte att använda",
     "head.findings": "Fynd",
     "head.questions": "Frågor",
     "head.coverage": "Täckning",

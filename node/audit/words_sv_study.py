@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from node.audit.words import Words
 
 _SELF = "Bara regionen själv: dess egna underskrifter utesluter varandra, eller bryter planen som den skrev under."
+_LOST = "Ingen: en region som själv säger att den förlorat anteckningar anklagas inte."
 _PLACE = "Posten, dess plats i trädet, den underskrivna kontrollpunkten, planen."
 
 STUDY_CODES: Mapping[str, Words] = {
@@ -22,7 +23,7 @@ STUDY_CODES: Mapping[str, Words] = {
         "logg påbörjad på nytt",
         "Loggen hos {subject} påbörjades på nytt efter en förlust; en lucka är kvar ({detail}).",
         "Läs vad grannarna har från luckan: deras meddelanden fyller den för granskningen.",
-        _SELF,
+        _LOST,
         "Den nya loggens första post, som anger var den gamla slutade.",
         "En disk gick förlorad med de sista minuterna på.",
     ),
@@ -39,7 +40,7 @@ STUDY_CODES: Mapping[str, Words] = {
         "bara ett fingeravtryck finns kvar",
         "Bara fingeravtrycket av post {seq} hos {subject} finns kvar{detail}.",
         "Fråga grannarna till {subject} om de har posten.",
-        _SELF,
+        _LOST,
         "Fingeravtrycket, dess plats i trädet, den underskrivna kontrollpunkten.",
         "En logg återställdes från grannar som bara hade kontrollsummor.",
     ),
@@ -264,7 +265,8 @@ STUDY_CODES: Mapping[str, Words] = {
     ),
     "LS-PAYLOAD-PRUNED": Words(
         "innehåll raderat enligt planen",
-        "Inte omräknat: {n} innehåll hos {subject} raderades enligt planen{detail}.",
+        "Inte omräknat: {n} innehåll hos {subject} raderades enligt planen{detail}. Det var mellantal från"
+        " träningen (övertäckta, om inte planen stängde av maskerna), inga patientdata.",
         "Inget: planen säger hur länge innehåll sparas.",
         "Regionen vars innehåll det var; det är ingen anklagelse.",
         "Posten som säger vad som raderades.",

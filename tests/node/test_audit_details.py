@@ -34,7 +34,7 @@ HOLE = re.compile(r"{(\w+)}")
         ),
         (
             "round 4: epsilon 3.25, by the plan at most 3; and 2 more of this kind",
-            "runda 4: epsilon 3,25, enligt planen högst 3; och 2 till av samma slag",
+            "efter runda 4: epsilon 3,25, enligt planen högst 3; och 2 till av samma slag",
         ),
         (
             "entry 90: the test tstr_auroc gave 0.77; the plan asks for at least 0.83",

@@ -27,6 +27,7 @@ from node.tamper.files import edited
 from tests.node.audit_network import Small, rewrite, with_leaves
 from tests.node.readable import contrast, faults
 
+_SIX = ("LS-FORK", "LS-LINEAGE", "LS-ENV-SIG", "LS-WEIGHT", "LS-COHORT", "LS-SETTINGS")
 PLAIN = Path(__file__).parents[1] / "plain_words.txt"
 
 
@@ -110,10 +111,10 @@ def test_the_first_screen_uses_no_word_of_the_trade_without_a_link(honest: tuple
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_the_first_screen_answers_six_questions(honest: tuple[Small, list[Path]], lang: str) -> None:
+def test_the_first_screen_answers_seven_questions(honest: tuple[Small, list[Path]], lang: str) -> None:
     small, bundles = honest
     text = "".join(FirstScreen(page(verify(bundles, study=small.study, lang=lang))).all)
-    for key in ("agree", "altered", "who", "budget", "data", "now"):
+    for key in ("agree", "altered", "who", "budget", "data", "use", "now"):
         assert PAGE[lang][f"q.{key}"] in text
     assert PAGE[lang]["a.altered.no"] in text
     assert PAGE[lang]["a.who.none"] in text
@@ -221,16 +222,16 @@ def test_of_a_liars_budget_the_first_word_is_not_yes(honest: tuple[Small, list[P
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_what_now_says_to_wait_after_a_grave_defect_and_that_other_defects_have_steps_too(
+def test_the_page_says_to_wait_after_a_grave_defect_and_that_other_defects_have_steps_too(
     honest: tuple[Small, list[Path]], lang: str
 ) -> None:
     small, bundles = honest
     clean = verify(bundles, study=small.study, lang=lang)
-    found = tuple(Finding(code, subject="vgr") for code in ("LS-FORK", "LS-LINEAGE", "LS-ENV-SIG"))
+    found = tuple(Finding(code, subject="vgr") for code in _SIX)
     text, calm = (
         "".join(FirstScreen(page(report)).all) for report in (replace(clean, verdict="critical", findings=found), clean)
     )
-    for key in ("a.now.wait", "a.now.more"):
+    for key in ("a.use.wait", "a.now.more"):
         assert PAGE[lang][key] in text
         assert PAGE[lang][key] not in calm
 
@@ -254,7 +255,7 @@ def test_a_changed_entry_is_seen_on_the_page(tmp_path: Path) -> None:
     report = verify(bundles, study=small.study)
     assert report.verdict == "critical"
     text = "".join(FirstScreen(page(report)).all)
-    assert EN["verdict.critical"] in text
+    assert EN["verdict.critical.some"].format(n=2) in text
     assert EN["a.who.none"] in text
 
 

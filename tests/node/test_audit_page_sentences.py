@@ -60,19 +60,15 @@ def asked(report: Report, answer: str, *, is_partly: bool = False) -> Report:
     [
         (
             "en",
-            "Region vgr wrote into its own log, as entry 98, something in another region's name with a signature that"
-            " is false.",
-            "halland did not sign it and is not accused.",
-            "so vgr answers for the entry, whether it made it up, changed it later or took it in unchecked; the"
-            " records do not show which.",
+            "In the log of vgr stands, as entry 98, something in another region's name with a false signature;",
+            "that other region did not do it and is not accused;",
+            "whether vgr made it or took it in unchecked is not shown, and vgr answers for it.",
         ),
         (
             "sv",
-            "Region vgr skrev in något i en annan regions namn i sin egen logg, som post 98, med en underskrift som är"
-            " falsk.",
-            "halland har inte skrivit under det och anklagas inte.",
-            "så vgr svarar för posten, vare sig den hittade på den, ändrade den i efterhand eller tog emot den"
-            " ogranskad; vilket visar anteckningarna inte.",
+            "I loggen hos vgr står, som post 98, något i en annan regions namn med en falsk underskrift;",
+            "den andra regionen har inte gjort det och anklagas inte;",
+            "om vgr hittade på det eller tog emot det ogranskat är inte visat, och vgr svarar för det.",
         ),
     ],
 )
@@ -81,9 +77,8 @@ def test_of_a_false_signature_the_page_says_who_wrote_it_down_and_who_is_not_acc
 ) -> None:
     false = Finding("LS-ENV-SIG", subject="vgr", seq=98, values={"holder": "halland"})
     report = found(clean(small_and_bundles, lang), false)
-    assert wrote in first_screen(report)
-    assert f"{wrote} {free}" in text(page(report))
-    assert answers in text(page(report))
+    assert f"{wrote} {free} {answers}" in first_screen(report)
+    assert f"{wrote} {free} {answers}" in text(page(report).partition('id="findings"')[2])
     assert words("LS-ENV-SIG", lang).next.format(subject="vgr") in first_screen(report)
 
 
@@ -97,7 +92,7 @@ def test_the_badge_of_a_clean_report_says_what_was_found_and_not_that_all_is_wel
     report = asked(clean(small_and_bundles, lang), "NOT CHECKED")
     assert f"<b>{good}</b>" in page(report)
     assert PAGE[lang]["a.model.NOT CHECKED"] in first_screen(report)
-    assert PAGE[lang]["a.now.use"] in first_screen(report)
+    assert PAGE[lang]["why.unlimited"] in first_screen(report)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +110,8 @@ def test_the_first_screen_says_whether_the_model_follows_from_the_records(
 ) -> None:
     report = asked(clean(small_and_bundles, lang), answer, is_partly=is_partly)
     say = PAGE[lang]
-    assert f"{say['q.model']}{say[f'a.model.{shown}']}" in first_screen(report)
+    row = first_screen(report).partition(say["q.use"])[2].partition(say["q.now"])[0]
+    assert row.endswith(f". {say[f'a.model.{shown}']}")
     assert f">{say[shown]}</td>" in page(report)
     assert report.to_json()["questions"][3]["answer"] == answer  # type: ignore[index, call-overload]
 
@@ -156,14 +152,16 @@ def test_what_was_computed_again_in_part_is_told_from_what_was_not_at_all(
     [
         (
             "en",
-            "Where “patient” stands below, a row of test data is meant.",
+            "by the plan only test data were used. The records cannot prove it. If somebody used real patients all the"
+            " same, what is said of patients below is about them.",
             "Tell the data protection officer of vgr: the patients whose data it used",
             "Ask vgr whether rows of real patients were used: by the plan, none were. If they were, tell its data"
             " protection officer",
         ),
         (
             "sv",
-            "Där det nedan står ”patient” menas en rad testdata.",
+            "enligt planen användes bara testdata. Anteckningarna kan inte bevisa det. Om någon ändå använde riktiga"
+            " patienter handlar det som nedan sägs om patienter om dem.",
             "Underrätta dataskyddsombudet hos vgr: de patienter vars data användes",
             "Fråga vgr om rader från riktiga patienter användes: enligt planen gjorde inga det. Om de gjorde det,"
             " underrätta dess dataskyddsombud",
