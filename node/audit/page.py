@@ -20,7 +20,7 @@ from node.audit.leading import ALTERED, MISSING, grave, liars
 from node.audit.page_findings import cards, next_step
 from node.audit.page_glossary import GLOSSARY
 from node.audit.page_style import STYLE
-from node.audit.page_use import may_use
+from node.audit.page_use import may_use, open_before_use
 from node.audit.page_words import PAGE
 from node.audit.pictures import legend, lineage, rounds
 from node.audit.report import Report, study_line
@@ -287,7 +287,9 @@ class _Page:
     def _calm(self) -> str:
         """What now, where no defect was found: file it, ask for what is missing, confirm the study."""
         verdict = self._verdict()
-        steps = ["clean"] if verdict == "clean" else ["incomplete"] if verdict == "incomplete" else []
+        is_open = bool(open_before_use(self._report, self._say, verdict))
+        calm = {"clean": "clean.open" if is_open else "clean", "incomplete": "incomplete"}
+        steps = [calm[verdict]] if verdict in calm else []
         sample = next((one.sample for one in self._report.questions if one.sample), None)
         if verdict == "clean" and sample is not None:
             steps.append("sample")

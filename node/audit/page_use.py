@@ -28,7 +28,7 @@ def may_use(report: Report, say: Mapping[str, str], verdict: str, liars: Sequenc
 def _allowed(report: Report, say: Mapping[str, str], verdict: str) -> str:
     if verdict in _BAD:
         return say["a.use.wait"]
-    reasons = list(_reasons(report, say, verdict))
+    reasons = open_before_use(report, say, verdict)
     if reasons:
         return say["a.use.not"].format(why="; ".join(reasons))
     if verdict == "minor":
@@ -36,7 +36,7 @@ def _allowed(report: Report, say: Mapping[str, str], verdict: str) -> str:
     return say["a.use.lab" if all(row.lab for row in report.studies) else "a.use.yes"]
 
 
-def _reasons(report: Report, say: Mapping[str, str], verdict: str) -> list[str]:
+def open_before_use(report: Report, say: Mapping[str, str], verdict: str) -> list[str]:
     """Why the records do not go far enough to say that nothing speaks against use."""
     studies = judged(report.studies)
     if not studies:

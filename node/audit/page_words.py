@@ -52,7 +52,7 @@ EN: Mapping[str, str] = {
     " seen.",
     "a.altered.lost": "Lost: {regions} no longer has some of its records, as it says itself. Altered: not as far as can"
     " be seen.",
-    "a.altered.rule": "No. The records are genuine, and just they show the defect that stands above.",
+    "a.altered.rule": "No. The records are genuine; it is they that show the defect that stands above.",
     "a.altered.yes": "Yes. Signed records of {regions} contradict each other; see above.",
     "a.altered.what": "Yes. {what}",
     "a.altered.more": "More is in the box above.",
@@ -111,6 +111,8 @@ EN: Mapping[str, str] = {
     "a.use.wait": "Not yet: do not use the study's model until this is settled.",
     "a.now.more": "The other defects have steps of their own, below.",
     "a.now.clean": "Nothing needs to be done. Keep this report with the papers of the study.",
+    "a.now.clean.open": "No defect has to be settled; what the answer above names comes before the model is used. Keep"
+    " this report with the papers of the study.",
     "a.now.incomplete": "Ask for what was not handed over, and check again.",
     "a.now.sample": "A sample, {again} of {sums} sums, was computed again, as the plan is made.",
     "a.now.unconfirmed": "Find the paper that your region signed, the Annex to a joint study. Compare the study id on"
@@ -283,6 +285,8 @@ SV: Mapping[str, str] = {
     "a.use.wait": "Inte ännu: använd inte studiens modell förrän det är utrett.",
     "a.now.more": "För övriga brister står nedan vad som ska göras.",
     "a.now.clean": "Inget behöver göras. Förvara rapporten med studiens handlingar.",
+    "a.now.clean.open": "Ingen brist behöver utredas; det som svaret ovan nämner kommer innan modellen används. Förvara"
+    " rapporten med studiens handlingar.",
     "a.now.incomplete": "Be om det som inte lämnades över, och granska igen.",
     "a.now.sample": "Ett stickprov, {again} av {sums} summor, räknades om, så som planen är gjord.",
     "a.now.unconfirmed": "Ta fram papperet som er region skrev under, Bilaga till en gemensam studie. Jämför studiens"

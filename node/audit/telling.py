@@ -85,7 +85,7 @@ class Question:
         key: Which question it is, whatever the language.
         is_partly: NOT CHECKED of a part only; what was checked holds.
         is_unset: NOT CHECKED, for there is nothing to check: the plan sets none.
-        sample: Of the model: (sums computed again, all sums), where the plan keeps no more of them; None otherwise.
+        sample: Of the model: (sums computed again, all sums), where some were and the plan keeps few; None otherwise.
     """
 
     question: str
@@ -271,7 +271,7 @@ class Teller:
         )
         if again < sums and (kept := self._kept()):
             note += self._say("note.model.plan", **kept)
-            sample = (again, sums)
+            sample = (again, sums) if again else None
         if 0 < sums <= again and 0 < mixes <= remixed and not self._absent:
             return Question(question, PROVEN, note, "model")
         return Question(question, NOT_CHECKED, note, "model", is_partly=some, sample=sample)

@@ -292,8 +292,8 @@ PHRASES: Mapping[str, str] = {
     "note.model": "computed again: {again} of {sums} sums, {remixed} of {mixes} mixes, and they agree; mixes need"
     " values that stay in their regions",
     "note.model.none": "none of {sums} sums and {mixes} mixes could be computed again",
-    "note.budget": "at most {most}, computed again from the logged noise and steps; that the noise was drawn is not"
-    " shown",
+    "note.budget": "epsilon at most {most} for each region, computed again from the logged noise and steps; that the"
+    " noise was drawn is not shown",
     "note.budget.none": "the plan sets none",
     "note.budget.claim": "; of {regions} that is only what its log claims",
     "note.model.plan": "; that is no defect: by the plan, what a sum is made of is kept {kept}",

@@ -291,7 +291,8 @@ PHRASES: Mapping[str, str] = {
     "note.model": "omräknade: {again} av {sums} summor, {remixed} av {mixes} blandningar, och de stämmer; de senare"
     " kräver värden som stannar i sina regioner",
     "note.model.none": "ingen av {sums} summor och {mixes} blandningar gick att räkna om",
-    "note.budget": "högst {most}, omräknat ur loggat brus och antal steg; att bruset verkligen drogs är inte visat",
+    "note.budget": "epsilon högst {most} för varje region, omräknat ur loggat brus och antal steg; att bruset verkligen"
+    " drogs är inte visat",
     "note.budget.none": "planen anger ingen",
     "note.budget.claim": "; för {regions} är det bara vad loggen påstår",
     "note.model.plan": "; det är ingen brist: enligt planen sparas det som en summa är gjord av {kept}",

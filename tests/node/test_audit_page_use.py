@@ -115,6 +115,15 @@ def test_missing_records_no_limit_and_an_unconfirmed_study_are_said_before_use(
     assert answer(replace(whole, studies=()), "use") == so_far + say["why.none"] + "."
 
 
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_nothing_needs_to_be_done_only_where_nothing_comes_before_use(
+    small_and_bundles: tuple[Small, list[Path]], lang: str
+) -> None:
+    report, say = audited(small_and_bundles, lang), PAGE[lang]
+    assert answer(report, "now") == say["a.now.clean.open"]  # no budget was set
+    assert answer(private(report), "now") == say["a.now.clean"]
+
+
 @pytest.mark.parametrize(("lang", "trial"), [("en", "Not for patients: "), ("sv", "Inte för patienter: ")])
 def test_of_a_laboratory_study_nothing_is_said_that_sounds_like_care(
     small_and_bundles: tuple[Small, list[Path]], lang: str, trial: str
