@@ -55,7 +55,7 @@ STUDY_CODES: Mapping[str, Words] = {
         "too few neighbours confirmed",
         "Too few neighbours confirmed the log of {subject} in time ({detail}).",
         "Ask {subject} and its neighbours whether their lines were down in those rounds.",
-        _SELF,
+        "Only the region whose log it is. A link that was down is enough for it: it shows no deceit.",
         "The entry that tells which cosignatures came back, its place in the tree, the signed checkpoint.",
         "A line was down for four rounds.",
     ),

@@ -56,7 +56,7 @@ STUDY_CODES: Mapping[str, Words] = {
         "för få grannar bekräftade",
         "För få grannar bekräftade loggen hos {subject} i tid ({detail}).",
         "Fråga {subject} och dess grannar om förbindelserna låg nere i de rundorna.",
-        _SELF,
+        "Bara regionen vars logg det är. En bruten förbindelse räcker för det: det visar inget bedrägeri.",
         "Posten som säger vilka medunderskrifter som kom, dess plats i trädet, den underskrivna kontrollpunkten.",
         "En förbindelse låg nere i fyra rundor.",
     ),
