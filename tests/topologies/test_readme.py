@@ -58,7 +58,8 @@ def test_a_row_of_the_privacy_table_is_true(row: list[str]) -> None:
         assert cell == (f"> {found.searched_to}" if found.least is None else str(found.least))
     assert float(masked) == exposed_to_one(lasting, alone)
     assert float(unmasked) == exposed_to_one(lasting, alone, clear=True)
-    assert r2 == f"{max(np.delete(fresh_share(mixing, [i], 32), i).max() for i, _ in alone):.2f}"
+    share = max(np.delete(fresh_share(mixing, [i], 32), i).max() for i, _ in alone)
+    assert abs(float(r2) - share) <= 0.005 + 1e-9  # some are 1/8, which the last bit rounds to one side or the other
 
 
 def test_the_privacy_table_has_rows() -> None:
